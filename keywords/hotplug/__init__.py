@@ -1,0 +1,1 @@
+"""Plain modules under the keyword libraries. Nothing here imports Robot Framework."""

@@ -1,0 +1,120 @@
+"""Runs one program, keeps its output within a bound, and ends it when the owner dies.
+
+Started as `python keeper.py --log FILE --max-bytes N --status FILE [--remove PATH ...] -- COMMAND ...` by
+`hotplug.common.child_process`. The owner holds the write end of the keeper's standard input. When that pipe
+closes, even because the owner was killed with SIGKILL, the keeper ends the program's process group and removes
+the given paths, which are the sockets and scratch folders of the run. Standard library only, so that it starts
+fast.
+"""
+
+import argparse
+import ctypes
+import json
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parents[2]))
+
+import contextlib
+
+from hotplug.common.bounded_log import BoundedLog
+
+_PR_SET_PDEATHSIG = 1
+_CHUNK = 1 << 16
+
+
+def _die_with_keeper() -> None:
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _write_status(path: Path, **fields: object) -> None:
+    scratch = path.with_name(path.name + ".new")
+    scratch.write_text(json.dumps(fields))
+    scratch.replace(path)
+
+
+def _kill_group(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
+
+
+def main() -> int:
+    """Runs the command line given; returns 0 when the program ended by itself, whatever its own status was."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--log", type=Path, required=True)
+    parser.add_argument("--max-bytes", type=int, required=True)
+    parser.add_argument("--status", type=Path, required=True)
+    parser.add_argument("--remove", type=Path, action="append", default=[])
+    parser.add_argument("command", nargs="+")
+    args = parser.parse_args()
+    for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ignored, signal.SIG_IGN)  # the owner decides; its death is seen on the pipe
+    with BoundedLog(args.log, args.max_bytes) as log:
+        try:
+            child = subprocess.Popen(
+                args.command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                process_group=0,
+                preexec_fn=_prepare_child,
+            )
+        except OSError as error:
+            _write_status(args.status, start_error=str(error))
+            return 1
+        _write_status(args.status, pid=child.pid)
+        orphaned = _pump(child, log)
+        _kill_group(child.pid)
+        code = child.wait()
+        _drain(child, log)
+        _write_status(args.status, pid=child.pid, exit_code=code, output_bytes=log.total)
+    if orphaned:
+        for path in args.remove:
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+    return 0
+
+
+def _prepare_child() -> None:
+    for restored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(restored, signal.SIG_DFL)
+    _die_with_keeper()
+
+
+def _pump(child: "subprocess.Popen[bytes]", log: BoundedLog) -> bool:
+    """Copies output to the log until the program ends (False) or the owner is gone (True)."""
+    assert child.stdout is not None
+    output, owner = child.stdout.fileno(), sys.stdin.fileno()
+    exited = os.pidfd_open(child.pid)
+    poller = select.poll()
+    for fd in (output, owner, exited):
+        poller.register(fd, select.POLLIN | select.POLLHUP)
+    while True:
+        ready = dict(poller.poll())
+        if output in ready:
+            if data := os.read(output, _CHUNK):
+                log.write(data)
+            else:
+                poller.unregister(output)
+        if exited in ready:
+            return False
+        if owner in ready and not os.read(owner, _CHUNK):
+            return True
+
+
+def _drain(child: "subprocess.Popen[bytes]", log: BoundedLog) -> None:
+    assert child.stdout is not None
+    os.set_blocking(child.stdout.fileno(), False)
+    try:
+        while data := os.read(child.stdout.fileno(), _CHUNK):
+            log.write(data)
+    except BlockingIOError:
+        pass  # a grandchild outside the group still holds the pipe
+
+
+if __name__ == "__main__":
+    sys.exit(main())

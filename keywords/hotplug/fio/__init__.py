@@ -1,0 +1,1 @@
+"""fio jobs, runs and results."""

@@ -1,0 +1,1 @@
+"""The test bed file: schema and Robot variables."""

@@ -1,0 +1,1 @@
+"""The vhost process and its JSON-RPC."""

@@ -1,0 +1,1 @@
+"""The life of a QEMU virtual machine, and what its guest sees."""
