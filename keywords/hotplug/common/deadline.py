@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from hotplug.common.errors import DeadlineError
+from hotplug.common.vital_signs import VITAL_SIGNS
 
 T = TypeVar("T")
 
@@ -54,7 +55,8 @@ def wait_until(
 
     `deadline` is a `Deadline` or seconds; `interval` is the time between two polls in seconds; `what` completes the
     sentence "Waited ... s for <what>". At the deadline, raises `error` with that sentence and what `last_seen`
-    says. An exception from `condition` ends the wait at once. The condition is always tried at least once, and
+    says. An exception from `condition` ends the wait at once, and so does the death of something that must be alive
+    (`AssertionError`, see `hotplug.common.vital_signs`). The condition is always tried at least once, and
     once more at the deadline.
     """
     limit = deadline if isinstance(deadline, Deadline) else Deadline(deadline)
@@ -62,6 +64,7 @@ def wait_until(
         final = limit.expired
         if result := condition():
             return result
+        VITAL_SIGNS.check()
         if final:
             seen = last_seen()
             raise error(f"Waited {limit.seconds:g} s for {what}, in vain." + (f" Last seen: {seen}" if seen else ""))

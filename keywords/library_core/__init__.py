@@ -1,0 +1,85 @@
+"""What the three keyword libraries have in common: components, clean-up, first causes, links to evidence."""
+
+import html
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hotplug.common.run_directory import RunDirectory
+from hotplug.common.vital_signs import VITAL_SIGNS
+from robot.api import logger
+from robot.libraries.BuiltIn import BuiltIn, RobotNotRunningError
+from robotlibcore import DynamicCore
+
+__all__ = ["KitLibrary", "link_to_file"]
+
+
+class KitLibrary(DynamicCore):  # type: ignore[misc]
+    """Base of the keyword libraries.
+
+    `artifacts` is the folder of the run's files; by default `artifacts` below Robot's output directory. Nothing is
+    made or started before a keyword needs it. When Robot ends, `close_all` runs, whatever the suite left open.
+    """
+
+    ROBOT_LIBRARY_SCOPE = "GLOBAL"
+    ROBOT_LISTENER_API_VERSION = 3
+
+    def __init__(self, components: Sequence[object], artifacts: str | Path | None = None) -> None:
+        self.ROBOT_LIBRARY_LISTENER = self
+        self._artifacts = artifacts
+        self._run_directory: RunDirectory | None = None
+        DynamicCore.__init__(self, list(components))
+
+    @property
+    def run_directory(self) -> RunDirectory:
+        """Where this run keeps its files."""
+        if self._run_directory is None:
+            self._run_directory = RunDirectory(Path(self._artifacts or _output_directory() / "artifacts"))
+        return self._run_directory
+
+    def run_keyword(self, name: str, args: Sequence[Any], kwargs: dict[str, Any] | None = None) -> object:
+        """Runs a keyword; when it fails because vhost or a VM died, that first cause becomes the message."""
+        try:
+            return DynamicCore.run_keyword(self, name, args, kwargs)
+        except Exception as error:
+            cause = VITAL_SIGNS.first_cause()
+            self._log_evidence()
+            if cause is None or cause in str(error):
+                raise
+            raise AssertionError(f"{cause} Noticed when keyword '{_title(name)}' failed: {error}") from error
+
+    def close_all(self) -> None:
+        """Ends everything that this library started; overridden by each library. Never raises for one part's sake."""
+
+    def evidence(self) -> Sequence[Path]:
+        """The files that help to understand a failure; overridden by each library."""
+        return ()
+
+    def close(self) -> None:
+        """Listener method: the run is over."""
+        self.close_all()
+        if self._run_directory is not None:
+            self._run_directory.remove_sockets()
+
+    def _log_evidence(self) -> None:
+        links = [link_to_file(path) for path in self.evidence() if path.exists()]
+        if links:
+            logger.info("Evidence: " + ", ".join(links), html=True)
+
+
+def link_to_file(path: Path) -> str:
+    """An HTML link to a file of the run, relative to log.html so that the folder may be moved."""
+    relative = os.path.relpath(path, _output_directory())
+    return f'<a href="{html.escape(relative, quote=True)}">{html.escape(path.name)}</a>'
+
+
+def _output_directory() -> Path:
+    try:
+        return Path(str(BuiltIn().get_variable_value("${OUTPUT_DIR}")))
+    except RobotNotRunningError:
+        return Path.cwd() / "results"
+
+
+def _title(method: str) -> str:
+    return method.replace("_", " ").title()
