@@ -260,7 +260,7 @@ def _short(command: str) -> str:
 
 
 def _connect(address: SshAddress, limit: Deadline) -> paramiko.Transport:
-    """One attempt. QEMU's port forward accepts before the guest listens, so the banner gets a short bound of its own."""
+    """One attempt. QEMU's port forward accepts before the guest listens, so the banner has a bound of its own."""
     sock = socket.create_connection((address.host, address.port), timeout=limit.slice(2.0) or 0.01)
     transport = paramiko.Transport(sock)
     try:
