@@ -1,0 +1,168 @@
+"""What a test bed file may hold, and what the plan needs of it."""
+
+import re
+from collections import Counter
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+CONTROLLERS_OF_THE_PLAN = 8
+DISKS_OF_THE_PLAN = 16
+VMS_OF_A_SUITE = 2
+Suite = Literal["hotattach", "hotdetach"]
+
+_DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|sec|seconds?|m|min|minutes?|h|hours?)?\s*$")
+_UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def _duration(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return value
+    match = _DURATION.match(str(value))
+    if not match:
+        raise ValueError("expected a time above 0 such as 10s, 500ms or 2min")
+    unit = match[2] or "s"
+    seconds = float(match[1]) * _UNIT_SECONDS["ms" if unit == "ms" else unit[0]]
+    if seconds <= 0:
+        raise ValueError("expected a time above 0 such as 10s, 500ms or 2min")
+    return timedelta(seconds=seconds)
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=40)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Disks(_Part):
+    """Where the disks come from, how many there are, and the size of each in MiB."""
+
+    source: Literal["split", "malloc", "aio"] = "split"
+    count: Annotated[int, Field(ge=DISKS_OF_THE_PLAN, le=256)] = DISKS_OF_THE_PLAN
+    size_mib: Annotated[int, Field(ge=8, le=1 << 20)] = 64
+
+
+class Vm(_Part):
+    """One virtual machine: the suite that runs it, and its controllers in the order of their PCI slots."""
+
+    name: Name
+    suite: Suite
+    controllers: Annotated[list[Name], Field(min_length=1)]
+
+
+class Timeouts(_Part):
+    """The longest time that each kind of wait may take."""
+
+    vhost_start: Duration = timedelta(seconds=30)
+    rpc: Duration = timedelta(seconds=10)
+    boot: Duration = timedelta(seconds=120)
+    shutdown: Duration = timedelta(seconds=30)
+    attach: Duration = timedelta(seconds=10)
+    detach: Duration = timedelta(seconds=10)
+    fio_start: Duration = timedelta(seconds=30)
+    io_stop: Duration = timedelta(seconds=5)
+
+
+class TestBed(_Part):
+    """A whole test bed; see `resources/testbed.yaml` for the meaning of each key."""
+
+    __test__ = False  # not a test class of pytest
+
+    target: Literal["embedded", "spdk"] = "embedded"
+    spdk_vhost: str = ""
+    spdk_arguments: list[str] = []
+    disks: Disks = Disks()
+    controllers: Annotated[list[Name], Field(min_length=CONTROLLERS_OF_THE_PLAN)]
+    vms: list[Vm]
+    qemu: Annotated[str, Field(min_length=1)] = "qemu-system-x86_64"
+    accelerator: Literal["auto", "kvm", "tcg"] = "auto"
+    vm_memory_mib: Annotated[int, Field(ge=256)] = 512
+    vm_vcpus: Count = 1
+    vm_request_queues: Count = 1
+    guest_image: str = ""
+    guest_user: Annotated[str, Field(min_length=1)] = "root"
+    guest_key_file: str = ""
+    guest_password: str = ""
+    fio_job: Annotated[str, Field(min_length=1)] = "default_integrity"
+    fio_runtime: Duration = timedelta(seconds=10)
+    timeouts: Timeouts = Timeouts()
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if twice := _twice(self.controllers):
+            raise ValueError(f"key 'controllers' names '{twice}' twice; every controller needs a name of its own")
+        if twice := _twice([vm.name for vm in self.vms]):
+            raise ValueError(f"key 'vms' names '{twice}' twice; every VM needs a name of its own")
+        owner: dict[str, str] = {}
+        for number, vm in enumerate(self.vms):
+            for controller in vm.controllers:
+                where = f"key 'vms.{number}.controllers' of VM '{vm.name}'"
+                if controller not in self.controllers:
+                    raise ValueError(
+                        f"{where} names '{controller}', which is not in 'controllers'; "
+                        f"allowed are {', '.join(self.controllers)}"
+                    )
+                if controller in owner:
+                    raise ValueError(
+                        f"{where} names '{controller}', which VM '{owner[controller]}' has too; "
+                        "a controller serves one VM"
+                    )
+                owner[controller] = vm.name
+        self._suites_can_run(owner)
+        if self.target == "spdk" and not self.spdk_vhost:
+            raise ValueError(
+                "key 'target' is 'spdk', but key 'spdk_vhost' is empty; give the path of SPDK's vhost program, "
+                "for example with -v SPDK_VHOST:/path/to/vhost"
+            )
+        if self.guest_image and not (self.guest_key_file or self.guest_password):
+            raise ValueError(
+                f"key 'guest_image' is '{self.guest_image}', but there is no login for it; "
+                "give 'guest_key_file' or 'guest_password'"
+            )
+        return self
+
+    def _suites_can_run(self, owner: dict[str, str]) -> None:
+        plan: dict[Suite, list[str]] = {"hotattach": self.controllers[:4], "hotdetach": self.controllers[4:8]}
+        for suite, needed in plan.items():
+            vms = self.vms_of(suite)
+            if len(vms) != VMS_OF_A_SUITE:
+                raise ValueError(
+                    f"key 'vms' has {len(vms)} VMs with suite '{suite}'; the plan runs {VMS_OF_A_SUITE} in each suite"
+                )
+            for controller in needed:
+                if owner.get(controller) not in {vm.name for vm in vms}:
+                    raise ValueError(
+                        f"key 'vms' gives controller '{controller}' to no VM of suite '{suite}', "
+                        f"which uses {', '.join(needed)}"
+                    )
+
+    def vms_of(self, suite: Suite) -> list[Vm]:
+        """The VMs that a suite runs, in the order of the file."""
+        return [vm for vm in self.vms if vm.suite == suite]
+
+    def controller(self, number: int) -> str:
+        """The name of the plan's "Ctrlr `number`", counted from 1."""
+        if not 1 <= number <= len(self.controllers):
+            raise ValueError(f"The test bed has controllers 1 to {len(self.controllers)}, not {number}.")
+        return self.controllers[number - 1]
+
+    def vm_of(self, controller: str) -> Vm:
+        """The VM that has `controller`."""
+        for vm in self.vms:
+            if controller in vm.controllers:
+                return vm
+        raise ValueError(f"No VM of the test bed has controller '{controller}'.")
+
+    def job_file(self, folder: Path) -> Path:
+        """The fio job file: `fio_job` as a path, or the file of that name in `folder`."""
+        named = folder / f"{self.fio_job}.job"
+        return named if named.exists() else Path(self.fio_job).expanduser()
+
+
+def _twice(names: list[str]) -> str | None:
+    return next((name for name, count in Counter(names).items() if count > 1), None)

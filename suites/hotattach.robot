@@ -1,0 +1,62 @@
+*** Settings ***
+Documentation       Hot attach: disks are added to controllers that running VMs use, while fio writes and verifies.
+...
+...                 The plan's prerequisite: run VMs, the first with ctrlr-1 and ctrlr-2, the second with ctrlr-3 and ctrlr-4.
+...                 Each case brings about what the cases before it would have left, so each runs alone and in any order.
+
+Resource            ../resources/plan.resource
+
+Suite Setup         Run VMs Of Suite    hotattach
+Suite Teardown      Shut Down VMs Of Suite
+Test Teardown       End The Case
+
+Test Tags           hotattach
+
+
+*** Test Cases ***
+Test Case 1: Attach A Disk
+    [Documentation]    The plan:
+    ...
+    ...    1. Attach NVMe to Ctrlr 1
+    ...    2. Run fio integrity on attached device
+    [Setup]    Bring About
+    Attach NVMe To Ctrlr    1
+    Run Fio Integrity On Attached Device
+
+Test Case 2: Attach A Second Disk To The Controller During Fio
+    [Documentation]    The plan:
+    ...
+    ...    1. Run fio integrity on attached device from test case 1
+    ...    2. During fio attach another NVMe to Ctrlr 1
+    ...    3. Run fio integrity on both devices
+    [Setup]    Bring About    disks_on_ctrlr_1=1
+    Run Fio Integrity On Attached Device From Test Case 1    in_background=True
+    During Fio Attach Another NVMe To Ctrlr    1
+    Run Fio Integrity On Both Devices
+
+Test Case 3: Attach A Disk To Another Controller Of The VM During Fio
+    [Documentation]    The plan:
+    ...
+    ...    1. Run fio integrity on attached devices from previous test cases
+    ...    2. During fio attach NVMe to Ctrl2
+    ...    3. Run fio integrity on all devices
+    [Setup]    Bring About    disks_on_ctrlr_1=2
+    Run Fio Integrity On Attached Devices From Previous Test Cases    in_background=True
+    During Fio Attach NVMe To Ctrlr    2
+    Run Fio Integrity On All Devices
+
+Test Case 4: Attach A Disk To Another VM During Fio, Then Reboot
+    [Documentation]    The plan, which counts these steps from 2:
+    ...
+    ...    2. Run fio integrity on attached device from previous test cases
+    ...    3. During fio attach NVMe to Ctrl3/VM2
+    ...    4. Run fio integrity on all devices
+    ...    5. Reboot VMs
+    ...    6. Run fio integrity again on all devices
+    [Tags]    reboot
+    [Setup]    Bring About    disks_on_ctrlr_1=2    disks_on_ctrlr_2=1
+    Run Fio Integrity On Attached Devices From Previous Test Cases    in_background=True
+    During Fio Attach NVMe To Ctrlr    3
+    Run Fio Integrity On All Devices
+    Reboot VMs
+    Run Fio Integrity Again On All Devices
