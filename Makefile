@@ -1,0 +1,60 @@
+# `make help` lists what can be done here. Nothing needs to be prepared: each target sets up what it misses.
+
+SHELL := /bin/bash
+VENV := .venv
+PYTHON ?= python3
+RESULTS ?= results
+# Further options of robot, for example: make run ROBOT_ARGS='-i reboot -v FIO_RUNTIME:60s'
+ROBOT_ARGS ?=
+ROBOT_SOURCES := suites resources tests/acceptance
+
+.DEFAULT_GOAL := help
+.PHONY: help run test unit contract acceptance lint docs bench clean setup host image
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | column -t -s '|'
+
+run: setup ## set up what is missing and run the whole plan; report in results/
+	@$(VENV)/bin/robot --outputdir $(RESULTS) $(ROBOT_ARGS) suites/
+
+test: setup lint unit contract acceptance ## set up what is missing and run the project's own tests
+
+unit: $(VENV)/ready ## run the fast tests: no QEMU, no root
+	@$(VENV)/bin/pytest tests/unit
+
+contract: $(VENV)/ready ## run the RPC contract against the embedded target
+	@$(VENV)/bin/pytest tests/contract
+
+acceptance: setup ## run the plan with short fio and the kit's failure cases, on real guests
+	@$(VENV)/bin/pytest tests/acceptance
+
+lint: $(VENV)/ready ## check style and types: ruff, mypy, robocop
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/mypy
+	@$(VENV)/bin/robocop check --reports none $(ROBOT_SOURCES)
+
+docs: $(VENV)/ready ## write the keyword documentation of the three libraries to docs/html/
+	@mkdir -p docs/html
+	@for library in VhostLibrary QemuLibrary FioLibrary; do \
+		$(VENV)/bin/libdoc --quiet $$library docs/html/$$library.html && echo docs/html/$$library.html || exit 1; done
+
+bench: setup ## measure speed and size against their bounds
+	@$(VENV)/bin/python -m benchmarks
+
+clean: ## remove results, caches and the virtual environment (the guest image stays cached)
+	@find $(RESULTS) -mindepth 1 ! -name .gitkeep -delete
+	@rm -rf $(VENV) docs/html .pytest_cache .mypy_cache .ruff_cache .robocop_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+setup: host $(VENV)/ready image
+
+host:
+	@scripts/install-host-packages
+
+image: $(VENV)/ready
+	@$(VENV)/bin/python -m guest_image > /dev/null
+
+$(VENV)/ready: pyproject.toml scripts/prepare-venv
+	@scripts/install-host-packages
+	@scripts/prepare-venv $(PYTHON) $(VENV)
