@@ -32,7 +32,7 @@ lint: $(VENV)/ready ## check style and types: ruff, mypy, robocop
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy
-	@$(VENV)/bin/robocop check --reports none $(ROBOT_SOURCES)
+	@$(VENV)/bin/robocop check $(ROBOT_SOURCES)
 
 docs: $(VENV)/ready ## write the keyword documentation of the three libraries to docs/html/
 	@mkdir -p docs/html

@@ -1,8 +1,8 @@
 *** Settings ***
 Documentation       Hot attach: disks are added to controllers that running VMs use, while fio writes and verifies.
 ...
-...                 The plan's prerequisite: run VMs, the first with ctrlr-1 and ctrlr-2, the second with ctrlr-3 and ctrlr-4.
-...                 Each case brings about what the cases before it would have left, so each runs alone and in any order.
+...                 The plan's prerequisite: run VMs, first with ctrlr-1 and ctrlr-2, second with ctrlr-3 and ctrlr-4.
+...                 Each case brings about what the cases before it would have left: each runs alone, in any order.
 
 Resource            ../resources/plan.resource
 
@@ -29,7 +29,7 @@ Test Case 2: Attach A Second Disk To The Controller During Fio
     ...    1. Run fio integrity on attached device from test case 1
     ...    2. During fio attach another NVMe to Ctrlr 1
     ...    3. Run fio integrity on both devices
-    [Setup]    Bring About    disks_on_ctrlr_1=1
+    [Setup]    Bring About    Ctrlr 1=1
     Run Fio Integrity On Attached Device From Test Case 1    in_background=True
     During Fio Attach Another NVMe To Ctrlr    1
     Run Fio Integrity On Both Devices
@@ -40,7 +40,7 @@ Test Case 3: Attach A Disk To Another Controller Of The VM During Fio
     ...    1. Run fio integrity on attached devices from previous test cases
     ...    2. During fio attach NVMe to Ctrl2
     ...    3. Run fio integrity on all devices
-    [Setup]    Bring About    disks_on_ctrlr_1=2
+    [Setup]    Bring About    Ctrlr 1=2
     Run Fio Integrity On Attached Devices From Previous Test Cases    in_background=True
     During Fio Attach NVMe To Ctrlr    2
     Run Fio Integrity On All Devices
@@ -54,7 +54,7 @@ Test Case 4: Attach A Disk To Another VM During Fio, Then Reboot
     ...    5. Reboot VMs
     ...    6. Run fio integrity again on all devices
     [Tags]    reboot
-    [Setup]    Bring About    disks_on_ctrlr_1=2    disks_on_ctrlr_2=1
+    [Setup]    Bring About    Ctrlr 1=2    Ctrlr 2=1
     Run Fio Integrity On Attached Devices From Previous Test Cases    in_background=True
     During Fio Attach NVMe To Ctrlr    3
     Run Fio Integrity On All Devices

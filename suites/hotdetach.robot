@@ -1,9 +1,9 @@
 *** Settings ***
 Documentation       Hot detach: disks are removed from controllers that running VMs use, with and without fio on them.
 ...
-...                 The plan's prerequisite: run VMs, the first with ctrlr-5 and ctrlr-6, the second with ctrlr-7 and ctrlr-8.
-...                 Each of these controllers begins with two disks. Each case brings about what the cases before it would
-...                 have left, so each runs alone and in any order.
+...                 The plan's prerequisite: run VMs, first with ctrlr-5 and ctrlr-6, second with ctrlr-7 and ctrlr-8.
+...                 Each of these controllers begins with two disks. Each case brings about what the cases before it
+...                 would have left: each runs alone, in any order.
 
 Resource            ../resources/plan.resource
 
@@ -25,7 +25,7 @@ Test Case 1: Detach A Disk During Fio On All Disks
     ...    5. Check that fio job run on detached device stopped and failed
     ...
     ...    The other jobs of the same fio must not have failed either: fio status is checked after every run.
-    [Setup]    Bring About    disks_on_ctrlr_5=2    disks_on_ctrlr_6=2    disks_on_ctrlr_7=2    disks_on_ctrlr_8=2
+    [Setup]    Bring About    Ctrlr 5=2    Ctrlr 6=2    Ctrlr 7=2    Ctrlr 8=2
     Run Fio On All Devices    in_background=True
     Detach NVMe From Ctrlr During Fio    5
     Check Vhost Or VMs Did Not Crash
@@ -42,7 +42,7 @@ Test Case 2: Detach The Only Disk With Fio
     ...    4. Check vhost or VMs did not crash
     ...    5. Check that fio job run on detached device stopped and failed
     ...    6. Check that detatched device is gone from VM
-    [Setup]    Bring About    disks_on_ctrlr_5=1    disks_on_ctrlr_6=2    disks_on_ctrlr_7=2    disks_on_ctrlr_8=2
+    [Setup]    Bring About    Ctrlr 5=1    Ctrlr 6=2    Ctrlr 7=2    Ctrlr 8=2
     Attach NVMe To Ctrlr    5
     Run Fio On 1 Device From Ctrlr    5    in_background=True
     Detach NVMe From Ctrlr During Fio Traffic    5
@@ -59,7 +59,7 @@ Test Case 3: Detach An Idle Disk During Fio On The Others
     ...    4. Check vhost or VMs did not crash
     ...    5. Check that fio jobs did not fail
     ...    6. Check that detatched device is gone from VM
-    [Setup]    Bring About    disks_on_ctrlr_5=1    disks_on_ctrlr_6=2    disks_on_ctrlr_7=2    disks_on_ctrlr_8=2
+    [Setup]    Bring About    Ctrlr 5=1    Ctrlr 6=2    Ctrlr 7=2    Ctrlr 8=2
     Attach NVMe To Ctrlr    5
     Run Fio With Integrity On All Devices Except One    in_background=True
     Detach NVMe Without Traffic During Fio Running On Other Devices
@@ -83,10 +83,10 @@ Test Case 4: Detach A Disk During Separate Fio Runs, Then Reboot
     ...    11. Check that all other devices are in place
     ...    12. Run fio integrity on all remianing devices
     ...
-    ...    "Ctrl1" in step 4 is read as Ctrl5: step 2 starts the traffic there, step 6 expects its failure, and these VMs
-    ...    have no Ctrl1.
+    ...    "Ctrl1" in step 4 is read as Ctrl5: step 2 starts the traffic there, step 6 expects its failure, and
+    ...    these VMs have no Ctrl1.
     [Tags]    reboot
-    [Setup]    Bring About    disks_on_ctrlr_5=1    disks_on_ctrlr_6=2    disks_on_ctrlr_7=2    disks_on_ctrlr_8=2
+    [Setup]    Bring About    Ctrlr 5=1    Ctrlr 6=2    Ctrlr 7=2    Ctrlr 8=2
     Attach NVMe To Ctrlr    5
     Run Fio On 1 Device From Ctrlr    5    in_background=True
     Run Separate Fio With Integrity On All Other Devices    in_background=True

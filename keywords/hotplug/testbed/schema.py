@@ -12,6 +12,8 @@ CONTROLLERS_OF_THE_PLAN = 8
 DISKS_OF_THE_PLAN = 16
 VMS_OF_A_SUITE = 2
 Suite = Literal["hotattach", "hotdetach"]
+CONTROLLERS_OF_SUITE: dict[Suite, tuple[int, ...]] = {"hotattach": (1, 2, 3, 4), "hotdetach": (5, 6, 7, 8)}
+"""The plan's numbers of the controllers that each suite uses."""
 
 _DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|sec|seconds?|m|min|minutes?|h|hours?)?\s*$")
 _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -45,6 +47,11 @@ class Disks(_Part):
     source: Literal["split", "malloc", "aio"] = "split"
     count: Annotated[int, Field(ge=DISKS_OF_THE_PLAN, le=256)] = DISKS_OF_THE_PLAN
     size_mib: Annotated[int, Field(ge=8, le=1 << 20)] = 64
+
+    @property
+    def total_mib(self) -> int:
+        """The size of all disks together, in MiB."""
+        return self.count * self.size_mib
 
 
 class Vm(_Part):
@@ -127,8 +134,8 @@ class TestBed(_Part):
         return self
 
     def _suites_can_run(self, owner: dict[str, str]) -> None:
-        plan: dict[Suite, list[str]] = {"hotattach": self.controllers[:4], "hotdetach": self.controllers[4:8]}
-        for suite, needed in plan.items():
+        for suite in CONTROLLERS_OF_SUITE:
+            needed = self.controllers_of(suite)
             vms = self.vms_of(suite)
             if len(vms) != VMS_OF_A_SUITE:
                 raise ValueError(
@@ -144,6 +151,10 @@ class TestBed(_Part):
     def vms_of(self, suite: Suite) -> list[Vm]:
         """The VMs that a suite runs, in the order of the file."""
         return [vm for vm in self.vms if vm.suite == suite]
+
+    def controllers_of(self, suite: Suite) -> list[str]:
+        """The names of the controllers that the plan's cases of a suite use."""
+        return [self.controller(number) for number in CONTROLLERS_OF_SUITE[suite]]
 
     def controller(self, number: int) -> str:
         """The name of the plan's "Ctrlr `number`", counted from 1."""
