@@ -1,1 +1,120 @@
-"""Placeholder until the library lands."""
+"""Robot Framework library for a vhost process and its controllers and disks."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from robot.api import logger
+
+from hotplug.common.errors import SetupError
+from hotplug.vhost.target import Target
+from library_core import KitLibrary
+from VhostLibrary.attachment_keywords import AttachmentKeywords
+from VhostLibrary.controller_keywords import ControllerKeywords
+from VhostLibrary.disk_keywords import DiskKeywords
+from VhostLibrary.process_keywords import ProcessKeywords
+from VhostLibrary.rpc_keywords import RpcKeywords
+
+__all__ = ["VhostLibrary"]
+
+try:
+    __version__ = version("spdk-vhost-hotplug-kit")
+except PackageNotFoundError:  # used from a source tree that is not installed
+    __version__ = "0"
+
+
+class VhostLibrary(KitLibrary):
+    """Starts and watches a vhost process, and manages its controllers, disks and what is attached where.
+
+    The vhost is either SPDK's vhost app or the embedded stand-in, a vhost-user-scsi program that answers the same
+    JSON-RPC. Which one is chosen with `Start Vhost`; no other keyword depends on it. A vhost that runs already is used
+    with `Connect To Vhost`.
+
+    = Failures =
+
+    A keyword fails with a plain message (AssertionError) when the *vhost* is at fault: it refused a right request,
+    did not answer within the deadline, or died. When a test or its set-up is at fault (an unknown
+    controller, a disk that does not exist, a missing program), the message begins with ``SetupError`` or another
+    kind of error, and nothing is said about vhost. Arguments are compared with what vhost has *before* a
+    request is sent.
+
+    When the vhost process has died, every keyword that fails afterwards says so first: ``vhost died: ...``.
+
+    = What an answer means =
+
+    `Attach Target` and `Detach Target` return when vhost has answered. The guest follows some 10 to 500 ms later, or,
+    with a faulty vhost, never. Ask the guest before a verdict.
+
+    = Times and sizes =
+
+    Times are Robot Framework times (``10s``, ``1 min``). Sizes are bytes, or numbers with ``KiB``, ``MiB``, ``GiB``
+    or ``TiB`` (``64 MiB``).
+
+    = Files =
+
+    The log of vhost (``vhost.log``) and a record of every RPC call (``rpc.jsonl``) go to the folder ``artifacts``
+    below Robot's output directory. Both have a bound on their size. Whatever happens to Robot, the vhost process
+    that it started ends with it.
+
+    = Example =
+
+    | *** Settings ***
+    | Library           VhostLibrary    rpc_deadline=10s
+    |
+    | *** Test Cases ***
+    | A Disk Is Attached
+    |     Start Vhost
+    |     Create Malloc Disk    Nvme0n1    64 MiB
+    |     Create Controller    naa.ctrlr1
+    |     ${event} =    Attach Target    naa.ctrlr1    Nvme0n1
+    |     Should Be Equal As Integers    ${event.target}    0
+    |     [Teardown]    Stop Vhost
+    """
+
+    ROBOT_LIBRARY_DOC_FORMAT = "ROBOT"
+    ROBOT_LIBRARY_VERSION = __version__
+
+    def __init__(self, rpc_deadline: timedelta = timedelta(seconds=10), artifacts: str | None = None) -> None:
+        """Settings for all keywords.
+
+        ``rpc_deadline`` is the time within which vhost must answer a call, in wall-clock time from its beginning to
+        the end of its answer. ``artifacts`` is the folder of the run's files, by default ``artifacts`` below Robot's
+        output directory.
+
+        | Library    VhostLibrary    rpc_deadline=30s
+        """
+        self.rpc_deadline = rpc_deadline.total_seconds()
+        self._target: Target | None = None
+        self._files: list[Path] = []
+        components = (ProcessKeywords, ControllerKeywords, DiskKeywords, AttachmentKeywords, RpcKeywords)
+        super().__init__([component(self) for component in components], artifacts)
+
+    @property
+    def target(self) -> Target:
+        """The running vhost; `SetupError` when there is none."""
+        if self._target is None:
+            raise SetupError("No vhost is in use; call Start Vhost or Connect To Vhost first.")
+        return self._target
+
+    @property
+    def has_target(self) -> bool:
+        """Whether a vhost was started or connected to, and not stopped since."""
+        return self._target is not None
+
+    def use(self, target: Target) -> None:
+        """Makes `target` the vhost of all keywords."""
+        self._target = target
+        self._files = [path for path in (target.process.log, target.rpc.trace and target.rpc.trace.path) if path]
+
+    def release(self) -> str | None:
+        """Stops the vhost, or ends the connection to a foreign one; returns a complaint about how it ended, or None."""
+        target, self._target = self._target, None
+        return target.stop() if target is not None else None
+
+    def evidence(self) -> Sequence[Path]:
+        return self._files
+
+    def close_all(self) -> None:
+        if self._target is not None and (complaint := self.release()):
+            logger.warn(f"At the end of the run: {complaint}")

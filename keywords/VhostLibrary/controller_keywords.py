@@ -1,0 +1,106 @@
+"""Keywords for vhost-user-scsi controllers."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from robot.api import logger
+from robot.api.deco import keyword
+
+from hotplug.common.deadline import wait_until
+from hotplug.vhost.controllers import (
+    Controller,
+    connected_sessions,
+    controller_socket,
+    create_controller,
+    delete_controller,
+    get_controllers,
+)
+
+if TYPE_CHECKING:
+    from VhostLibrary import VhostLibrary
+
+
+class ControllerKeywords:
+    """Controllers and the VMs connected to them."""
+
+    def __init__(self, library: VhostLibrary) -> None:
+        self._library = library
+
+    @keyword(tags=["controller"])
+    def create_controller(self, controller: str, cpumask: str = "") -> str:
+        """Creates an empty controller and returns the path of its vhost-user socket.
+
+        ``controller`` is its name, such as ``naa.ctrlr1``; it is also the socket's file name. ``cpumask`` are
+        the cores that serve it, by default all of vhost's. Fails when vhost refuses, and with SetupError when the
+        controller exists already or the socket's path would be too long.
+
+        | ${socket} =    Create Controller    naa.ctrlr1
+        """
+        socket = create_controller(self._library.target, controller, cpumask)
+        logger.info(f"Controller '{controller}' created with socket {socket}.")
+        return socket
+
+    @keyword(tags=["controller"])
+    def delete_controller(self, controller: str) -> None:
+        """Deletes a controller; what is attached to it is detached.
+
+        Fails when vhost refuses. Fails with SetupError when there is no such controller, and while a VM is connected to
+        it, because SPDK does not answer then and floods its log; see `Wait Until No Vm Is Connected`.
+
+        | Delete Controller    naa.ctrlr1
+        """
+        delete_controller(self._library.target, controller)
+        logger.info(f"Controller '{controller}' deleted.")
+
+    @keyword(tags=["controller"])
+    def get_controllers(self) -> list[Controller]:
+        """Returns the controllers as objects with the attributes ``name``, ``socket``, ``targets`` and ``sessions``.
+
+        Each of ``targets`` has ``number`` and ``disk``. ``sessions`` are the connected VMs (``name``, ``started``), or
+        None where this version of vhost does not tell. Fails when vhost does not answer.
+
+        | ${controllers} =    Get Controllers
+        | Should Be Equal    ${controllers}[0].name    naa.ctrlr1
+        """
+        return get_controllers(self._library.target)
+
+    @keyword(tags=["controller"])
+    def get_controller_socket(self, controller: str) -> str:
+        """Returns the path of a controller's vhost-user socket, for QEMU's ``chardev``.
+
+        Fails with SetupError when there is no such controller.
+
+        | ${socket} =    Get Controller Socket    naa.ctrlr1
+        """
+        return str(controller_socket(self._library.target, controller))
+
+    @keyword(tags=["controller"])
+    def wait_until_no_vm_is_connected(self, *controllers: str, deadline: timedelta = timedelta(seconds=10)) -> None:
+        """Waits until no VM is connected to the ``controllers``, or to any when none is named.
+
+        For use before `Delete Controller`, after the VMs have ended. Fails at the ``deadline``: vhost has then not
+        noticed the end of a VM, or the VM still runs. Fails with SetupError when a controller does not exist.
+
+        | Wait Until No Vm Is Connected
+        | Wait Until No Vm Is Connected    naa.ctrlr1    naa.ctrlr2    deadline=5s
+        """
+        connected: dict[str, list[str]] = {}
+
+        def none_left() -> bool:
+            nonlocal connected
+            connected = connected_sessions(self._library.target, controllers)
+            return not connected
+
+        def seen() -> str:
+            parts = [f"controller '{name}' has session {', '.join(names)}" for name, names in connected.items()]
+            return "; ".join(parts) + "."
+
+        wait_until(
+            none_left,
+            deadline.total_seconds(),
+            "all VMs to be disconnected from " + (", ".join(controllers) or "all controllers"),
+            last_seen=seen,
+            error=AssertionError,
+        )

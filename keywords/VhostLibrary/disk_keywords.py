@@ -1,0 +1,96 @@
+"""Keywords for disks (bdevs) of vhost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from robot.api import logger
+from robot.api.deco import keyword
+
+from hotplug.vhost.disks import (
+    Disk,
+    create_aio_disk,
+    create_malloc_disk,
+    delete_disk,
+    get_disks,
+    parse_size,
+    split_disk,
+)
+
+if TYPE_CHECKING:
+    from VhostLibrary import VhostLibrary
+
+
+class DiskKeywords:
+    """Disks that can be attached to controllers."""
+
+    def __init__(self, library: VhostLibrary) -> None:
+        self._library = library
+
+    @keyword(tags=["disk"])
+    def create_malloc_disk(self, disk: str, size: int | str, block_size: int = 512) -> str:
+        """Creates a disk in vhost's memory and returns its name.
+
+        ``disk`` is its name, which is its serial number in a guest. ``size`` is bytes or a number with a unit,
+        ``block_size`` bytes. Fails when vhost refuses or makes another size, and with SetupError when the disk exists
+        already or the size is no whole number of blocks.
+
+        | Create Malloc Disk    Nvme0n1    1 GiB
+        """
+        made = create_malloc_disk(self._library.target, disk, parse_size(size), block_size)
+        logger.info(f"Malloc disk '{disk}' created, {made.size} bytes.")
+        return made.name
+
+    @keyword(tags=["disk"])
+    def create_aio_disk(self, disk: str, file: str, size: int | str | None = None, block_size: int = 512) -> str:
+        """Creates a disk on a file of this machine and returns its name.
+
+        With ``size``, a missing ``file`` is made with that size, sparse; an existing one must have that size
+        and keeps its content. Without it the file must exist. Fails when vhost refuses, and with SetupError when the
+        disk exists already, when the file cannot be made, or when its file system has too little space.
+
+        | Create Aio Disk    Aio0    ${OUTPUT_DIR}/aio0.img    64 MiB
+        """
+        wanted = None if size is None else parse_size(size)
+        made = create_aio_disk(self._library.target, disk, Path(file), wanted, block_size)
+        logger.info(f"AIO disk '{disk}' created on {file}, {made.size} bytes.")
+        return made.name
+
+    @keyword(tags=["disk"])
+    def split_disk(self, disk: str, parts: int) -> list[str]:
+        """Divides a disk into ``parts`` disks of the same size and returns their names.
+
+        SPDK names the parts of ``Nvme0n1`` ``Nvme0n1p0``, ``Nvme0n1p1`` and so on. Fails when vhost refuses, and
+        with SetupError when the disk does not exist, is in use, or is split already.
+
+        | Create Malloc Disk    Nvme0n1    1 GiB
+        | @{disks} =    Split Disk    Nvme0n1    16
+        """
+        names = split_disk(self._library.target, disk, parts)
+        logger.info(f"Disk '{disk}' split into {', '.join(names)}.")
+        return names
+
+    @keyword(tags=["disk"])
+    def delete_disk(self, disk: str) -> None:
+        """Deletes a malloc or AIO disk, with its parts when it is split; an AIO disk's file stays.
+
+        Fails when vhost refuses, and with SetupError when the disk does not exist, is a part of another one, is of
+        another kind, or when it or one of its parts is attached.
+
+        | Delete Disk    Nvme0n1
+        """
+        delete_disk(self._library.target, disk)
+        logger.info(f"Disk '{disk}' deleted.")
+
+    @keyword(tags=["disk"])
+    def get_disks(self) -> list[Disk]:
+        """Returns the disks as objects with ``name``, ``product``, ``size``, ``block_size``, ``blocks``, ``claimed``.
+
+        ``size`` is in bytes; ``base`` is the disk that a part belongs to, ``file`` the file of an AIO disk. Fails when
+        vhost does not answer.
+
+        | ${disks} =    Get Disks
+        | Log    ${disks}[0].name has ${disks}[0].size bytes
+        """
+        return get_disks(self._library.target)

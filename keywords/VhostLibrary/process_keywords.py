@@ -1,0 +1,220 @@
+"""Keywords that start, watch and stop a vhost process."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from robot.api import logger
+from robot.api.deco import keyword
+
+from hotplug.common.deadline import wait_until
+from hotplug.common.errors import SetupError
+from hotplug.vhost.launch import TargetKind
+from hotplug.vhost.rpc_client import RpcClient
+from hotplug.vhost.rpc_trace import RpcTrace
+from hotplug.vhost.target import attach_to_target, start_target
+
+if TYPE_CHECKING:
+    from VhostLibrary import VhostLibrary
+
+_SIGNALS = {"KILL": signal.SIGKILL, "SEGV": signal.SIGSEGV, "ABRT": signal.SIGABRT, "TERM": signal.SIGTERM}
+
+
+class ProcessKeywords:
+    """The life of the vhost process."""
+
+    def __init__(self, library: VhostLibrary) -> None:
+        self._library = library
+
+    @keyword(tags=["process"])
+    def start_vhost(
+        self,
+        target: TargetKind = "embedded",
+        program: str = "",
+        arguments: Sequence[str] = (),
+        deadline: timedelta = timedelta(seconds=60),
+        rpc_socket: str = "",
+    ) -> None:
+        """Starts a vhost process and waits until its RPC answers.
+
+        ``target`` is ``embedded`` for the stand-in or ``spdk`` for SPDK's vhost app, whose path is then ``program``.
+        ``arguments`` is a list of further arguments for its command line. ``deadline`` is the longest time until
+        the RPC answers. ``rpc_socket`` is a path for the RPC socket; by default one is made for the run.
+
+        SPDK gets hugepages where enough are free, else ordinary memory; the log says which.
+
+        Fails with SetupError when the program is missing, when it ends before it answers (with the last lines of
+        its log), when it does not answer in time, when another process serves the RPC socket, or when a vhost is in
+        use already. From now on, the death of the process fails every keyword that waits.
+
+        | Start Vhost
+        | Start Vhost    target=spdk    program=/opt/spdk/build/bin/vhost
+        | ${more} =    Create List    --wait-for-rpc
+        | Start Vhost    arguments=${more}    deadline=20s
+        """
+        self._refuse_second()
+        folder = self._library.run_directory
+        path = Path(rpc_socket).absolute() if rpc_socket else folder.sockets / "rpc.sock"
+        rpc = self._client(path)
+        try:
+            started = start_target(
+                target,
+                rpc,
+                folder.sockets / "vhost",
+                folder.file("vhost.log"),
+                deadline.total_seconds(),
+                program=program,
+                arguments=arguments,
+            )
+        except BaseException:
+            self._close(rpc)
+            raise
+        self._library.use(started)
+        logger.info(f"vhost runs: process {started.process.pid}, {self._describe()}.")
+
+    @keyword(tags=["process"])
+    def connect_to_vhost(self, rpc_socket: str, deadline: timedelta = timedelta(seconds=10)) -> None:
+        """Uses a vhost that runs already, by the path of its RPC socket.
+
+        It is never stopped or killed by this library; `Stop Vhost` only ends the connection. Its death fails
+        every keyword that waits, as with `Start Vhost`. Fails with SetupError when nobody answers within ``deadline``.
+
+        | Connect To Vhost    /var/tmp/spdk.sock
+        """
+        self._refuse_second()
+        rpc = self._client(Path(rpc_socket).absolute())
+        try:
+            self._library.use(attach_to_target(rpc, deadline.total_seconds()))
+        except BaseException:
+            self._close(rpc)
+            raise
+        logger.info(f"Connected to vhost: {self._describe()}.")
+
+    @keyword(tags=["process"])
+    def stop_vhost(self) -> None:
+        """Stops the vhost and judges how it ended; does nothing when none is in use.
+
+        Sends SIGINT and waits 10 s, then SIGTERM and SIGABRT with 5 s each, at last SIGKILL. Everything is cleaned
+        up in every case. Fails when the process had died before, did not end at SIGINT, or ended with another exit
+        code than 0. A vhost used with `Connect To Vhost` goes on.
+
+        | Stop Vhost
+        """
+        if not self._library.has_target:
+            logger.info("No vhost is in use; nothing to stop.")
+            return
+        complaint = self._library.release()
+        if complaint:
+            raise AssertionError(complaint)
+        logger.info("vhost stopped as asked.")
+
+    @keyword(tags=["process"])
+    def kill_vhost(self, signal_name: Literal["KILL", "SEGV", "ABRT", "TERM"] = "KILL", as_crash: bool = False) -> None:
+        """Ends the vhost process with a signal and waits for its end, to see what its guests make of it.
+
+        The death counts as wanted, and `Stop Vhost` then only cleans up. With ``as_crash`` it counts as a crash, and
+        every keyword that waits fails with it, which shows that a crash is noticed. Fails with SetupError for a vhost
+        used with `Connect To Vhost`.
+
+        | Kill Vhost
+        | Kill Vhost    SEGV    as_crash=True
+        """
+        self._library.target.kill(_SIGNALS[signal_name], as_crash)
+        logger.info(f"vhost was ended with SIG{signal_name} on purpose.")
+
+    @keyword(tags=["process"])
+    def vhost_should_be_alive(self, within: timedelta = timedelta(seconds=5)) -> None:
+        """Fails unless the vhost process is alive and answers a harmless call in time.
+
+        ``within`` is the longest time for the answer.
+
+        | Vhost Should Be Alive
+        | Vhost Should Be Alive    within=1s
+        """
+        self._library.target.check_alive(within.total_seconds())
+
+    @keyword(tags=["process"])
+    def vhost_is_running(self) -> bool:
+        """Returns whether a vhost is in use, alive and answering; never fails.
+
+        For set-ups that mend what the test before has left.
+
+        | ${running} =    Vhost Is Running
+        | IF    not ${running}    Start Vhost
+        """
+        if not self._library.has_target:
+            return False
+        try:
+            self._library.target.check_alive(5.0)
+        except AssertionError as error:
+            logger.info(f"vhost is not running: {error}")
+            return False
+        return True
+
+    @keyword(tags=["process"])
+    def wait_until_vhost_answers(self, deadline: timedelta = timedelta(seconds=30)) -> None:
+        """Waits until vhost answers a harmless call; fails at the ``deadline``, or at once when it has died.
+
+        `Start Vhost` has waited already; this is for a vhost that something has held up.
+
+        | Wait Until Vhost Answers    deadline=1 min
+        """
+        last = ""
+
+        def answers() -> bool:
+            nonlocal last
+            try:
+                self._library.target.check_alive(1.0)
+            except AssertionError as error:
+                last = str(error)
+                return False
+            return True
+
+        wait_until(answers, deadline.total_seconds(), "vhost to answer", last_seen=lambda: last, error=AssertionError)
+
+    @keyword(tags=["process"])
+    def get_vhost_version(self) -> str:
+        """Returns what vhost says that it is, such as ``SPDK v26.05 git sha1 d519b163cb``.
+
+        Fails when vhost does not answer.
+
+        | ${version} =    Get Vhost Version
+        """
+        return self._library.target.version()
+
+    @keyword(tags=["process"])
+    def get_target_description(self) -> str:
+        """Returns a sentence for the report: which vhost was tested and how it was started.
+
+        The embedded stand-in is called so. Fails when vhost does not answer.
+
+        | ${description} =    Get Target Description
+        | Set Suite Metadata    Target    ${description}    top=True
+        """
+        return self._library.target.description()
+
+    def _describe(self) -> str:
+        try:
+            return self._library.target.description()
+        except AssertionError as error:
+            return f"version unknown ({error})"
+
+    def _refuse_second(self) -> None:
+        if self._library.has_target:
+            raise SetupError(
+                f"A vhost is in use already (process {self._library.target.process.pid}); call Stop Vhost first."
+            )
+
+    def _client(self, path: Path) -> RpcClient:
+        trace = RpcTrace(self._library.run_directory.file("rpc.jsonl"))
+        return RpcClient(path, self._library.rpc_deadline, trace)
+
+    @staticmethod
+    def _close(rpc: RpcClient) -> None:
+        rpc.close()
+        if rpc.trace is not None:
+            rpc.trace.close()

@@ -1,0 +1,34 @@
+"""The keyword for any other method of vhost's RPC."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from robot.api.deco import keyword
+
+if TYPE_CHECKING:
+    from VhostLibrary import VhostLibrary
+
+
+class RpcKeywords:
+    """Methods by name."""
+
+    def __init__(self, library: VhostLibrary) -> None:
+        self._library = library
+
+    @keyword(tags=["rpc"])
+    def call_rpc(self, method: str, rpc_timeout: timedelta | None = None, **params: object) -> object:
+        """Calls a method of vhost's JSON-RPC by name and returns its result, as lists, dictionaries, texts and numbers.
+
+        ``params`` are the method's own; give numbers and truth values as such (``${8}``, ``${True}``).
+        ``rpc_timeout`` replaces the library's ``rpc_deadline`` for this call. Fails with RpcError, which names the
+        error's code and message, when vhost answers with an error, and with RpcDeadlineError when it does not answer
+        in time. Both are no verdict: only the test knows what it expected.
+
+        | ${names} =    Call Rpc    rpc_get_methods
+        | Call Rpc    bdev_malloc_create    name=M0    num_blocks=${2048}    block_size=${512}
+        | Run Keyword And Expect Error    RpcError: *-32601*    Call Rpc    no_such_method
+        """
+        deadline = None if rpc_timeout is None else rpc_timeout.total_seconds()
+        return self._library.target.call(method, params, deadline)

@@ -1,0 +1,141 @@
+"""Which disk is attached to which target of which controller: the map, attach, detach, comparison."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from hotplug.common.errors import SetupError
+from hotplug.common.event import Event
+from hotplug.vhost.controllers import TARGETS, find_controller, get_controllers, listed
+from hotplug.vhost.disks import find_disk, get_disks
+from hotplug.vhost.target import Target
+
+FIRST_FREE = -1
+
+Expected = Mapping[str, Mapping[int, str]]
+"""Controller name to target number to disk name."""
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """A disk of `size` bytes at `target` of `controller`, as the RPC tells it."""
+
+    controller: str
+    target: int
+    disk: str
+    size: int
+
+    def __str__(self) -> str:
+        return f"disk '{self.disk}' at controller '{self.controller}' target {self.target}"
+
+
+def get_attachments(target: Target, controller: str = "") -> list[Attachment]:
+    """What is attached, to one controller or to all, in the order of controllers and targets."""
+    chosen = [find_controller(target, controller)] if controller else get_controllers(target)
+    sizes = {disk.name: disk.size for disk in get_disks(target)}
+    return [
+        Attachment(each.name, slot.number, slot.disk, sizes.get(slot.disk, 0))
+        for each in chosen
+        for slot in each.targets
+    ]
+
+
+def attach_target(target: Target, controller: str, disk: str, number: int = FIRST_FREE) -> Event:
+    """Attaches `disk` to target `number` of `controller`, -1 for the first free one, and returns the event.
+
+    The answer says nothing about the guest. Raises `SetupError` when the controller or the disk does not exist or the
+    target is taken, and `AssertionError` when vhost refuses a right request, does not answer, or answers with
+    another target.
+    """
+    _check_number(controller, number, first_free=True)
+    state = find_controller(target, controller)
+    find_disk(target, disk)
+    if number != FIRST_FREE and (there := state.disk_at(number)) is not None:
+        raise SetupError(
+            f"Disk '{disk}' cannot be attached to controller '{controller}' target {number}: "
+            f"disk '{there}' is there. Free targets: {_free([each.number for each in state.targets])}."
+        )
+    if number == FIRST_FREE and len(state.targets) >= TARGETS:
+        raise SetupError(f"Disk '{disk}' cannot be attached: all targets of controller '{controller}' are taken.")
+    params = {"ctrlr": controller, "scsi_target_num": number, "bdev_name": disk}
+    sent = time.monotonic()
+    answer = target.require("vhost_scsi_controller_add_target", params)
+    answered = time.monotonic()
+    if not isinstance(answer, int) or isinstance(answer, bool) or (number != FIRST_FREE and answer != number):
+        raise AssertionError(
+            f"vhost was asked to attach disk '{disk}' to controller '{controller}' "
+            f"{'at the first free target' if number == FIRST_FREE else f'target {number}'} and answered {answer!r}."
+        )
+    return Event("attach", controller, answer, disk, sent, answered)
+
+
+def detach_target(target: Target, controller: str, number: int) -> Event:
+    """Detaches what is at target `number` of `controller` and returns the event.
+
+    The answer says nothing about the guest. Raises `SetupError` when the controller does not exist or the target is
+    empty, and `AssertionError` when vhost refuses a right request or does not answer.
+    """
+    _check_number(controller, number, first_free=False)
+    state = find_controller(target, controller)
+    disk = state.disk_at(number)
+    if disk is None:
+        there = ", ".join(f"'{each.disk}' at target {each.number}" for each in state.targets) or "none"
+        raise SetupError(f"Nothing is attached to controller '{controller}' target {number}; its disks: {there}.")
+    sent = time.monotonic()
+    answer = target.require("vhost_scsi_controller_remove_target", {"ctrlr": controller, "scsi_target_num": number})
+    answered = time.monotonic()
+    if answer is not True:
+        raise AssertionError(
+            f"vhost was asked to detach disk '{disk}' from controller '{controller}' target {number} "
+            f"and answered {answer!r} instead of true."
+        )
+    return Event("detach", controller, number, disk, sent, answered)
+
+
+def compare(expected: Expected, seen: Sequence[Attachment]) -> list[str]:
+    """What differs, one sentence part each: missing, extra, at another place, another disk; empty when nothing does."""
+    wanted = {(name, int(number)): disk for name, targets in expected.items() for number, disk in targets.items()}
+    actual = {(each.controller, each.target): each.disk for each in seen}
+    places: dict[str, list[tuple[str, int]]] = {}
+    for place, disk in actual.items():
+        places.setdefault(disk, []).append(place)
+    findings = []
+    for place, disk in wanted.items():
+        there = actual.get(place)
+        if there == disk:
+            continue
+        if there is not None:
+            findings.append(f"wrong: {_place(place)} has disk '{there}' instead of '{disk}'")
+            continue
+        elsewhere = [_place(other) for other in places.get(disk, []) if wanted.get(other) != disk]
+        moved = f" (it is at {', '.join(elsewhere)})" if elsewhere else ""
+        findings.append(f"missing: disk '{disk}' at {_place(place)}{moved}")
+    findings += [f"extra: disk '{disk}' at {_place(place)}" for place, disk in actual.items() if place not in wanted]
+    return findings
+
+
+def check_attachments(target: Target, expected: Expected) -> None:
+    """Raises `AssertionError` that names each difference between what is attached and `expected`.
+
+    Controllers that `expected` does not name must be empty. A controller that does not exist is a `SetupError`.
+    """
+    names = [controller.name for controller in get_controllers(target)]
+    for name in expected:
+        if name not in names:
+            raise SetupError(f"There is no controller '{name}'; vhost has {listed(names)}.")
+    if findings := compare(expected, get_attachments(target)):
+        raise AssertionError(f"vhost's attachments are not as expected: {'; '.join(findings)}.")
+
+
+def _place(place: tuple[str, int]) -> str:
+    return f"controller '{place[0]}' target {place[1]}"
+
+
+def _check_number(controller: str, number: int, *, first_free: bool) -> None:
+    if not (0 <= number < TARGETS or (first_free and number == FIRST_FREE)):
+        also = " or -1 for the first free one" if first_free else ""
+        raise SetupError(f"Controller '{controller}' has no target {number}; give 0 to {TARGETS - 1}{also}.")
+
+
+def _free(taken: Sequence[int]) -> str:
+    return ", ".join(str(number) for number in range(TARGETS) if number not in taken) or "none"

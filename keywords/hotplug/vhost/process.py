@@ -1,0 +1,179 @@
+"""The vhost process: one that the kit starts, watches and stops, or one that runs already and is only watched."""
+
+import os
+import re
+import select
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from hotplug.common.bounded_log import DEFAULT_BOUND
+from hotplug.common.child_process import ChildProcess
+from hotplug.common.deadline import Deadline
+from hotplug.common.errors import SetupError
+from hotplug.common.run_directory import SOCKET_PATH_BYTES
+
+STOP_SIGNALS: tuple[tuple[signal.Signals, float], ...] = (
+    (signal.SIGINT, 10.0),
+    (signal.SIGTERM, 5.0),
+    (signal.SIGABRT, 5.0),
+)
+_TELLING_LINE = re.compile(r"SUMMARY: \w*Sanitizer|runtime error:|[Aa]ssert(ion)?\b.*failed|\*ERROR\*")
+_SEARCHED_LINES = 200
+
+
+class VhostProcess(Protocol):
+    """What the kit knows of a vhost process, whoever started it."""
+
+    @property
+    def pid(self) -> int | None: ...
+    @property
+    def log(self) -> Path | None: ...
+    def death(self) -> str | None:
+        """None while the process lives, else a sentence that says how it died."""
+
+    def wait(self, seconds: float) -> bool:
+        """Waits at most `seconds` for the end; whether the process has ended."""
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """Sends a signal; nothing happens when the process has ended."""
+
+    def stop(self, signals: Sequence[tuple[signal.Signals, float]] = STOP_SIGNALS) -> str | None:
+        """Ends the process if it is ours; returns a sentence when it did not end as it should."""
+
+
+class OwnVhost:
+    """A vhost process started by the kit; it ends with the kit, even after SIGKILL.
+
+    `command` starts it, `log` receives its output up to `max_bytes`, `remove` names what goes with it if the kit
+    itself is killed.
+    """
+
+    def __init__(
+        self, command: Sequence[str], log: Path, *, remove: Sequence[Path] = (), max_bytes: int = DEFAULT_BOUND
+    ) -> None:
+        self._child = ChildProcess("vhost", command, log, remove=remove, max_bytes=max_bytes)
+        self._death: str | None = None
+        self._death_wanted = False
+
+    @property
+    def pid(self) -> int | None:
+        return self._child.pid
+
+    @property
+    def log(self) -> Path | None:
+        return self._child.log
+
+    def death(self) -> str | None:
+        if self._death is None and (status := self._child.exit_status) is not None:
+            self._death = f"vhost died: {status}. {self._last_words()}"
+        return self._death
+
+    def wait(self, seconds: float) -> bool:
+        return self._child.wait(seconds) is not None
+
+    def send_signal(self, number: signal.Signals) -> None:
+        self._child.send_signal(number)
+
+    def output_tail(self, lines: int = 10) -> str:
+        """The last lines of its log."""
+        return self._child.output_tail(lines)
+
+    def expect_death(self) -> None:
+        """Says that the death that follows is wanted, so that `stop` does not complain of it."""
+        self._death_wanted = True
+
+    def stop(self, signals: Sequence[tuple[signal.Signals, float]] = STOP_SIGNALS) -> str | None:
+        """Sends the signals in turn, each with its time; at last SIGKILL to the whole process group.
+
+        Returns None when the process obeyed the first signal and ended with exit code 0, else a sentence.
+        """
+        already = self.death()
+        sent: list[str] = []
+        status = self._child.exit_status
+        for number, seconds in signals:
+            if status is not None:
+                break
+            sent.append(f"{number.name} ({seconds:g} s)")
+            self._child.send_signal(number)
+            status = self._child.wait(seconds)
+        status = self._child.stop(()) if status is None else (self._child.stop(()), status)[1]
+        self._death = None
+        if self._death_wanted:
+            return None
+        if already is not None:
+            return already
+        if status.code == 0 and len(sent) == 1:
+            return None
+        if len(sent) == 1:
+            return f"vhost was asked to stop with {sent[0]} and ended with {status}. {self._last_words()}"
+        return f"vhost did not stop as asked: after {', then '.join(sent)} it ended with {status}. {self._last_words()}"
+
+    def _last_words(self) -> str:
+        lines = [line for line in self._child.output_tail(_SEARCHED_LINES).splitlines() if line.strip()]
+        if not lines:
+            return f"It wrote nothing to its log ({self._child.log})."
+        telling = [line for line in lines if _TELLING_LINE.search(line)]
+        words = f"Last log line: {lines[-1].strip()}"
+        if telling and telling[-1] != lines[-1]:
+            words = f"Log: {telling[-1].strip()} ... {words}"
+        return words
+
+
+class ForeignVhost:
+    """A vhost process that runs already: watched by its `pid` (None where unknown), never stopped, never signalled."""
+
+    def __init__(self, pid: int | None, rpc_socket: Path) -> None:
+        self._pid = pid
+        self._rpc_socket = rpc_socket
+        self._watched: int | None = None
+        if pid is not None:
+            try:
+                self._watched = os.pidfd_open(pid)
+            except OSError:  # gone or not visible: only its RPC tells
+                self._watched = None
+
+    @property
+    def pid(self) -> int | None:
+        return self._pid
+
+    @property
+    def log(self) -> Path | None:
+        return None
+
+    def death(self) -> str | None:
+        if not self.wait(0):
+            return None
+        return f"vhost died: process {self._pid}, which served RPC socket '{self._rpc_socket}', has ended."
+
+    def wait(self, seconds: float) -> bool:
+        if self._watched is None:
+            return False
+        poller = select.poll()
+        poller.register(self._watched, select.POLLIN)
+        return bool(poller.poll(Deadline(seconds).remaining * 1000))
+
+    def send_signal(self, number: signal.Signals) -> None:
+        raise SetupError(
+            f"vhost (process {self._pid}) was not started by this run, so it is not sent {number.name}; "
+            "use Start Vhost where vhost is to be killed."
+        )
+
+    def stop(self, signals: Sequence[tuple[signal.Signals, float]] = STOP_SIGNALS) -> str | None:
+        """Only ends the watch."""
+        death = self.death()
+        if self._watched is not None:
+            os.close(self._watched)
+            self._watched = None
+        return death
+
+
+def check_socket_path(path: Path, remedy: str) -> None:
+    """Raises `SetupError` when `path` is too long for a UNIX socket; `remedy` says what to shorten."""
+    length = len(os.fsencode(path))
+    if length > SOCKET_PATH_BYTES:
+        raise SetupError(
+            f"The socket path '{path}' has {length} bytes, but a UNIX socket's path may have "
+            f"{SOCKET_PATH_BYTES}; {remedy}."
+        )
