@@ -31,9 +31,10 @@ class ExitStatus:
 class ChildProcess:
     """Starts `command` under a keeper (see `hotplug.common.keeper`) and watches it.
 
-    `name` is how messages call the process. `log` receives its output, at most about `max_bytes`. `remove` are
-    paths that the keeper removes if the owner dies without having stopped the process. Raises `SetupError` when
-    the program cannot be started.
+    `name` is how messages call the process. `log` receives its output, at most about `max_bytes`; with
+    `error_log`, its standard error goes there instead, with the same bound. `remove` are paths that the keeper
+    removes if the owner dies without having stopped the process. Raises `SetupError` when the program cannot be
+    started.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class ChildProcess:
         command: Sequence[str | Path],
         log: Path,
         *,
+        error_log: Path | None = None,
         max_bytes: int = DEFAULT_BOUND,
         remove: Sequence[Path] = (),
         cwd: Path | None = None,
@@ -61,6 +63,8 @@ class ChildProcess:
             "--status",
             str(self._status_file),
         ]
+        if error_log is not None:
+            keeper_command += ["--error-log", str(error_log)]
         for path in remove:
             keeper_command += ["--remove", str(path)]
         self._keeper = subprocess.Popen(

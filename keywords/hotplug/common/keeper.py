@@ -1,10 +1,10 @@
 """Runs one program, keeps its output within a bound, and ends it when the owner dies.
 
-Started as `python keeper.py --log FILE --max-bytes N --status FILE [--remove PATH ...] -- COMMAND ...` by
-`hotplug.common.child_process`. The owner holds the write end of the keeper's standard input. When that pipe
-closes, even because the owner was killed with SIGKILL, the keeper ends the program's process group and removes
-the given paths, which are the sockets and scratch folders of the run. Standard library only, so that it starts
-fast.
+Started as `python keeper.py --log FILE --max-bytes N --status FILE [--error-log FILE] [--remove PATH ...] --
+COMMAND ...` by `hotplug.common.child_process`. Standard error goes to the error log where there is one, else to the
+log. The owner holds the write end of the keeper's standard input. When that pipe closes, even because the owner was
+killed with SIGKILL, the keeper ends the program's process group and removes the given paths, which are the sockets
+and scratch folders of the run. Standard library only, so that it starts fast.
 """
 
 import argparse
@@ -47,6 +47,7 @@ def main() -> int:
     """Runs the command line given; returns 0 when the program ended by itself, whatever its own status was."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--log", type=Path, required=True)
+    parser.add_argument("--error-log", type=Path)
     parser.add_argument("--max-bytes", type=int, required=True)
     parser.add_argument("--status", type=Path, required=True)
     parser.add_argument("--remove", type=Path, action="append", default=[])
@@ -54,13 +55,15 @@ def main() -> int:
     args = parser.parse_args()
     for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ignored, signal.SIG_IGN)  # the owner decides; its death is seen on the pipe
-    with BoundedLog(args.log, args.max_bytes) as log:
+    with contextlib.ExitStack() as logs:
+        log = logs.enter_context(BoundedLog(args.log, args.max_bytes))
+        error_log = logs.enter_context(BoundedLog(args.error_log, args.max_bytes)) if args.error_log else None
         try:
             child = subprocess.Popen(
                 args.command,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
+                stderr=subprocess.PIPE if error_log else subprocess.STDOUT,
                 process_group=0,
                 preexec_fn=_prepare_child,
             )
@@ -68,10 +71,14 @@ def main() -> int:
             _write_status(args.status, start_error=str(error))
             return 1
         _write_status(args.status, pid=child.pid)
-        orphaned = _pump(child, log)
+        streams = {child.stdout.fileno(): log} if child.stdout else {}
+        if child.stderr and error_log:
+            streams[child.stderr.fileno()] = error_log
+        orphaned = _pump(child.pid, streams)
         _kill_group(child.pid)
         code = child.wait()
-        _drain(child, log)
+        for stream, its_log in streams.items():
+            _drain(stream, its_log)
         _write_status(args.status, pid=child.pid, exit_code=code, output_bytes=log.total)
     if orphaned:
         for path in args.remove:
@@ -85,32 +92,31 @@ def _prepare_child() -> None:
     _die_with_keeper()
 
 
-def _pump(child: "subprocess.Popen[bytes]", log: BoundedLog) -> bool:
-    """Copies output to the log until the program ends (False) or the owner is gone (True)."""
-    assert child.stdout is not None
-    output, owner = child.stdout.fileno(), sys.stdin.fileno()
-    exited = os.pidfd_open(child.pid)
+def _pump(pid: int, streams: dict[int, BoundedLog]) -> bool:
+    """Copies output to the logs until the program ends (False) or the owner is gone (True)."""
+    owner = sys.stdin.fileno()
+    exited = os.pidfd_open(pid)
     poller = select.poll()
-    for fd in (output, owner, exited):
+    for fd in (*streams, owner, exited):
         poller.register(fd, select.POLLIN | select.POLLHUP)
     while True:
         ready = dict(poller.poll())
-        if output in ready:
-            if data := os.read(output, _CHUNK):
-                log.write(data)
-            else:
-                poller.unregister(output)
+        for stream, log in streams.items():
+            if stream in ready:
+                if data := os.read(stream, _CHUNK):
+                    log.write(data)
+                else:
+                    poller.unregister(stream)
         if exited in ready:
             return False
         if owner in ready and not os.read(owner, _CHUNK):
             return True
 
 
-def _drain(child: "subprocess.Popen[bytes]", log: BoundedLog) -> None:
-    assert child.stdout is not None
-    os.set_blocking(child.stdout.fileno(), False)
+def _drain(stream: int, log: BoundedLog) -> None:
+    os.set_blocking(stream, False)
     try:
-        while data := os.read(child.stdout.fileno(), _CHUNK):
+        while data := os.read(stream, _CHUNK):
             log.write(data)
     except BlockingIOError:
         pass  # a grandchild outside the group still holds the pipe

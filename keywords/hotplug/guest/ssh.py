@@ -5,11 +5,9 @@ sent its exit status; otherwise `ConnectionLostError` is raised, with what was r
 """
 
 import contextlib
-import socket
+import logging
 import threading
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -17,35 +15,19 @@ import paramiko
 
 from hotplug.common.deadline import Deadline
 from hotplug.common.errors import ConnectionLostError, DeadlineError, SetupError
+from hotplug.guest.address import SshAddress
+from hotplug.guest.banner import connect_to_banner
+from hotplug.guest.conversation import Conversation
+from hotplug.guest.running_command import CommandResult, LineSink, RunningCommand, short
 
-_POLL_SECONDS = 0.25
-_KEEPALIVE_SECONDS = 5
+__all__ = ["CommandResult", "Guest", "GuestCommand", "LineSink", "RunningCommand", "SshAddress", "SshConnection"]
 
+logging.getLogger("paramiko").addHandler(logging.NullHandler())  # what it has to say comes as exceptions
+logging.getLogger("paramiko").propagate = False
 
-@dataclass(frozen=True)
-class SshAddress:
-    """Where and as whom a guest's SSH server is reached; `name` is the VM's name in messages."""
-
-    name: str
-    host: str
-    port: int
-    user: str = "root"
-    key_file: Path | None = None
-    password: str | None = None
-
-    def __str__(self) -> str:
-        return f"VM '{self.name}' (SSH {self.user}@{self.host}:{self.port})"
-
-
-@dataclass(frozen=True)
-class CommandResult:
-    """What a command in the guest returned; `seconds` is its wall time seen from the host."""
-
-    command: str
-    exit_code: int
-    stdout: str
-    stderr: str
-    seconds: float
+HEARTBEAT_SECONDS = 2.0
+SILENCE_SECONDS = 8.0
+_MAX_OUTPUT_BYTES = 16 << 20
 
 
 class GuestCommand(Protocol):
@@ -62,123 +44,30 @@ class Guest(Protocol):
     @property
     def name(self) -> str: ...
     def run(self, command: str, seconds: float = 10, stdin: bytes = b"") -> CommandResult: ...
-    def start(self, command: str, on_line: "LineSink | None" = None) -> GuestCommand: ...
-
-
-LineSink = Callable[[str, str, float], None]
-"""Called as (stream, line, monotonic time of arrival), stream being "stdout" or "stderr", in a thread of its own."""
-
-
-class RunningCommand:
-    """A command in the background, drained by a thread so that the guest never blocks on its output."""
-
-    def __init__(
-        self, guest: str, command: str, channel: paramiko.Channel, max_bytes: int, on_line: LineSink | None
-    ) -> None:
-        self.guest = guest
-        self.command = command
-        self._channel = channel
-        self._max_bytes = max_bytes
-        self._on_line = on_line
-        self._output = {"stdout": bytearray(), "stderr": bytearray()}
-        self._partial = {"stdout": b"", "stderr": b""}
-        self._started = time.monotonic()
-        self._ended: float | None = None
-        self._failure: BaseException | None = None
-        self._thread = threading.Thread(target=self._drain, name=f"ssh-{guest}", daemon=True)
-        self._thread.start()
-
-    @property
-    def finished(self) -> bool:
-        """Whether the command ended or its connection was lost; `wait` tells which."""
-        return not self._thread.is_alive()
-
-    def stdout(self) -> str:
-        """What came on standard output so far."""
-        return self._output["stdout"].decode("utf-8", "replace")
-
-    def stderr(self) -> str:
-        """What came on standard error so far."""
-        return self._output["stderr"].decode("utf-8", "replace")
-
-    def wait(self, deadline: Deadline | float) -> CommandResult:
-        """Waits for the end and returns the result.
-
-        Raises `DeadlineError` when it still runs at the deadline (it is left running), `ConnectionLostError` when the
-        connection ended before an exit status came.
-        """
-        limit = deadline if isinstance(deadline, Deadline) else Deadline(deadline)
-        self._thread.join(limit.remaining)
-        if self._thread.is_alive():
-            raise DeadlineError(
-                f"Command '{_short(self.command)}' in VM '{self.guest}' did not end within {limit.seconds:g} s."
-                f"{self._evidence()}"
-            )
-        if self._failure is not None:
-            raise ConnectionLostError(
-                f"The connection to VM '{self.guest}' was lost while '{_short(self.command)}' ran: "
-                f"{self._failure}.{self._evidence()}"
-            ) from self._failure
-        assert self._ended is not None
-        seconds = self._ended - self._started
-        return CommandResult(self.command, self._channel.recv_exit_status(), self.stdout(), self.stderr(), seconds)
-
-    def close(self) -> None:
-        """Drops the channel; the command itself may live on in the guest."""
-        self._channel.close()
-        self._thread.join(2)
-
-    def _evidence(self) -> str:
-        text = (self.stderr() or self.stdout()).strip()
-        return f" Its output so far ended with: {text[-400:]!r}" if text else " It had printed nothing."
-
-    def _drain(self) -> None:
-        channel = self._channel
-        try:
-            while True:
-                moved = self._take("stdout", channel.recv_ready, channel.recv)
-                moved |= self._take("stderr", channel.recv_stderr_ready, channel.recv_stderr)
-                if moved:
-                    continue
-                if channel.exit_status_ready() and channel.eof_received:
-                    break
-                if channel.closed or not _alive(channel):
-                    if channel.recv_ready() or channel.recv_stderr_ready():
-                        continue
-                    if channel.exit_status_ready():
-                        break
-                    raise EOFError("it was closed before the exit status came")
-                channel.status_event.wait(0.02)
-                if channel.exit_status_ready():
-                    time.sleep(0.005)  # the rest of the output is behind the status on the same connection
-            for stream, rest in self._partial.items():
-                if rest and self._on_line:
-                    self._on_line(stream, rest.decode("utf-8", "replace"), time.monotonic())
-        except BaseException as failure:
-            self._failure = failure
-        finally:
-            self._ended = time.monotonic()
-
-    def _take(self, stream: str, ready: Callable[[], bool], read: Callable[[int], bytes]) -> bool:
-        if not ready():
-            return False
-        data = read(1 << 16)
-        room = self._max_bytes - len(self._output[stream])
-        self._output[stream] += data[: max(0, room)]
-        if self._on_line:
-            now = time.monotonic()
-            *lines, self._partial[stream] = (self._partial[stream] + data).split(b"\n")
-            for line in lines:
-                self._on_line(stream, line.decode("utf-8", "replace"), now)
-        return bool(data)
+    def start(self, command: str, on_line: LineSink | None = None) -> GuestCommand: ...
 
 
 class SshConnection:
-    """One authenticated SSH connection to a guest, for as many commands as wanted, also at the same time."""
+    """One authenticated SSH connection to a guest, for as many commands as wanted, also at the same time.
 
-    def __init__(self, address: SshAddress, transport: paramiko.Transport) -> None:
+    The server is asked for a sign of life every `heartbeat` seconds; when it owes the answer for `silence` seconds
+    the connection is closed, which ends everything that waits on it.
+    """
+
+    def __init__(
+        self,
+        address: SshAddress,
+        transport: paramiko.Transport,
+        *,
+        heartbeat: float = HEARTBEAT_SECONDS,
+        silence: float = SILENCE_SECONDS,
+    ) -> None:
         self.address = address
         self._transport = transport
+        self._heartbeat, self._silence = heartbeat, silence
+        self._closing = threading.Event()
+        self._lost = ""
+        threading.Thread(target=self._watch, name=f"ssh-heartbeat-{address.name}", daemon=True).start()
 
     @property
     def name(self) -> str:
@@ -191,16 +80,25 @@ class SshConnection:
         return self._transport.is_active()
 
     @classmethod
-    def open(cls, address: SshAddress, deadline: Deadline | float) -> "SshConnection":
+    def open(
+        cls,
+        address: SshAddress,
+        deadline: Deadline | float,
+        *,
+        heartbeat: float = HEARTBEAT_SECONDS,
+        silence: float = SILENCE_SECONDS,
+    ) -> "SshConnection":
         """Connects and authenticates; tries again until the deadline while the guest does not answer.
 
         Raises `SetupError` when the guest refuses the key or password, `DeadlineError` when it does not answer in time.
         """
         limit = deadline if isinstance(deadline, Deadline) else Deadline(deadline)
-        seen = "nothing yet"
+        key = None if address.key_file is None else _load_key(address.key_file, address.name)
         while True:
             try:
-                return cls(address, _connect(address, limit))
+                return cls(address, _connect(address, key, limit), heartbeat=heartbeat, silence=silence)
+            except DeadlineError as error:
+                seen = str(error)
             except paramiko.AuthenticationException as error:
                 if "timeout" not in str(error).lower():
                     raise SetupError(
@@ -211,67 +109,114 @@ class SshConnection:
                 seen = str(error) or type(error).__name__
             if limit.expired:
                 raise DeadlineError(f"{address} did not answer within {limit.seconds:g} s. Last seen: {seen}.")
-            time.sleep(limit.slice(0.1))
 
     def run(self, command: str, seconds: float = 10, stdin: bytes = b"") -> CommandResult:
         """Runs a shell command and waits for its end, at most `seconds`; whatever its exit code, it is returned."""
         limit = Deadline(seconds)
-        running = self._start(command, limit, stdin, 16 << 20, None)
+        running = self._start(command, limit, stdin, None)
         try:
             return running.wait(limit)
-        except DeadlineError:
+        except BaseException:
             running.close()
             raise
 
     def start(self, command: str, on_line: LineSink | None = None) -> RunningCommand:
         """Starts a shell command in the background; `on_line` sees each line of output when it arrives."""
-        return self._start(command, Deadline(10), b"", 16 << 20, on_line)
+        return self._start(command, Deadline(10), b"", on_line)
+
+    def converse(self, command: str, deadline: Deadline | float = 10.0) -> Conversation:
+        """Starts a shell command that answers requests on its standard input (see `Conversation`)."""
+        limit = deadline if isinstance(deadline, Deadline) else Deadline(deadline)
+        return Conversation(self.name, self._execute(command, limit), self._why_lost)
 
     def close(self) -> None:
         """Ends the connection and what still runs on it."""
+        self._closing.set()
         self._transport.close()
 
-    def _start(
-        self, command: str, limit: Deadline, stdin: bytes, max_bytes: int, on_line: LineSink | None
-    ) -> RunningCommand:
+    def _start(self, command: str, limit: Deadline, stdin: bytes, on_line: LineSink | None) -> RunningCommand:
+        channel = self._execute(command, limit)
+        running = RunningCommand(self.name, command, channel, self._why_lost, _MAX_OUTPUT_BYTES, on_line)
+        try:
+            with _bounded(channel, limit):
+                if stdin:
+                    channel.sendall(stdin)
+                channel.shutdown_write()
+        except (OSError, EOFError, paramiko.SSHException) as error:
+            if not running.finished and not channel.status_event.is_set():  # else it ended without reading its input
+                running.close()
+                raise self._not_started(command, limit, error) from error
+        return running
+
+    def _execute(self, command: str, limit: Deadline) -> paramiko.Channel:
         try:
             channel = self._transport.open_session(timeout=max(limit.remaining, 0.1))
-            channel.settimeout(max(limit.remaining, 0.1))
-            channel.exec_command(command)
-            if stdin:
-                channel.sendall(stdin)
-            channel.shutdown_write()
+            with _bounded(channel, limit):  # exec_command waits for its answer without a bound of its own
+                channel.exec_command(command)
         except (OSError, EOFError, paramiko.SSHException) as error:
-            raise ConnectionLostError(
-                f"The connection to {self.address} was lost before '{_short(command)}' could start: "
-                f"{error or type(error).__name__}."
-            ) from error
-        return RunningCommand(self.address.name, command, channel, max_bytes, on_line)
+            raise self._not_started(command, limit, error) from error
+        return channel
+
+    def _not_started(self, command: str, limit: Deadline, error: BaseException) -> Exception:
+        if self.alive and limit.expired:
+            return DeadlineError(f"{self.address} did not start '{short(command)}' within {limit.seconds:g} s.")
+        return ConnectionLostError(
+            f"The connection to {self.address} was lost before '{short(command)}' could start: "
+            f"{self._why_lost() or error or type(error).__name__}."
+        )
+
+    def _why_lost(self) -> str:
+        """Why the connection ended; empty while it stands."""
+        return "" if self.alive else self._lost or "the connection was closed"
+
+    def _watch(self) -> None:
+        while self._transport.is_active() and not self._closing.is_set():
+            overdue = threading.Timer(self._silence, self._give_up)
+            overdue.daemon = True
+            overdue.start()
+            try:
+                self._transport.global_request("keepalive@openssh.com", wait=True)
+            except Exception:
+                return  # the transport ended, and with it all that waits
+            finally:
+                overdue.cancel()
+            self._closing.wait(self._heartbeat)
+
+    def _give_up(self) -> None:
+        self._lost = f"the guest has not answered for {self._silence:g} s"
+        self._transport.close()
 
 
-def _alive(channel: paramiko.Channel) -> bool:
-    transport = channel.get_transport()
-    return transport is not None and transport.is_active()
-
-
-def _short(command: str) -> str:
-    line = " ".join(command.split())
-    return line if len(line) <= 80 else line[:77] + "..."
-
-
-def _connect(address: SshAddress, limit: Deadline) -> paramiko.Transport:
-    """One attempt. QEMU's port forward accepts before the guest listens, so the banner has a bound of its own."""
-    sock = socket.create_connection((address.host, address.port), timeout=limit.slice(2.0) or 0.01)
-    transport = paramiko.Transport(sock)
+@contextlib.contextmanager
+def _bounded(channel: paramiko.Channel, limit: Deadline) -> Iterator[None]:
+    """Closes the channel when the deadline passes inside, which ends what blocks on it."""
+    channel.settimeout(max(limit.remaining, 0.1))
+    overdue = threading.Timer(max(limit.remaining, 0.1), channel.close)
+    overdue.daemon = True
+    overdue.start()
     try:
-        transport.banner_timeout = limit.slice(1.5) or 0.01
-        transport.handshake_timeout = transport.auth_timeout = limit.slice(10.0) or 0.01
+        yield
+    finally:
+        overdue.cancel()
+
+
+def _load_key(path: Path, vm: str) -> paramiko.PKey:
+    try:
+        return paramiko.PKey.from_path(path)
+    except (OSError, ValueError, paramiko.SSHException) as error:
+        raise SetupError(f"The SSH key file '{path}' of VM '{vm}' cannot be used: {error}.") from error
+
+
+def _connect(address: SshAddress, key: paramiko.PKey | None, limit: Deadline) -> paramiko.Transport:
+    """One attempt."""
+    transport = paramiko.Transport(connect_to_banner(address.host, address.port, limit))
+    try:
+        transport.banner_timeout = transport.handshake_timeout = transport.auth_timeout = limit.slice(10.0) or 0.01
         transport.start_client(timeout=limit.slice(10.0) or 0.01)
-        if address.key_file is not None:
-            transport.auth_publickey(address.user, paramiko.PKey.from_path(address.key_file))
+        if key is not None:
+            transport.auth_publickey(address.user, key)
         else:
             transport.auth_password(address.user, address.password or "")
-        transport.set_keepalive(_KEEPALIVE_SECONDS)
     except BaseException:
         with contextlib.suppress(Exception):
             transport.close()

@@ -1,0 +1,66 @@
+"""What a VM boots: the kit's own guest, or an image of the user's."""
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import guest_image
+from hotplug.common.errors import SetupError
+from hotplug.vm.definition import UserImage
+
+ImageFormat = Literal["qcow2", "raw"]
+
+
+@dataclass(frozen=True)
+class KernelBoot:
+    """Kernel and initramfs for QEMU's direct boot."""
+
+    kernel: Path
+    initramfs: Path
+
+
+@dataclass(frozen=True)
+class DiskBoot:
+    """A disk image, opened so that writes go to a file that is thrown away."""
+
+    path: Path
+    format: ImageFormat
+
+
+def kit_guest(log: Callable[[str], None]) -> KernelBoot:
+    """The kit's own guest, built first where the cache lacks it; `log` is told of the steps."""
+    try:
+        image = guest_image.ensure_image(log)
+    except guest_image.GuestImageError as error:
+        raise SetupError(str(error)) from error
+    return KernelBoot(image.kernel, image.initramfs)
+
+
+def user_disk(image: UserImage, vm: str) -> DiskBoot:
+    """Looks at the user's image; raises `SetupError` when it is not there or cannot be booted from."""
+    described = f"The image '{image.path}' of VM '{vm}'"
+    try:
+        with image.path.open("rb") as file:
+            start = file.read(512)
+    except OSError as error:
+        raise SetupError(f"{described} cannot be read: {error.strerror}.") from error
+    if start[:4] == b"QFI\xfb":
+        _check_qcow2(image.path, described)
+        return DiskBoot(image.path, "qcow2")
+    if len(start) == 512 and start[510:] == b"\x55\xaa":
+        return DiskBoot(image.path, "raw")
+    raise SetupError(
+        f"{described} is no image that a VM can boot: it is neither qcow2 nor a raw disk with a boot sector."
+    )
+
+
+def _check_qcow2(path: Path, described: str) -> None:
+    tool = shutil.which("qemu-img")
+    if tool is None:
+        return  # QEMU itself will say what is wrong, only later
+    done = subprocess.run([tool, "info", "-U", str(path)], capture_output=True, text=True, timeout=20, check=False)
+    if done.returncode != 0:
+        raise SetupError(f"{described} cannot be used: {done.stderr.strip()}.")

@@ -1,0 +1,68 @@
+"""QEMU's command line for a VM: a pure function of its definition."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from hotplug.vm.accelerator import Accelerator
+from hotplug.vm.boot_source import DiskBoot, KernelBoot
+from hotplug.vm.definition import VmDefinition
+
+_NETWORK_SLOT, _RANDOM_SLOT, _PANIC_SLOT, _DISK_SLOT = 0x3, 0x4, 0x5, 0x6
+
+
+@dataclass(frozen=True)
+class Launch:
+    """What is known only at the start: QEMU's path, accelerator, what to boot, QMP socket, the run's public key.
+
+    `public_key` is the base64 blob of an ed25519 key; only the kit's own guest is told of it.
+    """
+
+    qemu: Path
+    accelerator: Accelerator
+    boot: KernelBoot | DiskBoot
+    qmp_socket: Path
+    public_key: str
+
+
+def qemu_command(vm: VmDefinition, launch: Launch) -> list[str]:
+    """The command line.
+
+    The guest's memory is a shared memfd, as vhost-user demands. The machine starts paused, so that QMP sees every
+    event from the first instruction on. The console is QEMU's standard output, QEMU's own messages its standard error.
+    """
+    command = [str(launch.qemu), "-name", vm.name, "-nodefaults", "-no-user-config", "-display", "none", "-S"]
+    command += ["-M", "pc,hpet=off,memory-backend=memory"]  # one NUMA node, backed by the shared memory below
+    command += ["-accel", "kvm" if launch.accelerator.name == "kvm" else "tcg,thread=multi"]
+    command += ["-cpu", "host" if launch.accelerator.name == "kvm" else "max"]
+    command += ["-smp", str(vm.vcpus), "-m", str(vm.memory)]
+    command += ["-object", f"memory-backend-memfd,id=memory,size={vm.memory}M,share=on"]
+    command += ["-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"]
+    command += ["-qmp", f"unix:{_escaped(launch.qmp_socket)},server=on,wait=off"]
+    # strict: the firmware does not search the controllers for something to boot, which takes seconds a controller
+    command += ["-boot", "strict=on", "-action", "panic=pause"]
+    command += ["-netdev", f"user,id=network,restrict=on,hostfwd=tcp:127.0.0.1:{vm.ssh_port}-:22"]
+    command += ["-device", f"virtio-net-pci,netdev=network,addr={_NETWORK_SLOT:#x},romfile="]
+    command += ["-device", f"virtio-rng-pci,addr={_RANDOM_SLOT:#x}", "-device", f"pvpanic-pci,addr={_PANIC_SLOT:#x}"]
+    command += _boot_arguments(vm, launch)
+    for index, (name, socket) in enumerate(vm.controllers.items()):
+        command += ["-chardev", f"socket,id=controller{index},path={_escaped(socket)}"]
+        command += [
+            "-device",
+            f"vhost-user-scsi-pci,id=scsi{index},chardev=controller{index},num_queues={vm.queues},"
+            f"addr={vm.pci_slot(name):#x}",
+        ]
+    return command
+
+
+def _boot_arguments(vm: VmDefinition, launch: Launch) -> list[str]:
+    boot = launch.boot
+    if isinstance(boot, KernelBoot):
+        words = f"console=ttyS0 hotplug.ssh_key={launch.public_key} hotplug.hostname={vm.name}"
+        return ["-kernel", str(boot.kernel), "-initrd", str(boot.initramfs), "-append", words]
+    drive = f"file={_escaped(boot.path)},format={boot.format},if=none,id=system,snapshot=on"
+    return ["-drive", drive, "-device", f"virtio-blk-pci,drive=system,bootindex=0,addr={_DISK_SLOT:#x}"]
+
+
+def _escaped(path: Path) -> str:
+    """A path inside QEMU's comma-separated options."""
+    return str(path).replace(",", ",,")

@@ -1,0 +1,71 @@
+"""Tells QMP events that somebody asked for from those that mean a fault of the guest or of QEMU."""
+
+import threading
+from collections.abc import Mapping, Sequence
+
+from hotplug.vm.qmp import QmpEvent
+
+FAULTS: Mapping[str, str] = {
+    "GUEST_PANICKED": "The guest of VM '{vm}' panicked",
+    "GUEST_CRASHLOADED": "The guest of VM '{vm}' crashed and loaded its crash kernel",
+    "WATCHDOG": "The watchdog of VM '{vm}' fired",
+    "MEMORY_FAILURE": "VM '{vm}' met a memory failure",
+    "BLOCK_IO_ERROR": "QEMU could not read or write the system image of VM '{vm}'",
+}
+"""Events that nobody ever asks for, with the beginning of their sentence."""
+
+ON_REQUEST: Mapping[str, str] = {
+    "RESET": "The guest of VM '{vm}' was reset though nobody asked for it",
+    "SHUTDOWN": "VM '{vm}' shut down though nobody asked for it",
+    "STOP": "VM '{vm}' was stopped though nobody asked for it",
+}
+"""Events that are faults unless `EventWatch.expect` announced them."""
+
+
+class EventWatch:
+    """Keeps all events of one QEMU and the first one that is a fault."""
+
+    def __init__(self, vm: str) -> None:
+        self.vm = vm
+        self._lock = threading.Lock()
+        self._events: list[QmpEvent] = []
+        self._expected = dict.fromkeys(ON_REQUEST, 0)
+        self._fault: str | None = None
+
+    @property
+    def fault(self) -> str | None:
+        """One sentence about the first event that is a fault, or None."""
+        return self._fault
+
+    @property
+    def events(self) -> Sequence[QmpEvent]:
+        """All events so far."""
+        with self._lock:
+            return tuple(self._events)
+
+    def count(self, name: str) -> int:
+        """How many events of this name came so far."""
+        return sum(event.name == name for event in self.events)
+
+    def expect(self, name: str) -> None:
+        """Announces one event of `ON_REQUEST`."""
+        with self._lock:
+            self._expected[name] += 1
+
+    def see(self, event: QmpEvent) -> None:
+        """Takes in an event."""
+        with self._lock:
+            self._events.append(event)
+            sentence = FAULTS.get(event.name)
+            if event.name in self._expected:
+                if self._expected[event.name] > 0:
+                    self._expected[event.name] -= 1
+                else:
+                    sentence = ON_REQUEST[event.name]
+            if sentence is not None and self._fault is None:
+                self._fault = f"{sentence.format(vm=self.vm)} (QMP event {event.name}{_details(event.data)})."
+
+
+def _details(data: Mapping[str, object]) -> str:
+    words = [f"{key}={value}" for key, value in data.items() if isinstance(value, str | int | bool)]
+    return ": " + ", ".join(words) if words else ""
