@@ -1,1 +1,87 @@
-"""Placeholder until the library lands."""
+"""FioLibrary: fio in the guests, and verdicts for each disk."""
+
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from FioLibrary.guest_keywords import GuestKeywords
+from FioLibrary.progress_keywords import ProgressKeywords
+from FioLibrary.run_keywords import RunKeywords
+from FioLibrary.verdict_keywords import VerdictKeywords
+from hotplug.fio.guests import Guests
+from hotplug.fio.result import RunResult
+from hotplug.fio.run import DEFAULT_MARGIN, FioRun
+from library_core import KitLibrary
+
+try:
+    __version__ = version("spdk-vhost-hotplug-kit")
+except PackageNotFoundError:  # used from a source tree that is not installed
+    __version__ = "0"
+
+JOB_FOLDER = Path(__file__).resolve().parents[2] / "fio_jobs"
+
+
+class FioLibrary(KitLibrary):
+    """Runs fio in guests over SSH and gives a verdict for each disk.
+
+    = A run =
+
+    A run is one fio process in one VM with one job for each disk; the job is named by the disk's serial. `Start Fio`
+    returns it, all other keywords take it. Several runs go on at the same time, in one VM or in several.
+
+    | Use Guest | vm1 | host=127.0.0.1 | port=${port} | user=root | key_file=${key} |
+    | VAR | &{disks} | Nvme0n1p0=/dev/sda | Nvme1n1p0=/dev/sdb |
+    | ${run} = | Start Fio | vm1 | ${disks} | runtime=10s |
+    | Wait Until Fio Moves Bytes | ${run} |
+    | Fio Should Have Passed | ${run} |
+
+    = Job files =
+
+    A job file is a template: what all jobs have in common, in ``[global]``. The kit adds the jobs with their
+    ``filename``. Options that would let a verdict be fooled are refused with a sentence that names them:
+    ``filename``, ``group_reporting``, ``numjobs`` above 1, buffered I/O, no ``verify``, no ``time_based`` and some more.
+
+    = Verdicts =
+
+    A failed keyword blames the device under test only when its message has no class name in front. ``KitError``,
+    ``SetupError``, ``DeadlineError`` and ``ConnectionLostError`` say that the kit or its set-up failed: fio missing,
+    killed or not started, a lost connection, output cut short, a job that ended before its event. None of these is
+    ever a pass, nor the failure that a detach is expected to cause.
+
+    = During fio =
+
+    To prove that an event met I/O: `Wait Until Fio Moves Bytes` before the event, `Fio Should Have Met Event` after
+    the run. Events are what ``Attach Target`` and ``Detach Target`` of VhostLibrary return.
+
+    = Importing =
+
+    ``artifacts`` is the folder for job files, fio's JSON and standard error, by default ``artifacts`` below Robot's
+    output folder. ``margin`` is the time in seconds that fio may take beyond its run time.
+    """
+
+    ROBOT_LIBRARY_DOC_FORMAT = "ROBOT"
+    ROBOT_LIBRARY_VERSION = __version__
+
+    def __init__(self, artifacts: str | None = None, margin: float = DEFAULT_MARGIN) -> None:
+        self.guests = Guests()
+        self.runs: list[FioRun] = []
+        self.margin = margin
+        self.job_folder = JOB_FOLDER
+        self._run_keywords = RunKeywords(self)
+        components = (GuestKeywords(self), self._run_keywords, ProgressKeywords(self), VerdictKeywords(self))
+        super().__init__(components, artifacts)
+
+    def results(self, runs: Sequence[FioRun]) -> list[RunResult]:
+        """Waits for `runs`, logs their tables, returns their results: for the verdicts."""
+        return self._run_keywords.wait_for_fio(*runs)
+
+    def close_all(self) -> None:
+        """Stops every fio that still runs and closes the connections."""
+        for run in self.runs:
+            run.abandon()
+        self.runs.clear()
+        self.guests.forget_all()
+
+    def evidence(self) -> Sequence[Path]:
+        """The files of the latest runs."""
+        return [path for run in self.runs[-4:] for path in (run.files.job, run.files.output, run.files.errors)]

@@ -1,0 +1,54 @@
+"""Keywords that say where the guests are."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from robot.api import logger
+from robot.api.deco import keyword
+
+from hotplug.guest.ssh import SshAddress
+
+if TYPE_CHECKING:
+    from FioLibrary import FioLibrary
+
+
+class GuestKeywords:
+    """Addresses of guests."""
+
+    def __init__(self, library: "FioLibrary") -> None:
+        self._library = library
+
+    @keyword(tags=["guest"])
+    def use_guest(
+        self,
+        vm: str,
+        host: str,
+        port: int,
+        user: str = "root",
+        key_file: Path | None = None,
+        password: str | None = None,
+    ) -> None:
+        """Says at which SSH server the VM ``vm`` is reached; nothing is connected before it is needed.
+
+        Call it again after each boot of the VM: the older connection is dropped. ``key_file`` is the path of a private
+        key; without one, ``password`` is used. QemuLibrary's ``Get Vm Ssh Address`` returns just these arguments.
+
+        Example:
+        | &{address} = | Get Vm Ssh Address | vm1 |
+        | Use Guest | vm1 | &{address} |
+        """
+        address = SshAddress(vm, host, port, user, key_file, password)
+        self._library.guests.use(address)
+        logger.info(f"fio reaches {address}.")
+
+    @keyword(tags=["guest"])
+    def forget_guest(self, vm: str) -> None:
+        """Drops the connection to the VM ``vm`` and its address, for example before it is shut down.
+
+        A VM that is not known is fine. Runs that are still going on there are lost.
+
+        Example:
+        | Forget Guest | vm1 |
+        """
+        self._library.guests.forget(vm)
+        logger.info(f"fio no longer uses VM '{vm}'.")

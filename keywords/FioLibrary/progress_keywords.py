@@ -1,0 +1,84 @@
+"""Keywords about fio while it runs."""
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from robot.api import logger
+from robot.api.deco import keyword
+
+from FioLibrary.run_keywords import at_least_one
+from hotplug.common.deadline import Deadline
+from hotplug.common.errors import KitError
+from hotplug.common.event import Event
+from hotplug.fio.progress import ensure_running, wait_until_job_ended, wait_until_moving
+from hotplug.fio.run import FioRun
+
+if TYPE_CHECKING:
+    from FioLibrary import FioLibrary
+
+
+class ProgressKeywords:
+    """Running, moving, stopping."""
+
+    def __init__(self, library: "FioLibrary") -> None:
+        self._library = library
+
+    @keyword(tags=["fio", "progress"])
+    def fio_should_be_running(self, *runs: FioRun) -> None:
+        """Checks that the fio of each of ``runs`` goes on and that no disk has reported an error.
+
+        Fails as the device's fault when a disk reported an error, with ``KitError`` when fio has just ended.
+
+        Example:
+        | Fio Should Be Running | ${run} |
+        """
+        for run in at_least_one(runs):
+            ensure_running(run)
+
+    @keyword(tags=["fio", "progress"])
+    def wait_until_fio_moves_bytes(self, *runs: FioRun, deadline: timedelta = timedelta(seconds=20)) -> None:
+        """Waits until the guest's own counters show new writes on every disk of every run. Use it before an event.
+
+        Fails as the device's fault when a disk reports an error, or takes no write until ``deadline`` although fio lives;
+        with ``KitError`` when a fio has ended.
+
+        Example:
+        | Wait Until Fio Moves Bytes | ${run} | ${other} | deadline=10s |
+        """
+        limit = Deadline(deadline.total_seconds())
+        wait_until_moving(at_least_one(runs), limit)
+        logger.info(f"fio moves bytes on every disk of {len(runs)} runs, seen after {limit.elapsed:.2f} s.")
+
+    @keyword(tags=["fio", "progress"])
+    def fio_should_still_move_bytes(
+        self, *runs: FioRun, except_disk: str | None = None, within: timedelta = timedelta(seconds=5)
+    ) -> None:
+        """Checks that new writes come on every disk of every run, from now on and at most ``within`` later.
+
+        Use it after an event. ``except_disk`` is the serial of a detached disk, which need not move. Fails like
+        `Wait Until Fio Moves Bytes`.
+
+        Example:
+        | Fio Should Still Move Bytes | ${run} | except_disk=Nvme0n1p0 |
+        """
+        wait_until_moving(at_least_one(runs), within.total_seconds(), except_disks=[except_disk] if except_disk else [])
+
+    @keyword(tags=["fio", "progress"])
+    def fio_should_have_stopped_on_disk(
+        self, run: FioRun, disk: str, event: Event, within: timedelta = timedelta(seconds=5)
+    ) -> None:
+        """Checks that fio's job on the disk with serial ``disk`` stopped with an I/O error after the detach ``event``.
+
+        Waits for the job's first error and the end of its process, until ``within`` after the event was answered; jobs
+        on other disks may go on. What kind of error it was is judged at the end by `Fio Should Have Failed Only On
+        Disk`. Fails as the device's fault when the job goes on, hangs, or failed before the event.
+
+        Example:
+        | Fio Should Have Stopped On Disk | ${run} | Nvme0n1p0 | ${event} | within=3s |
+        """
+        if event.kind != "detach" or event.disk != disk:
+            raise KitError(f"The {event} is no detach of disk '{disk}'.")
+        ended = wait_until_job_ended(run, disk, event.answered, within.total_seconds())
+        logger.info(
+            f"fio's job on disk '{disk}' was seen to have stopped {ended - event.sent:.2f} s after the {event}."
+        )

@@ -1,0 +1,112 @@
+"""Keywords that start, await and stop fio."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from robot.api import logger
+from robot.api.deco import keyword
+
+from hotplug.common.errors import KitError
+from hotplug.fio.job_file import find_job_file, read_template, render
+from hotplug.fio.result import RunResult
+from hotplug.fio.result_table import html_table
+from hotplug.fio.run import FioRun, RunFiles, start_fio
+from library_core import link_to_file
+
+if TYPE_CHECKING:
+    from FioLibrary import FioLibrary
+
+
+class RunKeywords:
+    """The life of fio runs."""
+
+    def __init__(self, library: "FioLibrary") -> None:
+        self._library = library
+        self._logged: set[FioRun] = set()
+        self._count = 0
+
+    @keyword(tags=["fio"])
+    def start_fio(
+        self, vm: str, disks: dict[str, str], job: str = "default_integrity.job", runtime: timedelta | None = None
+    ) -> FioRun:
+        """Starts one fio with one job for each disk in the VM ``vm``, in the background, and returns the run.
+
+        ``disks`` is a dictionary of serial and node in the guest. ``job`` is a path, or the name of a file in
+        ``fio_jobs/``. ``runtime`` replaces the run time of the job file (a number is seconds).
+
+        Fails with ``SetupError`` when the job file would let a verdict be fooled, when fio refuses it (the message has
+        fio's own words), or when the VM has no fio; with ``KitError`` when a node is not there.
+
+        Example:
+        | ${run} = | Start Fio | vm1 | ${disks} | job=default_integrity_nightly.job | runtime=2 min |
+        """
+        library = self._library
+        template = read_template(find_job_file(job, library.job_folder))
+        rendered = render(template, disks, runtime.total_seconds() if runtime is not None else None)
+        guest = library.guests.connection(vm)
+        self._count += 1
+        files = library.run_directory
+        stem = f"fio-{self._count:03}-{vm}"
+        paths = RunFiles(files.file(f"{stem}.job"), files.file(f"{stem}.json"), files.file(f"{stem}.err"))
+        run = start_fio(guest, rendered, paths, f"fio run {self._count}", margin=library.margin)
+        library.runs.append(run)
+        logger.info(f"Started {run}.")
+        return run
+
+    @keyword(tags=["fio"])
+    def wait_for_fio(self, *runs: FioRun) -> list[RunResult]:
+        """Waits until each of ``runs`` has ended and returns their results, in the same order.
+
+        The limit is the run time plus the margin of the library. A table of the results goes to the log. Whether a disk
+        failed is the business of the verdict keywords, not of this one.
+
+        Fails as the device's fault when fio hangs in a guest that still answers; with an error of the kit when the
+        connection is lost, when fio was killed, or when its output is no complete result.
+
+        Example:
+        | ${results} = | Wait For Fio | ${run} | ${other} |
+        """
+        return [self._collected(run) for run in at_least_one(runs)]
+
+    @keyword(tags=["fio"])
+    def get_fio_results(self, run: FioRun) -> RunResult:
+        """Returns the result of a run that has ended: exit code, and for each disk error, bytes, rates, latency.
+
+        Fails with ``KitError`` when the run still goes on; else as `Wait For Fio` does.
+
+        Example:
+        | ${result} = | Get Fio Results | ${run} |
+        | Log | ${result.disks}[Nvme0n1p0].rates |
+        """
+        if not run.finished:
+            raise KitError(f"{run} still goes on; its results come at its end (keyword 'Wait For Fio').")
+        return self._collected(run)
+
+    @keyword(tags=["fio"])
+    def stop_fio(self, *runs: FioRun) -> None:
+        """Ends each of ``runs``: with SIGINT, and with SIGKILL when that does not do. A run that has ended is fine.
+
+        A stopped run gives no verdict any more. Fails with ``KitError`` when fio cannot be ended.
+
+        Example:
+        | Stop Fio | ${run} |
+        """
+        for run in at_least_one(runs):
+            run.stop()
+            logger.info(f"Stopped {run}.")
+
+    def _collected(self, run: FioRun) -> RunResult:
+        result = run.wait()
+        if run not in self._logged:
+            self._logged.add(run)
+            links = ", ".join(link_to_file(path) for path in result.files)
+            logger.info(f"{html_table(result)}{links}", html=True)
+        return result
+
+
+def at_least_one(runs: Sequence[FioRun]) -> Sequence[FioRun]:
+    """`runs`, unless it is empty: a keyword that checks nothing must not pass."""
+    if not runs:
+        raise KitError("No fio run was given; this keyword needs at least one that 'Start Fio' returned.")
+    return runs

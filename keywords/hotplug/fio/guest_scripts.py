@@ -1,0 +1,77 @@
+"""The shell scripts that the kit runs in a guest for fio; POSIX sh with few forks, because a guest may be slow."""
+
+import shlex
+from collections.abc import Mapping, Sequence
+
+from hotplug.fio.live_output import PID_MARK
+
+NO_FIO, NO_FOLDER, NO_DISK, BAD_JOB = 64, 65, 66, 67
+"""Exit codes of `prepare`."""
+
+
+def prepare(job: str, disks: Mapping[str, str], sys_class_block: str) -> str:
+    """Makes a temporary folder with the job file, looks up the disks' nodes, lets fio read the job file.
+
+    Prints `folder PATH`, `disk NODE DEVICE NAME` for each disk, then fio's own words if the job file is bad.
+    """
+    lines = [
+        f"command -v fio >/dev/null || exit {NO_FIO}",
+        f"d=$(mktemp -d /tmp/fio-XXXXXX) || exit {NO_FOLDER}",
+        'give_up() { rm -rf "$d"; exit "$1"; }',
+        f'printf %s {shlex.quote(job)} > "$d/kit.job" || give_up {NO_FOLDER}',
+    ]
+    for node in disks.values():
+        quoted = shlex.quote(node)
+        lines += [
+            f'p=$(readlink -f {quoted}) && [ -e "$p" ] && [ -r {sys_class_block}/"${{p##*/}}"/stat ]'
+            f" || {{ echo no-disk {quoted}; give_up {NO_DISK}; }}",
+            f'echo disk {quoted} "$p" "${{p##*/}}"',
+        ]
+    lines += [f'cd "$d" && fio --parse-only kit.job 2>&1 || give_up {BAD_JOB}', 'echo "folder $d"']
+    return "\n".join(lines)
+
+
+def start(folder: str) -> str:
+    """Runs fio on the prepared folder, prints its process number first, removes the folder, exits as fio did.
+
+    The shell waits for fio so that a death by a signal arrives as exit code 128 + signal.
+    """
+    place = shlex.quote(folder)
+    return (
+        f"cd {place} || exit {NO_FOLDER}\n"
+        "fio --output-format=json --eta=never kit.job &\n"
+        f"echo {shlex.quote(PID_MARK)} $! >&2\n"
+        f"wait $!; rc=$?; cd /; rm -rf {place}; exit $rc"
+    )
+
+
+def interrupt(pid: int) -> str:
+    """Asks fio to end its jobs and to report."""
+    return f"kill -INT {pid}"
+
+
+def kill(pid: int, folder: str) -> str:
+    """Kills fio and its jobs (each is a session of its own, but works in the run's folder); removes the folder."""
+    place = shlex.quote(folder)
+    return (
+        f"kill -KILL {pid}; for p in /proc/[0-9]*; do "
+        f'[ "$(readlink $p/cwd)" = {place} ] && kill -KILL "${{p#/proc/}}"; done; rm -rf {place}; :'
+    )
+
+
+def sample(pids: Sequence[int], names: Sequence[str], sys_class_block: str) -> str:
+    """Prints `alive PID` for each fio that lives and `stat NAME FIELDS` for each disk that is there; forks nothing."""
+    lines = [f"kill -0 {pid} 2>/dev/null && echo alive {pid}" for pid in pids]
+    for name in names:
+        path = f"{sys_class_block}/{shlex.quote(name)}/stat"
+        lines.append(f"[ -r {path} ] && read -r x < {path} && echo stat {shlex.quote(name)} $x")
+    return "\n".join([*lines, ":"])
+
+
+def jobs_of(pid: int) -> str:
+    """Prints `job PID STATE` and the open files of each job process of fio, or `gone` when fio itself has ended."""
+    return (
+        f"read -r jobs < /proc/{pid}/task/{pid}/children || [ -d /proc/{pid} ] || {{ echo gone; exit 0; }}\n"
+        "for j in $jobs; do read -r x < /proc/$j/stat && x=${x##*) } && echo job $j ${x%% *} && ls -l /proc/$j/fd; done"
+        " 2>/dev/null; :"
+    )

@@ -1,0 +1,52 @@
+"""What fio says while it runs, with the time at which each line arrived on the host.
+
+fio prints an I/O error on standard error at once; its JSON comes only when the last job has ended.
+"""
+
+import re
+from dataclasses import dataclass
+
+from hotplug.common.bounded_log import BoundedLog
+
+PID_MARK = "hotplug-kit fio pid"
+_NODE = re.compile(r"(?:io_u error on|at) file (?P<node>\S+?):? ")
+_VERIFY = re.compile(r"\bverify(?::| failed)")
+_KEPT_LINES = 20
+
+
+@dataclass(frozen=True)
+class SeenLine:
+    """A line and its arrival, in `time.monotonic()` of the host."""
+
+    at: float
+    text: str
+
+
+class LiveOutput:
+    """Takes the lines of one fio run, in the thread of its SSH channel; touches nothing but the log."""
+
+    def __init__(self, log: BoundedLog) -> None:
+        self._log = log
+        self.pid: int | None = None
+        self.started: float | None = None
+        self.first_errors: dict[str, SeenLine] = {}
+        """The first error of each node."""
+        self.verify_lines: list[SeenLine] = []
+        self.stderr_lines: list[str] = []
+        """The first lines of standard error; all are in the log."""
+
+    def take(self, stream: str, line: str, at: float) -> None:
+        """Receives one line; a `hotplug.guest.ssh.LineSink`."""
+        if stream != "stderr":
+            return
+        if line.startswith(PID_MARK):
+            self.started = at
+            self.pid = int(line.removeprefix(PID_MARK))
+            return
+        self._log.write(line.encode() + b"\n")
+        if line.strip() and len(self.stderr_lines) < _KEPT_LINES:
+            self.stderr_lines.append(line)
+        if match := _NODE.search(line):
+            self.first_errors.setdefault(match["node"], SeenLine(at, line))
+        if _VERIFY.search(line) and len(self.verify_lines) < _KEPT_LINES:
+            self.verify_lines.append(SeenLine(at, line))

@@ -1,0 +1,168 @@
+"""Whether running fio processes move bytes on each of their disks, seen from the guest's own write counters."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from hotplug.common.deadline import Deadline, wait_until
+from hotplug.common.errors import DeadlineError, KitError
+from hotplug.common.event import Event
+from hotplug.fio import guest_scripts as scripts
+from hotplug.fio.error_number import meaning
+from hotplug.fio.guest_command import run_watched
+from hotplug.fio.run import SYS_CLASS_BLOCK, FioRun, job_lines
+from hotplug.guest.ssh import Guest
+
+_COMMAND_SECONDS = 10.0
+_POLL_SECONDS = 0.1
+_LATE_LOOK_SECONDS = 1.0
+_SECTORS_WRITTEN = 6  # field 7 of Linux's Documentation/block/stat.rst
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One look at a guest: `asked` and `seen` enclose its moment (`time.monotonic()` of the host)."""
+
+    asked: float
+    seen: float
+    alive: frozenset[int]
+    sectors: Mapping[str, int]
+
+
+def take_sample(guest: Guest, runs: Sequence[FioRun], sys_class_block: str = SYS_CLASS_BLOCK) -> Sample:
+    """Looks once at the fio processes of `runs` and the write counters of their disks, with one command."""
+    names = sorted({disk.name for run in runs for disk in run.disks.values()})
+    asked = time.monotonic()
+    said = run_watched(
+        guest, scripts.sample([run.pid for run in runs], names, sys_class_block), _COMMAND_SECONDS
+    ).stdout
+    rows = [line.split() for line in said.splitlines()]
+    return Sample(
+        asked,
+        time.monotonic(),
+        frozenset(int(row[1]) for row in rows if row[0] == "alive"),
+        {row[1]: int(row[2 + _SECTORS_WRITTEN]) for row in rows if row[0] == "stat"},
+    )
+
+
+def wait_until_moving(
+    runs: Sequence[FioRun],
+    deadline: Deadline | float,
+    *,
+    except_disks: Sequence[str] = (),
+    sys_class_block: str = SYS_CLASS_BLOCK,
+) -> None:
+    """Waits until each disk of each run has been seen to take writes, between two looks of this wait.
+
+    `except_disks` are serials that need not move. The times are kept in the runs. Raises `AssertionError` when a disk
+    reports an error or takes no write until the deadline although its fio lives, `KitError` when a fio has ended.
+    """
+    if not runs:
+        raise KitError("No fio run was given whose disks could move bytes.")
+    watch = _Watch(runs, except_disks, sys_class_block)
+    try:
+        wait_until(watch.all_moved, deadline, "fio to write to each of its disks", interval=_POLL_SECONDS)
+    except DeadlineError as error:
+        seconds = deadline.seconds if isinstance(deadline, Deadline) else deadline
+        raise AssertionError(
+            f"Within {seconds:g} s fio moved no byte on {watch.missing()}, although fio itself lives."
+        ) from error
+
+
+def wait_until_job_ended(run: FioRun, serial: str, event: Event, within: float) -> float:
+    """Waits until fio's job on a disk has failed and ended because of a detach; returns when that was seen.
+
+    fio itself may run on for its other disks: each job is a process that holds its disk open until it ends. The first
+    error must come after `event` was sent and at most `within` seconds after it was answered, and the end of
+    the job as well. Raises `AssertionError` when not, `KitError` when the guest does not tell.
+    """
+    disk = run.disk(serial)
+    last = ""
+
+    def ended() -> bool:
+        nonlocal last
+        if run.finished:
+            return True
+        last = run_watched(run.guest, scripts.jobs_of(run.pid), _COMMAND_SECONDS).stdout
+        if "gone" in last.splitlines():
+            return run.finished
+        return bool(job_lines(last)) and not any(_holds(line, disk.device) for line in last.splitlines())
+
+    where = f"fio's job on disk '{serial}' ({disk.node}) of VM '{run.vm}'"
+    limit = Deadline(max(_LATE_LOOK_SECONDS, event.answered + within - time.monotonic()))
+    try:
+        wait_until(ended, limit, "its end", interval=_POLL_SECONDS)
+    except DeadlineError as error:
+        states = ", ".join(sorted({line.split()[2] for line in job_lines(last)})) or "unknown"
+        first = run.first_error(serial)
+        raise AssertionError(
+            f"{where} did not stop within {within:g} s after the {event} (process states: {states}; first I/O error: "
+            f"{first.text.strip() if first else 'none'})."
+        ) from error
+    seen = time.monotonic()
+    if (first := run.first_error(serial)) is None:
+        run.collect() if run.finished else None  # names the cause where fio was killed or its guest lost
+        raise AssertionError(f"{where} ended after the {event} without having reported an I/O error.")
+    if first.at < event.sent:
+        raise AssertionError(f"{where} failed {event.sent - first.at:.2f} s before the {event}: {first.text.strip()}.")
+    if (late := first.at - event.answered) > within:
+        raise AssertionError(f"{where} failed only {late:.1f} s after the {event} (allowed: {within:g} s).")
+    return seen
+
+
+def ensure_running(run: FioRun) -> None:
+    """Raises when fio has ended or reported an error: `AssertionError` for a disk's error, else `KitError`."""
+    for disk in run.disks.values():
+        if error := run.first_error(disk.serial):
+            raise AssertionError(f"Disk '{disk.serial}' of VM '{run.vm}' fails under fio: {error.text}")
+    if run.finished:
+        result = run.collect()
+        for done in result.disks.values():
+            if done.error and done.job.write.total_ios:
+                raise AssertionError(f"Disk '{done.serial}' of VM '{run.vm}' failed under fio: {meaning(done.error)}.")
+        raise KitError(f"{run} has ended already, with exit code {result.exit_code}; start it later or for longer.")
+
+
+def _holds(line: str, device: str) -> bool:
+    return line.endswith((f"-> {device}", f"-> {device} (deleted)"))
+
+
+class _Watch:
+    """Two or more looks at all guests of `runs`, until each disk has moved."""
+
+    def __init__(self, runs: Sequence[FioRun], except_disks: Sequence[str], sys_class_block: str) -> None:
+        self._runs = runs
+        self._sys = sys_class_block
+        self._before: dict[tuple[str, str], int] = {}
+        self._waiting = {
+            (run, serial): disk.name for run in runs for serial, disk in run.disks.items() if serial not in except_disks
+        }
+
+    def missing(self) -> str:
+        """Which disks have not moved yet."""
+        return ", ".join(f"disk '{serial}' of VM '{run.vm}'" for run, serial in self._waiting)
+
+    def all_moved(self) -> bool:
+        """Looks once at each guest that has disks to wait for."""
+        waiting = {run for run, _ in self._waiting}
+        for run in waiting:
+            self._ensure_no_error(run)
+        for guest in {run.vm: run.guest for run in waiting}.values():
+            self._look(guest, [run for run in self._runs if run in waiting and run.guest is guest])
+        return not self._waiting
+
+    def _ensure_no_error(self, run: FioRun) -> None:
+        if run.finished or any(run.first_error(serial) for of, serial in self._waiting if of is run):
+            ensure_running(run)
+
+    def _look(self, guest: Guest, runs: Sequence[FioRun]) -> None:
+        sample = take_sample(guest, runs, self._sys)
+        for run in runs:
+            for serial, disk in run.disks.items():
+                now = sample.sectors.get(disk.name)
+                before = self._before.get((run.vm, disk.name))
+                if now is not None and before is not None and now > before and run.pid in sample.alive:
+                    run.moving_since.setdefault(serial, sample.seen)
+                    run.moving_last[serial] = sample.asked
+                    self._waiting.pop((run, serial), None)
+        self._before.update({(guest.name, name): sectors for name, sectors in sample.sectors.items()})

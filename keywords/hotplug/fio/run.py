@@ -1,0 +1,271 @@
+"""One fio process in a guest, from its start to its typed result."""
+
+import shlex
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from hotplug.common.bounded_log import BoundedLog
+from hotplug.common.deadline import Deadline, wait_until
+from hotplug.common.errors import ConnectionLostError, DeadlineError, KitError, SetupError
+from hotplug.fio import guest_scripts as scripts
+from hotplug.fio.guest_command import run_watched
+from hotplug.fio.job_file import RenderedJob
+from hotplug.fio.live_output import LiveOutput, SeenLine
+from hotplug.fio.result import DiskResult, RunResult, jobs_by_disk, parse_output
+from hotplug.guest.ssh import CommandResult, Guest, GuestCommand
+
+DEFAULT_MARGIN = 30.0
+"""Seconds that fio may need beyond its run time: to start, to compare the rest, to report; the guest may be slow."""
+
+SYS_CLASS_BLOCK = "/sys/class/block"
+_PREPARE_SECONDS = 20.0
+_STDERR_BOUND = 1 << 20
+_INTERRUPTED = 128  # fio's own exit code after a SIGINT
+
+
+@dataclass(frozen=True)
+class RunFiles:
+    """Where a run is kept on the host: the job file, fio's standard output and its standard error."""
+
+    job: Path
+    output: Path
+    errors: Path
+
+
+@dataclass(frozen=True)
+class DiskInGuest:
+    """A disk as fio sees it: node as given, device behind it (`/dev/sda`), name in sysfs (`sda`)."""
+
+    serial: str
+    node: str
+    device: str
+    name: str
+
+
+class FioRun:
+    """fio at work on one or more disks of one VM; made by `start_fio`."""
+
+    def __init__(self, guest: Guest, job: RenderedJob, files: RunFiles, label: str, margin: float) -> None:
+        self.guest = guest
+        self.job = job
+        self.files = files
+        self.label = label
+        self.margin = margin
+        self.disks: Mapping[str, DiskInGuest] = {}
+        self.moving_since: dict[str, float] = {}
+        self.moving_last: dict[str, float] = {}
+        self.stopped = False
+        self.asked_at = 0.0
+        self.folder = ""
+        self._log = BoundedLog(files.errors, _STDERR_BOUND)
+        self.live = LiveOutput(self._log)
+        self._command: GuestCommand | None = None
+        self._ended_at: float | None = None
+        self._result: RunResult | None = None
+        self._failure: Exception | None = None
+
+    def __str__(self) -> str:
+        disks = ", ".join(f"{serial} ({node})" for serial, node in self.job.disks.items())
+        return f"{self.label} in VM '{self.guest.name}' on {disks} for {self.job.runtime:g} s"
+
+    __repr__ = __str__
+
+    @property
+    def vm(self) -> str:
+        """The VM's name."""
+        return self.guest.name
+
+    @property
+    def pid(self) -> int:
+        """fio's process number in the guest."""
+        assert self.live.pid is not None
+        return self.live.pid
+
+    @property
+    def finished(self) -> bool:
+        """Whether fio ended or its connection was lost; `collect` tells which."""
+        done = self._command is not None and self._command.finished
+        if done and self._ended_at is None:
+            self._ended_at = time.monotonic()
+        return done
+
+    def first_error(self, serial: str) -> SeenLine | None:
+        """The first error that fio reported for a disk, so far."""
+        return self.live.first_errors.get(self.disk(serial).node)
+
+    def disk(self, serial: str) -> DiskInGuest:
+        """A disk of this run. Raises `KitError` when it has no such disk."""
+        try:
+            return self.disks[serial]
+        except KeyError:
+            raise KitError(f"Disk '{serial}' is none of those that {self} works on.") from None
+
+    def launch(self, sys_class_block: str) -> None:
+        """Prepares the guest and starts fio. Raises as `start_fio` says."""
+        prepared = run_watched(
+            self.guest, scripts.prepare(self.job.text, self.job.disks, sys_class_block), _PREPARE_SECONDS
+        )
+        self._take_prepared(prepared)
+        self.asked_at = time.monotonic()
+        self._command = self.guest.start(scripts.start(self.folder), self.live.take)
+        wait_until(lambda: self.live.pid or self.finished, _PREPARE_SECONDS, f"{self} to start", interval=0.01)
+        if self.live.pid is None:
+            self._command.wait(0)
+            raise KitError(f"{self} did not start: {' / '.join(self.live.stderr_lines) or 'no reason was given'}.")
+
+    def wait(self) -> RunResult:
+        """Waits for fio's end, at most its run time and margin from its start, and returns the result.
+
+        Raises `AssertionError` when fio hangs in a guest that answers, `DeadlineError` when the guest does not answer
+        either, else as `collect` does.
+        """
+        limit = Deadline(max(0.0, self.asked_at + self.job.runtime + self.margin - time.monotonic()))
+        try:
+            wait_until(lambda: self.finished, limit, f"{self} to end", interval=0.02)
+        except DeadlineError as error:
+            raise self._stuck() from error
+        return self.collect()
+
+    def collect(self) -> RunResult:
+        """The result of a run that has ended; the files of the run are complete then.
+
+        Raises `ConnectionLostError` when the connection was lost in mid run, `KitError` when fio was killed or its
+        output is no complete result. Raises the same again when asked again.
+        """
+        if self._failure is not None:
+            raise self._failure
+        if self._result is None:
+            try:
+                self._result = self._collect()
+            except (KitError, OSError) as failure:
+                self._failure = failure
+                raise
+        return self._result
+
+    def stop(self, seconds: float = 10.0) -> None:
+        """Ends fio: asks it to (SIGINT), kills it when it does not end; does nothing when it has ended."""
+        if self.finished or self._command is None:
+            return
+        self.stopped = True
+        for script in (scripts.interrupt(self.pid), scripts.kill(self.pid, self.folder)):
+            with suppress(KitError):
+                self.guest.run(script, seconds / 2)
+                self._await_end(Deadline(seconds / 2))
+            if self.finished:
+                return
+        raise KitError(f"{self} could not be stopped, not even by SIGKILL; its jobs may hang in the guest's kernel.")
+
+    def abandon(self) -> None:
+        """Ends fio as far as that goes, and the run's files: for clean-up, never raises."""
+        with suppress(Exception):
+            self.stop(4.0)
+        self._log.close()
+
+    def _await_end(self, limit: Deadline) -> None:
+        while not self.finished and not limit.expired:  # without vital signs: this is clean-up
+            time.sleep(limit.slice(0.02))
+
+    def _take_prepared(self, prepared: CommandResult) -> None:
+        where = f"VM '{self.vm}'"
+        lines = prepared.stdout.splitlines()
+        if prepared.exit_code == scripts.NO_FIO:
+            raise SetupError(f"{where} has no fio; install fio in its image.")
+        if prepared.exit_code == scripts.NO_FOLDER:
+            raise SetupError(f"{where} has no room for fio's job file in /tmp: {prepared.stderr.strip()}.")
+        if prepared.exit_code == scripts.NO_DISK:
+            node = lines[-1].removeprefix("no-disk ")
+            serial = next(serial for serial, given in self.job.disks.items() if given == node)
+            raise KitError(f"Disk '{serial}' cannot be given to fio: {where} has no block device '{node}'.")
+        if prepared.exit_code == scripts.BAD_JOB:
+            words = " / ".join(line for line in lines if not line.startswith("disk "))
+            raise SetupError(f"fio in {where} refuses the job file '{self.job.template}': {words}.")
+        if prepared.exit_code != 0 or not lines or not lines[-1].startswith("folder "):
+            said = (prepared.stderr or prepared.stdout).strip()
+            raise KitError(f"{where} could not be prepared for fio: exit code {prepared.exit_code}, {said!r}.")
+        self.folder = lines[-1].removeprefix("folder ")
+        found = [shlex.split(line.removeprefix("disk ")) for line in lines if line.startswith("disk ")]
+        self.disks = {
+            serial: DiskInGuest(serial, node, device, name)
+            for (serial, node), (_, device, name) in zip(self.job.disks.items(), found, strict=True)
+        }
+
+    def _collect(self) -> RunResult:
+        assert self._command is not None and self.finished and self._ended_at is not None
+        self._log.close()
+        try:
+            ended = self._command.wait(0)
+        except ConnectionLostError as error:
+            raise ConnectionLostError(f"{self} gives no verdict. {error}") from error
+        self.files.output.write_text(ended.stdout)
+        if ended.exit_code > _INTERRUPTED or ended.exit_code < 0:
+            raise KitError(f"{self} gives no verdict: fio was killed by signal {ended.exit_code % _INTERRUPTED}.")
+        try:
+            output = parse_output(ended.stdout, str(self))
+        except KitError as error:
+            words = " / ".join(self.live.stderr_lines[:3]) or "nothing on standard error"
+            raise KitError(f"{error} Exit code {ended.exit_code}; fio said: {words}.") from error
+        jobs = jobs_by_disk(output, self.job.disks, str(self))
+        return RunResult(
+            vm=self.vm,
+            name=str(self),
+            fio_version=output.fio_version,
+            exit_code=ended.exit_code,
+            asked_seconds=self.job.runtime,
+            asked_at=self.asked_at,
+            ended_at=self._ended_at,
+            disks={
+                serial: DiskResult(
+                    serial=serial,
+                    node=disk.node,
+                    job=jobs[serial],
+                    first_error=self.first_error(serial),
+                    moving_since=self.moving_since.get(serial),
+                    moving_last=self.moving_last.get(serial),
+                )
+                for serial, disk in self.disks.items()
+            },
+            verify_lines=[line.text for line in self.live.verify_lines],
+            stopped=self.stopped,
+            files=(self.files.job, self.files.output, self.files.errors),
+        )
+
+    def _stuck(self) -> Exception:
+        allowed = f"{self.job.runtime:g} s run time and {self.margin:g} s margin"
+        try:
+            said = self.guest.run(scripts.jobs_of(self.pid), 5).stdout
+        except KitError as error:
+            return DeadlineError(f"{self} did not end within {allowed}, and its guest does not answer: {error}")
+        holding = [serial for serial, disk in self.disks.items() if f"-> {disk.device}\n" in said]
+        states = ", ".join(f"{line.split()[1]} in state {line.split()[2]}" for line in job_lines(said))
+        return AssertionError(
+            f"{self} did not end within {allowed}: its jobs still hold {', '.join(holding) or 'no disk'} "
+            f"(processes: {states or 'none'}; D waits for the kernel). I/O hangs."
+        )
+
+
+def job_lines(text: str) -> list[str]:
+    """The lines of `guest_scripts.jobs_of` that stand for a job process."""
+    return [line for line in text.splitlines() if line.startswith("job ")]
+
+
+def start_fio(
+    guest: Guest,
+    job: RenderedJob,
+    files: RunFiles,
+    label: str = "fio",
+    *,
+    margin: float = DEFAULT_MARGIN,
+    sys_class_block: str = SYS_CLASS_BLOCK,
+) -> FioRun:
+    """Starts fio in the background of a guest, on the disks of `job`; `margin` is in seconds.
+
+    Raises `SetupError` when the guest has no fio or fio refuses the job file (with fio's own words), `KitError` when a
+    disk's node is not there, `AssertionError` with the first cause when vhost or a VM dies meanwhile.
+    """
+    files.job.write_text(job.text)
+    run = FioRun(guest, job, files, label, margin)
+    run.launch(sys_class_block)
+    return run

@@ -1,0 +1,203 @@
+"""What a run's results say about the device under test: pure functions on results and events.
+
+Each returns findings. A finding blames the device, or the kit when the run proves nothing; `enforce` raises for them.
+No finding means: proved.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from hotplug.common.errors import KitError
+from hotplug.common.event import Event
+from hotplug.fio.error_number import DETACHED, VERIFY, meaning
+from hotplug.fio.result import DiskResult, RunResult
+
+RUN_TIME_TOLERANCE = 0.25
+"""Seconds by which a job may fall short of its run time; fio looks at its clock only now and then."""
+
+
+INTERRUPTED = 128
+"""fio's own exit code after SIGINT or SIGTERM."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One sentence on what is wrong, and whose fault it is."""
+
+    fault: Literal["device", "kit"]
+    sentence: str
+
+
+def enforce(findings: Sequence[Finding]) -> None:
+    """Raises `AssertionError` when a finding blames the device, else `KitError`; says all, the device's first."""
+    kit = [finding.sentence for finding in findings if finding.fault == "kit"]
+    device = [finding.sentence for finding in findings if finding.fault == "device"]
+    if device:
+        raise AssertionError(" ".join([*device, *kit]))
+    if kit:
+        raise KitError(" ".join(kit))
+
+
+def passed(run: RunResult) -> list[Finding]:
+    """Findings against: every job wrote, compared and ran its full time without an error."""
+    if cut := _cut_short(run):
+        return [cut, *_verify_words(run)]
+    findings = [finding for disk in run.disks.values() for finding in _job_passed(run, disk)]
+    findings += _verify_words(run)
+    if not findings and run.exit_code != 0:
+        findings.append(
+            Finding("kit", f"{run.name} ended with exit code {run.exit_code} although no job had an error.")
+        )
+    return findings
+
+
+def failed_only_on(run: RunResult, disk: str, event: Event, within: float) -> list[Finding]:
+    """Findings against: the job on `disk` failed as a detach makes it fail, and no other job did.
+
+    `event` is the detach; the first error must come after it was sent and at most `within` seconds after it was
+    answered.
+    """
+    if wrong := _wrong_event(event, disk):
+        return [wrong]
+    if disk not in run.disks:
+        return [Finding("kit", f"Disk '{disk}' is none of those of {run.name}.")]
+    if cut := _cut_short(run):
+        return [cut, *_verify_words(run)]
+    findings = list(_job_detached(run, run.disks[disk], event, within))
+    for other in run.disks.values():
+        if other.serial != disk:
+            findings += _job_passed(run, other)
+    findings += _verify_words(run)
+    if not findings and run.exit_code == 0:
+        findings.append(Finding("kit", f"{run.name} ended with exit code 0 although a job failed."))
+    return findings
+
+
+def met_event(run: RunResult, event: Event, *, failing: str | None = None) -> list[Finding]:
+    """Findings against: every job was moving bytes before `event` was sent and still ran when it was answered.
+
+    `failing` is the disk whose job the event ends, which need not have run on. A job that never met the event proves
+    nothing, which is the kit's fault.
+    """
+    findings: list[Finding] = []
+    for disk in run.disks.values():
+        where = _where(run, disk)
+        if disk.first_error and disk.first_error.at < event.sent:
+            early = event.sent - disk.first_error.at
+            findings.append(
+                Finding("device", f"{where} failed {early:.1f} s before the {event}: {disk.first_error.text}.")
+            )
+        elif disk.moving_since is None or disk.moving_since > event.sent:
+            findings.append(
+                Finding(
+                    "kit", f"{where} was not seen to move bytes before the {event}; wait for that before the event."
+                )
+            )
+        elif disk.serial != failing and not disk.failed and not _ran_at(run, disk, event.answered):
+            findings.append(
+                Finding(
+                    "kit",
+                    f"{where} had ended after {disk.seconds:.1f} s, before the {event} was answered "
+                    f"{event.answered - run.asked_at:.1f} s after fio's start; the event met no I/O there.",
+                )
+            )
+    return findings
+
+
+def _job_passed(run: RunResult, disk: DiskResult) -> Iterator[Finding]:
+    where = _where(run, disk)
+    if disk.error and disk.job.write.total_ios == 0 and disk.first_error is None:
+        yield Finding("kit", f"{where} did not start: {meaning(disk.error)}.")
+    elif disk.failed:
+        when = f", {disk.first_error.at - run.asked_at:.1f} s after fio's start" if disk.first_error else ""
+        said = f" fio said: {disk.first_error.text.strip()}." if disk.first_error else ""
+        number = disk.error or (VERIFY if _is_verify(disk) else 0)
+        error = meaning(number) if number else f"{disk.job.total_err} errors"
+        yield Finding("device", f"{where} failed with {error}{when}.{said}")
+    elif disk.job.write.io_bytes == 0:
+        yield Finding("device", f"{where} wrote no byte in {disk.seconds:.1f} s.")
+    elif disk.job.read.io_bytes == 0:
+        yield Finding("kit", f"{where} compared nothing: no byte was read back.")
+    elif disk.seconds < run.asked_seconds - RUN_TIME_TOLERANCE:
+        yield Finding(
+            "device", f"{where} ended without an error after {disk.seconds:.1f} s instead of {run.asked_seconds:g} s."
+        )
+
+
+def _job_detached(run: RunResult, disk: DiskResult, event: Event, within: float) -> Iterator[Finding]:
+    where = _where(run, disk)
+    first = disk.first_error
+    if disk.moving_since is None or disk.moving_since > event.sent or disk.job.write.io_bytes == 0:
+        error = f"; it ended with {meaning(disk.error)}" if disk.error else ""
+        yield Finding(
+            "kit", f"{where} was not seen to move bytes before the {event}, so its end proves nothing{error}."
+        )
+    elif not disk.failed:
+        yield Finding(
+            "device", f"{where} had no error although the {event} took its disk away; it ran {disk.seconds:.1f} s."
+        )
+    elif _is_verify(disk):
+        yield Finding("device", f"{where} failed with a {meaning(VERIFY)}: wrong data, not the error of a detach.")
+    elif disk.error not in DETACHED:
+        yield Finding("device", f"{where} failed with {meaning(disk.error)}; after a detach {_expected()} comes first.")
+    elif first is None:
+        yield Finding("kit", f"{where} failed with {meaning(disk.error)}, but fio did not say when.")
+    elif not any(words in first.text for words in _first_words()):
+        yield Finding("device", f"{where} had another first error than a detach causes ({_expected()}): {first.text}.")
+    elif first.at < event.sent:
+        yield Finding(
+            "device", f"{where} failed {event.sent - first.at:.2f} s before the {event}: {first.text.strip()}."
+        )
+    elif (late := first.at - event.answered) > within:
+        yield Finding(
+            "device",
+            f"{where} had its first error {late:.1f} s after the {event} was answered (allowed: {within:g} s).",
+        )
+    elif (least := run.asked_at + disk.seconds - event.answered) > within:
+        yield Finding(
+            "device",
+            f"{where} went on for at least {least:.1f} s after the {event} was answered (allowed: {within:g} s).",
+        )
+
+
+def _ran_at(run: RunResult, disk: DiskResult, moment: float) -> bool:
+    """Seen to move after `moment`, or even if started when fio was asked for, still running then."""
+    return (disk.moving_last or 0.0) >= moment or run.asked_at + disk.seconds >= moment
+
+
+def _cut_short(run: RunResult) -> Finding | None:
+    """A run that was ended from outside proves nothing, whatever its jobs say."""
+    if run.stopped:
+        return Finding("kit", f"{run.name} was stopped by the suite and gives no verdict.")
+    if run.exit_code == INTERRUPTED:
+        return Finding("kit", f"{run.name} was interrupted by a signal from outside and gives no verdict.")
+    return None
+
+
+def _wrong_event(event: Event, disk: str) -> Finding | None:
+    if event.kind != "detach" or event.disk != disk:
+        return Finding("kit", f"The {event} is no detach of disk '{disk}', so it explains no failure there.")
+    return None
+
+
+def _verify_words(run: RunResult) -> list[Finding]:
+    if run.verify_lines:
+        return [Finding("device", f"{run.name} read back wrong data: {run.verify_lines[0].strip()}.")]
+    return []
+
+
+def _is_verify(disk: DiskResult) -> bool:
+    return VERIFY in (disk.job.error, disk.job.first_error)
+
+
+def _expected() -> str:
+    return " or ".join(meaning(number) for number in DETACHED)
+
+
+def _first_words() -> list[str]:
+    return [meaning(number).split(", ", 1)[1] for number in DETACHED]
+
+
+def _where(run: RunResult, disk: DiskResult) -> str:
+    return f"fio's job on disk '{disk.serial}' ({disk.node}) of VM '{run.vm}'"
