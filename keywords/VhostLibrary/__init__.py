@@ -8,6 +8,7 @@ from pathlib import Path
 from robot.api import logger
 
 from hotplug.common.errors import SetupError
+from hotplug.vhost.attachments import AttachmentModel, get_attachments
 from hotplug.vhost.target import Target
 from library_core import KitLibrary
 from VhostLibrary.attachment_keywords import AttachmentKeywords
@@ -86,9 +87,18 @@ class VhostLibrary(KitLibrary):
         """
         self.rpc_deadline = rpc_deadline.total_seconds()
         self._target: Target | None = None
+        self.model = AttachmentModel()
         self._files: list[Path] = []
+        self._scratch: list[Path] = []
         components = (ProcessKeywords, ControllerKeywords, DiskKeywords, AttachmentKeywords, RpcKeywords)
         super().__init__([component(self) for component in components], artifacts)
+
+    def set_rpc_deadline(self, deadline: timedelta) -> timedelta:
+        """Sets the longest time of an RPC call and returns the one before."""
+        before, self.rpc_deadline = timedelta(seconds=self.rpc_deadline), deadline.total_seconds()
+        if self._target is not None:
+            self._target.rpc.deadline = self.rpc_deadline
+        return before
 
     @property
     def target(self) -> Target:
@@ -102,15 +112,27 @@ class VhostLibrary(KitLibrary):
         """Whether a vhost was started or connected to, and not stopped since."""
         return self._target is not None
 
-    def use(self, target: Target) -> None:
-        """Makes `target` the vhost of all keywords."""
+    def use(self, target: Target, *, fresh: bool) -> None:
+        """Makes `target` the vhost of all keywords; a `fresh` one has nothing attached yet."""
         self._target = target
+        self.model = AttachmentModel(() if fresh else get_attachments(target))
         self._files = [path for path in (target.process.log, target.rpc.trace and target.rpc.trace.path) if path]
 
     def release(self) -> str | None:
         """Stops the vhost, or ends the connection to a foreign one; returns a complaint about how it ended, or None."""
         target, self._target = self._target, None
-        return target.stop() if target is not None else None
+        try:
+            return target.stop() if target is not None else None
+        finally:
+            for path in self._scratch:
+                path.unlink(missing_ok=True)
+            self._scratch.clear()
+
+    def disk_file(self, disk: str) -> Path:
+        """A path for the file of a disk, in the run's folder; the file goes when the vhost is stopped."""
+        path = self.run_directory.file(f"{disk}.img")
+        self._scratch.append(path)
+        return path
 
     def evidence(self) -> Sequence[Path]:
         return self._files

@@ -15,6 +15,7 @@ from hotplug.vhost.attachments import (
     attach_target,
     check_attachments,
     detach_target,
+    free_disk,
     get_attachments,
 )
 
@@ -41,6 +42,7 @@ class AttachmentKeywords:
         | ${event} =    Attach Target    naa.ctrlr1    Nvme0n1p1    target=5
         """
         event = attach_target(self._library.target, controller, disk, target)
+        self._library.model.apply(event)
         logger.info(f"Answered in {(event.answered - event.sent) * 1000:.1f} ms: {event}.")
         return event
 
@@ -55,31 +57,58 @@ class AttachmentKeywords:
         | ${event} =    Detach Target    naa.ctrlr1    0
         """
         event = detach_target(self._library.target, controller, target)
+        self._library.model.apply(event)
         logger.info(f"Answered in {(event.answered - event.sent) * 1000:.1f} ms: {event}.")
         return event
 
     @keyword(tags=["attachment"])
-    def get_attachments(self, controller: str = "") -> list[Attachment]:
-        """Returns what is attached to a controller, or to all, as objects.
+    def get_attachments(self, *controllers: str, besides: str = "") -> list[Attachment]:
+        """Returns what is attached to the ``controllers``, or to all when none is named, as objects.
 
-        Each has ``controller``, ``target``, ``disk`` and ``size`` (bytes), as vhost tells it now. Fails when vhost does
-        not answer, and with SetupError when there is no such controller.
+        Each has ``controller``, ``target``, ``disk`` and ``size`` (bytes), as vhost tells it now, in the order of
+        controllers and targets. The disk ``besides`` is left out. Fails when vhost does not answer, and with SetupError
+        when there is no such controller.
 
         | ${attachments} =    Get Attachments    naa.ctrlr1
-        | Should Be Equal    ${attachments}[0].disk    Nvme0n1p0
+        | Should Be Equal    ${attachments[0].disk}    Nvme0n1p0
+        | ${others} =    Get Attachments    naa.ctrlr1    naa.ctrlr2    besides=Nvme0n1p0
         """
-        return get_attachments(self._library.target, controller)
+        return [each for each in get_attachments(self._library.target, controllers) if each.disk != besides]
 
     @keyword(tags=["attachment"])
-    def attachments_should_be(self, expected: Mapping[str, Mapping[int, str]]) -> None:
+    def get_expected_attachments(self, *controllers: str) -> dict[str, dict[int, str]]:
+        """Returns what should be attached after all `Attach Target` and `Detach Target` of this run.
+
+        A dictionary of controller to target to disk, of the ``controllers`` or of all that should have disks. It is not
+        asked from vhost: compare it with `Attachments Should Be`, and with what the guests have. After `Start Vhost`
+        nothing is expected, after `Connect To Vhost` what was there.
+
+        | ${expected} =    Get Expected Attachments    naa.ctrlr1    naa.ctrlr2
+        | Attachments Should Be    ${expected}    naa.ctrlr1    naa.ctrlr2
+        """
+        return self._library.model.expected(controllers)
+
+    @keyword(tags=["attachment"])
+    def get_free_disk(self, *disks: str) -> str:
+        """Returns the first of the ``disks``, or of all disks, that is attached to no controller now.
+
+        Fails with SetupError when all are attached or one does not exist.
+
+        | ${disk} =    Get Free Disk    Nvme0n1p0    Nvme0n1p1
+        | Attach Target    naa.ctrlr1    ${disk}
+        """
+        return free_disk(self._library.target, disks)
+
+    @keyword(tags=["attachment"])
+    def attachments_should_be(self, expected: Mapping[str, Mapping[int, str]], *controllers: str) -> None:
         """Fails unless exactly the expected disks are attached, at the expected targets.
 
-        ``expected`` maps controllers to a mapping of target to disk. Controllers that it leaves out must be empty. The
-        message names every disk that is missing, extra, or at another place. Fails with SetupError
-        when a controller does not exist.
+        ``expected`` maps controllers to a mapping of target to disk. All ``controllers`` are looked at, or all of
+        vhost when none is named; those that ``expected`` leaves out must be empty. The message names every disk that
+        is missing, extra, or at another place. Fails with SetupError when a controller does not exist.
 
         | VAR    &{expected}    naa.ctrlr1=${{ {0: 'Nvme0n1p0', 1: 'Nvme0n1p1'} }}
         | Attachments Should Be    ${expected}
         | Attachments Should Be    {'naa.ctrlr1': {0: 'Nvme0n1p0'}, 'naa.ctrlr2': {}}
         """
-        check_attachments(self._library.target, expected)
+        check_attachments(self._library.target, expected, controllers)

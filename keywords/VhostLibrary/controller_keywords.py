@@ -52,6 +52,7 @@ class ControllerKeywords:
         | Delete Controller    naa.ctrlr1
         """
         delete_controller(self._library.target, controller)
+        self._library.model.forget(controller)
         logger.info(f"Controller '{controller}' deleted.")
 
     @keyword(tags=["controller"])
@@ -62,7 +63,7 @@ class ControllerKeywords:
         None where this version of vhost does not tell. Fails when vhost does not answer.
 
         | ${controllers} =    Get Controllers
-        | Should Be Equal    ${controllers}[0].name    naa.ctrlr1
+        | Should Be Equal    ${controllers[0].name}    naa.ctrlr1
         """
         return get_controllers(self._library.target)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from robot.api import logger
 from robot.api.deco import keyword
 
+from hotplug.common.errors import SetupError
 from hotplug.vhost.disks import (
     Disk,
     create_aio_disk,
@@ -29,32 +30,47 @@ class DiskKeywords:
         self._library = library
 
     @keyword(tags=["disk"])
-    def create_malloc_disk(self, disk: str, size: int | str, block_size: int = 512) -> str:
+    def create_malloc_disk(
+        self, disk: str, size: int | str | None = None, block_size: int = 512, size_mib: int | None = None
+    ) -> str:
         """Creates a disk in vhost's memory and returns its name.
 
-        ``disk`` is its name, which is its serial number in a guest. ``size`` is bytes or a number with a unit,
-        ``block_size`` bytes. Fails when vhost refuses or makes another size, and with SetupError when the disk exists
-        already or the size is no whole number of blocks.
+        ``disk`` is its name, which is its serial number in a guest. ``size`` is bytes or a number with a unit;
+        ``size_mib`` gives the size in MiB instead. ``block_size`` is in bytes. Fails when vhost refuses or makes
+        another size, and with SetupError when the disk exists already or the size is no whole number of blocks.
 
         | Create Malloc Disk    Nvme0n1    1 GiB
+        | Create Malloc Disk    Nvme0n1    size_mib=${1024}
         """
-        made = create_malloc_disk(self._library.target, disk, parse_size(size), block_size)
+        bytes_wanted = _one_size(disk, size, size_mib)
+        if bytes_wanted is None:
+            raise SetupError(f"Malloc disk '{disk}' needs a size, such as '64 MiB'.")
+        made = create_malloc_disk(self._library.target, disk, bytes_wanted, block_size)
         logger.info(f"Malloc disk '{disk}' created, {made.size} bytes.")
         return made.name
 
     @keyword(tags=["disk"])
-    def create_aio_disk(self, disk: str, file: str, size: int | str | None = None, block_size: int = 512) -> str:
+    def create_aio_disk(
+        self,
+        disk: str,
+        file: str = "",
+        size: int | str | None = None,
+        block_size: int = 512,
+        size_mib: int | None = None,
+    ) -> str:
         """Creates a disk on a file of this machine and returns its name.
 
-        With ``size``, a missing ``file`` is made with that size, sparse; an existing one must have that size
-        and keeps its content. Without it the file must exist. Fails when vhost refuses, and with SetupError when the
-        disk exists already, when the file cannot be made, or when its file system has too little space.
+        With ``size`` (bytes, or a number with a unit) or ``size_mib``, a missing ``file`` is made with that size,
+        sparse; an existing one must have that size and keeps its content. Without a size the file must exist.
+        Without a ``file``, one is made in the folder of the run and removed when vhost is stopped. Fails when vhost
+        refuses, and with SetupError when the disk exists already, when the file cannot be made, or when its file
+        system has too little space.
 
         | Create Aio Disk    Aio0    ${OUTPUT_DIR}/aio0.img    64 MiB
         """
-        wanted = None if size is None else parse_size(size)
-        made = create_aio_disk(self._library.target, disk, Path(file), wanted, block_size)
-        logger.info(f"AIO disk '{disk}' created on {file}, {made.size} bytes.")
+        path = Path(file) if file else self._library.disk_file(disk)
+        made = create_aio_disk(self._library.target, disk, path, _one_size(disk, size, size_mib), block_size)
+        logger.info(f"AIO disk '{disk}' created on {path}, {made.size} bytes.")
         return made.name
 
     @keyword(tags=["disk"])
@@ -91,6 +107,14 @@ class DiskKeywords:
         vhost does not answer.
 
         | ${disks} =    Get Disks
-        | Log    ${disks}[0].name has ${disks}[0].size bytes
+        | Log    ${disks[0].name} has ${disks[0].size} bytes
         """
         return get_disks(self._library.target)
+
+
+def _one_size(disk: str, size: int | str | None, size_mib: int | None) -> int | None:
+    if size is not None and size_mib is not None:
+        raise SetupError(f"Disk '{disk}' is given two sizes, size={size} and size_mib={size_mib}; give one.")
+    if size_mib is not None:
+        return parse_size(f"{size_mib} MiB")
+    return None if size is None else parse_size(size)

@@ -41,7 +41,8 @@ class ProcessKeywords:
     ) -> None:
         """Starts a vhost process and waits until its RPC answers.
 
-        ``target`` is ``embedded`` for the stand-in or ``spdk`` for SPDK's vhost app, whose path is then ``program``.
+        ``target`` is ``embedded`` for the stand-in or ``spdk`` for SPDK's vhost app, whose path is then ``program``;
+        the stand-in needs none.
         ``arguments`` is a list of further arguments for its command line. ``deadline`` is the longest time until
         the RPC answers. ``rpc_socket`` is a path for the RPC socket; by default one is made for the run.
 
@@ -73,7 +74,7 @@ class ProcessKeywords:
         except BaseException:
             self._close(rpc)
             raise
-        self._library.use(started)
+        self._library.use(started, fresh=True)
         logger.info(f"vhost runs: process {started.process.pid}, {self._describe()}.")
 
     @keyword(tags=["process"])
@@ -88,7 +89,7 @@ class ProcessKeywords:
         self._refuse_second()
         rpc = self._client(Path(rpc_socket).absolute())
         try:
-            self._library.use(attach_to_target(rpc, deadline.total_seconds()))
+            self._library.use(attach_to_target(rpc, deadline.total_seconds()), fresh=False)
         except BaseException:
             self._close(rpc)
             raise
@@ -114,15 +115,19 @@ class ProcessKeywords:
 
     @keyword(tags=["process"])
     def kill_vhost(self, signal_name: Literal["KILL", "SEGV", "ABRT", "TERM"] = "KILL", as_crash: bool = False) -> None:
-        """Ends the vhost process with a signal and waits for its end, to see what its guests make of it.
+        """Ends the vhost process with a signal and waits for its end; does nothing when no vhost is in use.
 
-        The death counts as wanted, and `Stop Vhost` then only cleans up. With ``as_crash`` it counts as a crash, and
+        The death counts as wanted, also one that was before: `Stop Vhost` then only cleans up, and `Start Vhost`
+        starts anew. With ``as_crash`` it counts as a crash, and
         every keyword that waits fails with it, which shows that a crash is noticed. Fails with SetupError for a vhost
         used with `Connect To Vhost`.
 
         | Kill Vhost
         | Kill Vhost    SEGV    as_crash=True
         """
+        if not self._library.has_target:
+            logger.info("No vhost is in use; nothing to kill.")
+            return
         self._library.target.kill(_SIGNALS[signal_name], as_crash)
         logger.info(f"vhost was ended with SIG{signal_name} on purpose.")
 
@@ -204,6 +209,8 @@ class ProcessKeywords:
             return f"version unknown ({error})"
 
     def _refuse_second(self) -> None:
+        if self._library.has_target and self._library.target.process.death():
+            self._library.release()  # a dead one gives way
         if self._library.has_target:
             raise SetupError(
                 f"A vhost is in use already (process {self._library.target.process.pid}); call Stop Vhost first."

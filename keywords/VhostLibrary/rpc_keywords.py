@@ -18,6 +18,16 @@ class RpcKeywords:
         self._library = library
 
     @keyword(tags=["rpc"])
+    def set_rpc_deadline(self, deadline: timedelta) -> timedelta:
+        """Sets the time within which vhost must answer a call, and returns the one before.
+
+        It replaces the library's ``rpc_deadline``.
+
+        | ${before} =    Set Rpc Deadline    30s
+        """
+        return self._library.set_rpc_deadline(deadline)
+
+    @keyword(tags=["rpc"])
     def call_rpc(self, method: str, rpc_timeout: timedelta | None = None, **params: object) -> object:
         """Calls a method of vhost's JSON-RPC by name and returns its result, as lists, dictionaries, texts and numbers.
 

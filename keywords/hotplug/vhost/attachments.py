@@ -29,15 +29,54 @@ class Attachment:
         return f"disk '{self.disk}' at controller '{self.controller}' target {self.target}"
 
 
-def get_attachments(target: Target, controller: str = "") -> list[Attachment]:
-    """What is attached, to one controller or to all, in the order of controllers and targets."""
-    chosen = [find_controller(target, controller)] if controller else get_controllers(target)
+class AttachmentModel:
+    """What should be attached after the events so far; the expectation that vhost and the guests are compared with."""
+
+    def __init__(self, present: Sequence[Attachment] = ()) -> None:
+        self._disks: dict[str, dict[int, str]] = {}
+        for each in present:
+            self._disks.setdefault(each.controller, {})[each.target] = each.disk
+
+    def apply(self, event: Event) -> None:
+        """Takes account of an attach or detach that vhost has answered with success."""
+        if event.kind == "attach":
+            self._disks.setdefault(event.controller, {})[event.target] = event.disk
+        else:
+            self._disks.get(event.controller, {}).pop(event.target, None)
+
+    def forget(self, controller: str) -> None:
+        """Takes account of the end of a controller."""
+        self._disks.pop(controller, None)
+
+    def expected(self, controllers: Sequence[str] = ()) -> dict[str, dict[int, str]]:
+        """Controller to target to disk, of `controllers` (each is there, even if empty) or of all that have disks."""
+        names = controllers or [name for name, targets in self._disks.items() if targets]
+        return {name: dict(sorted(self._disks.get(name, {}).items())) for name in names}
+
+
+def get_attachments(target: Target, controllers: Sequence[str] = ()) -> list[Attachment]:
+    """What is attached to `controllers`, or to all, in the order of controllers and targets."""
+    chosen = [find_controller(target, name) for name in controllers] if controllers else get_controllers(target)
     sizes = {disk.name: disk.size for disk in get_disks(target)}
     return [
         Attachment(each.name, slot.number, slot.disk, sizes.get(slot.disk, 0))
         for each in chosen
         for slot in each.targets
     ]
+
+
+def free_disk(target: Target, disks: Sequence[str] = ()) -> str:
+    """The first of `disks`, or of all that nothing claims, that is attached nowhere; else `SetupError`."""
+    known = get_disks(target)
+    names = [disk.name for disk in known]
+    if missing := [disk for disk in disks if disk not in names]:
+        raise SetupError(f"There is no disk {listed(missing)}; vhost has {listed(names)}.")
+    attached = {each.disk for each in get_attachments(target)}
+    candidates = disks or [disk.name for disk in known if not disk.claimed]
+    for disk in candidates:
+        if disk not in attached:
+            return disk
+    raise SetupError(f"No disk is free: all of {listed(candidates)} are attached. Detach one or create more disks.")
 
 
 def attach_target(target: Target, controller: str, disk: str, number: int = FIRST_FREE) -> Event:
@@ -114,16 +153,19 @@ def compare(expected: Expected, seen: Sequence[Attachment]) -> list[str]:
     return findings
 
 
-def check_attachments(target: Target, expected: Expected) -> None:
-    """Raises `AssertionError` that names each difference between what is attached and `expected`.
+def check_attachments(target: Target, expected: Expected, controllers: Sequence[str] = ()) -> None:
+    """Raises `AssertionError` that names each difference between what is attached to `controllers` and `expected`.
 
-    Controllers that `expected` does not name must be empty. A controller that does not exist is a `SetupError`.
+    Without `controllers`, all are looked at. Those that `expected` does not name must be empty. A controller
+    that does not exist is a `SetupError`.
     """
-    names = [controller.name for controller in get_controllers(target)]
     for name in expected:
-        if name not in names:
-            raise SetupError(f"There is no controller '{name}'; vhost has {listed(names)}.")
-    if findings := compare(expected, get_attachments(target)):
+        find_controller(target, name)
+        if controllers and name not in controllers:
+            raise SetupError(
+                f"Disks are expected at controller '{name}', but only {listed(controllers)} are looked at."
+            )
+    if findings := compare(expected, get_attachments(target, controllers)):
         raise AssertionError(f"vhost's attachments are not as expected: {'; '.join(findings)}.")
 
 

@@ -35,29 +35,28 @@ def plan_launch(
 ) -> Launch:
     """The command that starts a target.
 
-    `program` is the executable; needed for `spdk`, and for `embedded` it replaces this Python with its module.
+    `program` is SPDK's executable; the embedded target is a module of this Python and takes no notice of it.
     `arguments` follow the kit's own. Raises `SetupError` when the program is missing.
     """
     sockets = ["-r", str(rpc_socket), "-S", str(socket_folder)]
     waits = "--wait-for-rpc" in arguments
     if kind == "embedded":
-        start = [_executable(program, "embedded target")] if program else [sys.executable, "-m", "embedded_vhost"]
-        return Launch(kind, [*start, *sockets, *arguments], "", waits)
+        return Launch(kind, [sys.executable, "-m", "embedded_vhost", *sockets, *arguments], "", waits)
     if not program:
         raise SetupError(
             "Target 'spdk' needs the path of SPDK's vhost program (build/bin/vhost of an SPDK build), "
             "but none is given."
         )
     memory, note = _spdk_memory(meminfo, mounts)
-    command = [_executable(program, "SPDK vhost"), *sockets, "-m", "0x1", *memory, *arguments]
+    command = [_executable(program), *sockets, "-m", "0x1", *memory, *arguments]
     return Launch(kind, command, note, waits)
 
 
-def _executable(program: str, what: str) -> str:
+def _executable(program: str) -> str:
     found = shutil.which(program)
     if found is None:
         reason = "is not executable" if Path(program).is_file() else "does not exist"
-        raise SetupError(f"The {what} program '{program}' {reason}; give the path of an executable.")
+        raise SetupError(f"SPDK's vhost program '{program}' {reason}; give the path of an executable.")
     return str(Path(found).resolve())
 
 

@@ -65,11 +65,12 @@ class _Connection(JSONRPCClient):  # type: ignore[misc]
     def __init__(self, path: Path, limit: Deadline) -> None:
         self._limit = limit
         self._text = codecs.getincrementaldecoder("utf-8")("replace")
+        logger = logging.getLogger(f"JSONRPCClient({path})")
+        logger.setLevel(logging.CRITICAL)  # before the official client logs to standard error
         try:
             super().__init__(str(path), log_level=logging.CRITICAL)
         finally:
-            for handler in list(self._logger.handlers):  # the official client adds one a connection, for ever
-                self._logger.removeHandler(handler)
+            logger.handlers.clear()  # it adds one a connection, for ever
 
     def _connect(self, addr: str, _port: object) -> None:
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
