@@ -1,0 +1,7 @@
+"""Entry point of ``python -m embedded_vhost``."""
+
+import sys
+
+from embedded_vhost.app import main
+
+sys.exit(main())

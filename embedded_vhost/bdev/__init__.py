@@ -1,0 +1,1 @@
+"""Block devices: memory, files and parts of others. Knows neither SCSI nor RPC."""

@@ -1,0 +1,69 @@
+"""What every block device can do."""
+
+import uuid as uuid_module
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+Buffers = Sequence[memoryview]
+
+
+class BdevError(Exception):
+    """A bdev could not be made, found or deleted.
+
+    Attributes:
+        errno: positive errno value, as the RPC layer reports it.
+    """
+
+    def __init__(self, errno: int, text: str) -> None:
+        super().__init__(text)
+        self.errno = errno
+
+
+class Bdev(ABC):
+    """A block device. Offsets and lengths are bytes, inside the device and multiples of block_size.
+
+    I/O is done when the call returns; it raises OSError when it fails.
+    """
+
+    product_name: str
+    supports_unmap = False
+    supports_compare = False
+
+    def __init__(self, name: str, block_size: int, num_blocks: int, uuid: str | None = None) -> None:
+        self.name = name
+        self.block_size = block_size
+        self.num_blocks = num_blocks
+        self.uuid = uuid or str(uuid_module.uuid4())
+        self.claimed_by: str | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return self.block_size * self.num_blocks
+
+    @abstractmethod
+    def readv(self, offset: int, buffers: Buffers) -> None:
+        """Fill the buffers, one after the other, from offset on."""
+
+    @abstractmethod
+    def writev(self, offset: int, buffers: Buffers) -> None:
+        """Store the buffers, one after the other, from offset on."""
+
+    @abstractmethod
+    def write_zeroes(self, offset: int, length: int) -> None:
+        """Make a range read as zeroes."""
+
+    def unmap(self, offset: int, length: int) -> None:
+        """Give a range back; it reads as zeroes afterwards."""
+        self.write_zeroes(offset, length)
+
+    @abstractmethod
+    def flush(self) -> None:
+        """Return when all that was written is on stable storage."""
+
+    def close(self) -> None:
+        """Release what the device holds; no I/O comes afterwards."""
+
+    def driver_specific(self) -> dict[str, object]:
+        """The driver's own part of the bdev's description."""
+        return {}

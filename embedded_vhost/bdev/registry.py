@@ -1,0 +1,181 @@
+"""All bdevs by name, who claims them, and who wants to know when one goes."""
+
+import errno
+from collections.abc import Callable
+
+from embedded_vhost import log
+from embedded_vhost.bdev.aio import AioBdev
+from embedded_vhost.bdev.base import Bdev, BdevError
+from embedded_vhost.bdev.malloc import MallocBdev
+from embedded_vhost.bdev.split import SplitBdev
+
+
+class BdevRegistry:
+    """Makes, finds and deletes bdevs.
+
+    A bdev that was split is claimed: nobody else may open it. A bdev that is deleted while it is in use is
+    taken from its users first (`on_removal`), as a disk is that is pulled out.
+    """
+
+    def __init__(self) -> None:
+        self._bdevs: dict[str, Bdev] = {}
+        self._splits: dict[str, list[SplitBdev]] = {}
+        self._removal_hooks: list[Callable[[Bdev], None]] = []
+        self._resize_hooks: list[Callable[[Bdev], None]] = []
+
+    def on_removal(self, hook: Callable[[Bdev], None]) -> None:
+        """Call hook with each bdev that is about to be deleted."""
+        self._removal_hooks.append(hook)
+
+    def on_resize(self, hook: Callable[[Bdev], None]) -> None:
+        """Call hook with each bdev whose size changed."""
+        self._resize_hooks.append(hook)
+
+    def all(self) -> list[Bdev]:
+        """All bdevs in the order of their creation."""
+        return list(self._bdevs.values())
+
+    def get(self, name: str) -> Bdev:
+        """Find a bdev by name or UUID.
+
+        Raises:
+            BdevError: ENODEV, there is none.
+        """
+        bdev = self._bdevs.get(name)
+        if bdev is None:
+            bdev = next((one for one in self._bdevs.values() if one.uuid == name), None)
+        if bdev is None:
+            log.notice("bdev", f"Currently unable to find bdev with name: {name}")
+            raise BdevError(errno.ENODEV, f"there is no bdev {name}")
+        return bdev
+
+    def open(self, name: str) -> Bdev:
+        """Find a bdev for I/O.
+
+        Raises:
+            BdevError: ENODEV, or EPERM when it is claimed.
+        """
+        bdev = self.get(name)
+        if bdev.claimed_by is not None:
+            raise BdevError(errno.EPERM, f"bdev {name} is claimed by {bdev.claimed_by}")
+        return bdev
+
+    def create_malloc(self, name: str | None, block_size: int, num_blocks: int, uuid: str | None) -> Bdev:
+        """Make a bdev in memory. block_size in bytes; no name: Malloc0, Malloc1 and so on.
+
+        Raises:
+            BdevError: EINVAL, EEXIST or ENOMEM.
+        """
+        if num_blocks <= 0:
+            raise BdevError(errno.EINVAL, "Disk num_blocks must be greater than 0")
+        if block_size < 512 or block_size % 512:
+            raise BdevError(errno.EINVAL, f"Data block size must be a multiple of 512, got {block_size}")
+        name = name or self._free_name("Malloc")
+        self._check_new(name, uuid)
+        return self._add(MallocBdev(name, block_size, num_blocks, uuid))
+
+    def create_aio(
+        self, name: str, filename: str, block_size: int | None, readonly: bool, uuid: str | None
+    ) -> Bdev:
+        """Make a bdev on a file.
+
+        Raises:
+            BdevError: EEXIST, EINVAL or what open() said.
+        """
+        self._check_new(name, uuid)
+        return self._add(AioBdev(name, filename, block_size, readonly, uuid))
+
+    def rescan_aio(self, name: str) -> None:
+        """Take over the changed size of a file.
+
+        Raises:
+            BdevError: ENODEV, no AIO bdev of that name; EINVAL, too small now.
+        """
+        bdev = self.get(name)
+        if not isinstance(bdev, AioBdev):
+            raise BdevError(errno.ENODEV, f"bdev {name} is no AIO bdev")
+        if bdev.rescan():
+            for hook in self._resize_hooks:
+                hook(bdev)
+
+    def split(self, base_name: str, count: int, size_mb: int | None) -> list[str]:
+        """Claim a bdev and make equal parts of it, each of size_mb MiB or of what the base has room for.
+
+        Raises:
+            BdevError: ENODEV, EEXIST (split already, or a part's name is taken), EINVAL, EPERM.
+        """
+        if count <= 0:
+            raise BdevError(errno.EINVAL, f"{count} parts cannot be made")
+        if base_name in self._splits:
+            log.error("bdev_split", f"Split bdev config for base bdev '{base_name}' already exist.")
+            raise BdevError(errno.EEXIST, f"bdev {base_name} is split already")
+        base = self.open(base_name)
+        blocks = base.num_blocks // count
+        if size_mb:
+            blocks = (size_mb << 20) // base.block_size
+            count = min(count, base.num_blocks // blocks) if blocks else 0
+        if not blocks or not count:
+            raise BdevError(errno.EINVAL, f"bdev {base_name} is too small for the parts that were asked for")
+        parts = [SplitBdev(base, number, number * blocks, blocks) for number in range(count)]
+        for part in parts:
+            self._check_new(part.name, None)
+        base.claimed_by = "Split"
+        for part in parts:
+            self._add(part)
+        self._splits[base_name] = parts
+        return [part.name for part in parts]
+
+    def unsplit(self, base_name: str) -> None:
+        """Delete the parts of a bdev and give it free.
+
+        Raises:
+            BdevError: ENOENT, it is not split.
+        """
+        parts = self._splits.pop(base_name, None)
+        if parts is None:
+            log.error("bdev_split", f"Split configuration for '{base_name}' not found")
+            raise BdevError(errno.ENOENT, f"bdev {base_name} is not split")
+        for part in parts:
+            self._remove(part)
+        parts[0].base.claimed_by = None
+
+    def delete(self, name: str, kind: type[Bdev]) -> None:
+        """Delete a bdev of the given kind, after taking it from its users.
+
+        Raises:
+            BdevError: ENODEV, there is none of that kind.
+        """
+        bdev = self.get(name)
+        if not isinstance(bdev, kind):
+            raise BdevError(errno.ENODEV, f"bdev {name} is a {bdev.product_name}")
+        if bdev.name in self._splits:
+            self.unsplit(bdev.name)
+        self._remove(bdev)
+
+    def close(self) -> None:
+        """Release all bdevs; nobody uses them any more."""
+        for bdev in reversed(self._bdevs.values()):
+            bdev.close()
+        self._bdevs.clear()
+        self._splits.clear()
+
+    def _remove(self, bdev: Bdev) -> None:
+        for hook in self._removal_hooks:
+            hook(bdev)
+        del self._bdevs[bdev.name]
+        bdev.close()
+
+    def _add(self, bdev: Bdev) -> Bdev:
+        self._bdevs[bdev.name] = bdev
+        return bdev
+
+    def _free_name(self, prefix: str) -> str:
+        number = 0
+        while f"{prefix}{number}" in self._bdevs:
+            number += 1
+        return f"{prefix}{number}"
+
+    def _check_new(self, name: str, uuid: str | None) -> None:
+        if any(name in (one.name, one.uuid) or (uuid and uuid == one.uuid) for one in self._bdevs.values()):
+            log.error("bdev", f"Bdev name {name} already exists or its UUID is taken")
+            raise BdevError(errno.EEXIST, f"bdev {name} exists already")

@@ -1,0 +1,39 @@
+"""A bdev that is an equal part of another."""
+
+import uuid as uuid_module
+
+from embedded_vhost.bdev.base import Bdev, Buffers
+
+
+class SplitBdev(Bdev):
+    """Blocks [offset_blocks, offset_blocks + num_blocks) of a base bdev."""
+
+    product_name = "Split Disk"
+
+    def __init__(self, base: Bdev, number: int, offset_blocks: int, num_blocks: int) -> None:
+        # Named by base and number, so the same part has the same UUID in every run over the same base.
+        uuid = str(uuid_module.uuid5(uuid_module.UUID(base.uuid), f"split {number}"))
+        super().__init__(f"{base.name}p{number}", base.block_size, num_blocks, uuid)
+        self.base = base
+        self.offset_blocks = offset_blocks
+        self._start = offset_blocks * base.block_size
+        self.supports_unmap = base.supports_unmap
+        self.supports_compare = base.supports_compare
+
+    def readv(self, offset: int, buffers: Buffers) -> None:
+        self.base.readv(self._start + offset, buffers)
+
+    def writev(self, offset: int, buffers: Buffers) -> None:
+        self.base.writev(self._start + offset, buffers)
+
+    def write_zeroes(self, offset: int, length: int) -> None:
+        self.base.write_zeroes(self._start + offset, length)
+
+    def unmap(self, offset: int, length: int) -> None:
+        self.base.unmap(self._start + offset, length)
+
+    def flush(self) -> None:
+        self.base.flush()
+
+    def driver_specific(self) -> dict[str, object]:
+        return {"split": {"base_bdev": self.base.name, "offset_blocks": self.offset_blocks}}

@@ -1,0 +1,75 @@
+"""The event loop: one thread, one epoll set, and a queue of work that goes on while events are looked at."""
+
+import select
+from collections import deque
+from collections.abc import Callable
+
+Callback = Callable[[], object]
+
+
+class Loop:
+    """Calls back on readable or writable descriptors and runs deferred work in turns.
+
+    Deferred work is run once a round, after the events of that round. Busy queues therefore share the thread
+    with each other and with the RPC server, and an idle loop sleeps in epoll without a timeout.
+    """
+
+    def __init__(self) -> None:
+        self._epoll = select.epoll()
+        self._readers: dict[int, Callback] = {}
+        self._writers: dict[int, Callback] = {}
+        self._deferred: deque[Callback] = deque()
+        self._stopped = False
+
+    def add_reader(self, fd: int, callback: Callback) -> None:
+        """Call back when fd is readable or hung up.
+
+        Raises:
+            OSError: fd cannot be polled.
+        """
+        self._epoll.register(fd, select.EPOLLIN)
+        self._readers[fd] = callback
+
+    def set_writer(self, fd: int, callback: Callback | None) -> None:
+        """Call back also when fd, which has a reader, is writable; None ends that."""
+        if callback is None:
+            self._writers.pop(fd, None)
+            self._epoll.modify(fd, select.EPOLLIN)
+        else:
+            self._writers[fd] = callback
+            self._epoll.modify(fd, select.EPOLLIN | select.EPOLLOUT)
+
+    def remove(self, fd: int) -> None:
+        """Forget fd; to be called before it is closed."""
+        self._writers.pop(fd, None)
+        if self._readers.pop(fd, None) is not None:
+            self._epoll.unregister(fd)
+
+    def defer(self, callback: Callback) -> None:
+        """Run once, in the next round."""
+        self._deferred.append(callback)
+
+    def run_once(self, timeout: float | None = None) -> None:
+        """One round: events, then the work deferred so far. timeout: seconds, None waits."""
+        if self._deferred:
+            timeout = 0
+        for fd, events in self._epoll.poll(timeout):
+            if events & ~select.EPOLLOUT and (reader := self._readers.get(fd)) is not None:
+                reader()
+            if events & select.EPOLLOUT and (writer := self._writers.get(fd)) is not None:
+                writer()
+        for _ in range(len(self._deferred)):
+            self._deferred.popleft()()
+
+    def run(self) -> None:
+        """Rounds until stop() is called."""
+        while not self._stopped:
+            self.run_once()
+
+    def stop(self) -> None:
+        """End run() after this round."""
+        self._stopped = True
+
+    def close(self) -> None:
+        """Release the epoll descriptor."""
+        self._epoll.close()

@@ -1,0 +1,53 @@
+"""Command line, with the option names of SPDK's applications."""
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+
+from embedded_vhost import DESCRIPTION
+from embedded_vhost.core_mask import parse_core_mask
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was asked for on the command line.
+
+    Attributes:
+        ignored: options of SPDK's that mean nothing here, as they were written.
+    """
+
+    rpc_socket: Path
+    socket_dir: Path
+    core_mask: int
+    wait_for_rpc: bool
+    verbose: bool
+    ignored: list[str]
+
+
+def parse(arguments: list[str]) -> Options:
+    """Read the command line; ends the process with a usage message where it is wrong."""
+    parser = argparse.ArgumentParser(
+        prog="python -m embedded_vhost",
+        description=f"{DESCRIPTION}: serves virtio-scsi disks to QEMU over vhost-user, with SPDK's JSON-RPC methods.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("-r", "--rpc-socket", type=Path, default=Path("/var/tmp/spdk.sock"), help="RPC socket")  # noqa: S108
+    parser.add_argument("-S", "--vhost-dir", type=Path, default=Path(), help="directory of the controllers' sockets")
+    parser.add_argument("--wait-for-rpc", action="store_true", help="start only at framework_start_init")
+    parser.add_argument("-m", "--cpumask", default="0x1", help="cores that controllers may name; one thread is used")
+    parser.add_argument("-L", "--logflag", action="append", default=[], help="log more: any flag, all for all")
+    parser.add_argument("-s", "--mem-size", help="accepted for SPDK's sake, ignored")
+    parser.add_argument("--no-huge", action="store_true", help="accepted for SPDK's sake, ignored")
+    parser.add_argument("-u", "--no-pci", action="store_true", help="accepted for SPDK's sake, ignored")
+    parser.add_argument("-v", "--version", action="version", version=DESCRIPTION)
+    given = parser.parse_args(arguments)
+    try:
+        core_mask = parse_core_mask(given.cpumask)
+    except ValueError as exc:
+        parser.error(f"-m {given.cpumask}: {exc}; a mask such as 0x1 or a list such as [0,1] is expected")
+    ignored = [f"-s {given.mem_size}"] if given.mem_size else []
+    ignored += ["--no-huge"] if given.no_huge else []
+    ignored += ["--no-pci"] if given.no_pci else []
+    return Options(
+        given.rpc_socket, given.vhost_dir, core_mask, given.wait_for_rpc, bool(given.logflag), ignored
+    )

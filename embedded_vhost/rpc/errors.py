@@ -1,0 +1,28 @@
+"""Errors of the JSON-RPC interface, by the codes that SPDK uses."""
+
+import os
+
+PARSE_ERROR = -32700
+INVALID_REQUEST = -32600
+METHOD_NOT_FOUND = -32601
+INVALID_PARAMS = -32602
+INTERNAL_ERROR = -32603
+INVALID_STATE = -1
+
+
+class RpcError(Exception):
+    """A method answers with an error object."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def invalid_params(errno: int) -> RpcError:
+    """-32602 with the text of an errno value, as the vhost methods answer."""
+    return RpcError(INVALID_PARAMS, os.strerror(errno))
+
+
+def from_errno(errno: int) -> RpcError:
+    """The negative errno value as code, as the bdev methods answer."""
+    return RpcError(-errno, os.strerror(errno))

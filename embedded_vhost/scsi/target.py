@@ -1,0 +1,52 @@
+"""A SCSI target with its one logical unit, and what answers where there is none."""
+
+from collections.abc import Sequence
+
+from embedded_vhost.scsi import inquiry, sense
+from embedded_vhost.scsi import opcodes as op
+from embedded_vhost.scsi.buffers import store
+from embedded_vhost.scsi.logical_unit import LogicalUnit, Outcome
+
+
+class AbsentUnit:
+    """Answers for a LUN that is not there, or not any more: LOGICAL UNIT NOT SUPPORTED (SPC-4 5.11)."""
+
+    def execute(self, cdb: bytes, data_out: Sequence[memoryview], data_in: Sequence[memoryview]) -> Outcome:
+        """Do one command; only INQUIRY and REQUEST SENSE are answered with data."""
+        if cdb[0] == op.INQUIRY and not cdb[1] & 0x01:
+            return sense.GOOD, store(data_in, inquiry.absent()[: int.from_bytes(cdb[3:5], "big")]), b""
+        if cdb[0] == op.REQUEST_SENSE:
+            return sense.GOOD, store(data_in, sense.LOGICAL_UNIT_NOT_SUPPORTED[: cdb[4]]), b""
+        return sense.CHECK_CONDITION, 0, sense.LOGICAL_UNIT_NOT_SUPPORTED
+
+    def reset(self) -> None:
+        """There is nothing to reset."""
+
+
+ABSENT = AbsentUnit()
+
+
+class Target:
+    """One target of a controller.
+
+    Attributes:
+        number: its slot at the controller, 0 to 7.
+        id: number among all targets of this process.
+        name: SCSI device name.
+        unit: the unit at LUN 0.
+    """
+
+    def __init__(self, number: int, target_id: int, unit: LogicalUnit) -> None:
+        self.number = number
+        self.id = target_id
+        self.name = target_name(number)
+        self.unit = unit
+
+    def lun(self, number: int) -> LogicalUnit | AbsentUnit:
+        """The unit at a LUN."""
+        return ABSENT if number else self.unit
+
+
+def target_name(number: int) -> str:
+    """SCSI device name of the target in a slot."""
+    return f"Target {number}"

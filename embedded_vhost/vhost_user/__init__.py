@@ -1,0 +1,1 @@
+"""vhost-user protocol, back end side: messages, sessions, the listening socket."""
