@@ -1,7 +1,8 @@
 """Chooses what runs the guest's code: KVM where it works, else QEMU's own emulation (TCG).
 
-A `/dev/kvm` that opens proves nothing: where nested virtualization does not work, QEMU starts and the guest hangs for ever. So
-a firmware of four instructions is run with KVM; it ends QEMU with an exit code that only executed code gives.
+A `/dev/kvm` that opens proves nothing: where nested virtualization does not work, QEMU starts and the guest
+hangs for ever. So a firmware of four instructions is run with KVM; it ends QEMU with an exit code that only
+executed code gives.
 """
 
 import functools

@@ -22,7 +22,7 @@ _DIRECT_ACCESS = "0"  # peripheral device type of disks, SPC-4
 class GuestDisk:
     """One SCSI disk as the guest's kernel knows it.
 
-    `controller` is the VM definition's name for it, or the sysfs place of a SCSI host that it does not know. `node` is the
+    `controller` is the VM definition's name for it, or the PCI address of one that it does not know. `node` is the
     block node of this moment ("/dev/sdb"), empty while there is none. `size` is in bytes. `by_path` is udev's link
     name, empty where there is none. `state` is the SCSI device's ("running", "offline", ...). `seen` is the host's
     monotonic time when the guest was asked.

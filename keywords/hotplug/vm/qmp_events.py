@@ -47,10 +47,14 @@ class EventWatch:
         """How many events of this name came so far."""
         return sum(event.name == name for event in self.events)
 
-    def expect(self, name: str) -> None:
-        """Announces one event of `ON_REQUEST`."""
+    def expect(self, name: str, at_most: int = 1) -> None:
+        """Announces events of `ON_REQUEST`: the next `at_most` of them are no fault."""
         with self._lock:
-            self._expected[name] += 1
+            self._expected[name] = at_most
+
+    def expect_no_more(self, name: str) -> None:
+        """Takes back what was announced and did not come."""
+        self.expect(name, 0)
 
     def see(self, event: QmpEvent) -> None:
         """Takes in an event."""

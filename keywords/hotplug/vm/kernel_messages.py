@@ -1,0 +1,87 @@
+"""What the guest's kernel prints when it is in trouble, and what of it a hot detach is known to print.
+
+Both tables are data: to allow a line, add an entry with its reason.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from hotplug.vm.guest_disks import GuestDisk
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A line that matches `pattern` means `meaning`."""
+
+    pattern: re.Pattern[str]
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """A line that matches `pattern` is no fault, for `reason`; it must be about a disk that was detached."""
+
+    pattern: re.Pattern[str]
+    reason: str
+
+
+FAULTS: Sequence[Fault] = [
+    Fault(re.compile(r"Kernel panic - not syncing"), "kernel panic"),
+    Fault(re.compile(r"\bOops\b|general protection fault|kernel NULL pointer dereference"), "kernel oops"),
+    Fault(re.compile(r"\bBUG: soft lockup|watchdog: .*soft lockup"), "soft lockup"),
+    Fault(re.compile(r"hard LOCKUP"), "hard lockup"),
+    Fault(re.compile(r"\bBUG: |kernel BUG at"), "kernel bug"),
+    Fault(re.compile(r"\bWARNING: CPU: "), "kernel warning"),
+    Fault(re.compile(r"task .* blocked for more than \d+ seconds"), "hung task"),
+    Fault(re.compile(r"rcu.*(detected stall|self-detected stall)|rcu_\w+ kthread starved"), "RCU stall"),
+    Fault(re.compile(r"Out of memory: Killed process|invoked oom-killer"), "out of memory"),
+    Fault(re.compile(r"I/O error, dev |Buffer I/O error on dev|lost async page write"), "I/O error"),
+    Fault(re.compile(r"\btag#\d+ FAILED Result:|rejecting I/O to (offline|dead) device"), "failed SCSI command"),
+    Fault(re.compile(r"Synchronize Cache\(1[06]\) failed"), "failed flush"),
+    Fault(re.compile(r"Device offlined|timing out command|Medium access timeout"), "SCSI disk given up"),
+    Fault(
+        re.compile(r"scsi host\d+: (rejecting|.*reset failed)|SCSI device \d+ 0 \d+ \d+ not found"), "SCSI event fault"
+    ),
+    Fault(re.compile(r"virtio_scsi .*(is not a head|Unsupport|error)|virtio\d+: .*broken"), "virtio fault"),
+    Fault(re.compile(r"NETDEV WATCHDOG"), "the guest's network stalled"),
+]
+
+ALLOWED: Sequence[Allowed] = [
+    Allowed(
+        re.compile(r"I/O error, dev |Buffer I/O error on dev|lost async page write"),
+        "I/O in flight at a detach ends with an error on that disk",
+    ),
+    Allowed(
+        re.compile(r"\btag#\d+ FAILED Result: hostbyte=(DID_OK|DID_BAD_TARGET|DID_NO_CONNECT)"),
+        "commands to a detached disk are answered 'logical unit not supported' or have no target",
+    ),
+    Allowed(
+        re.compile(r"rejecting I/O to (offline|dead) device"), "the kernel itself refuses I/O to a disk that it removes"
+    ),
+    Allowed(
+        re.compile(r"Synchronize Cache\(1[06]\) failed"),
+        "the kernel flushes a disk when it removes it, but the disk is gone by then",
+    ),
+]
+
+_DISK_OF_LINE = re.compile(r"\bsd (?P<hctl>\d+:\d+:\d+:\d+)|\bscsi (?P<scsi>\d+:\d+:\d+:\d+)|dev (?P<dev>sd[a-z]+)\b")
+
+
+def find_fault(lines: Iterable[str], detached: Sequence[GuestDisk] = ()) -> str | None:
+    """The first line that is a fault, with its meaning; `detached` are disks that were detached meanwhile."""
+    for line in lines:
+        for fault in FAULTS:
+            if fault.pattern.search(line):
+                if not _allowed(line, detached):
+                    return f"{fault.meaning}: {line.strip()}"
+                break
+    return None
+
+
+def _allowed(line: str, detached: Sequence[GuestDisk]) -> bool:
+    match = _DISK_OF_LINE.search(line)
+    if match is None or not any(allowed.pattern.search(line) for allowed in ALLOWED):
+        return False
+    place = match["hctl"] or match["scsi"]
+    return any(place == d.hctl if place else d.node == f"/dev/{match['dev']}" for d in detached)
