@@ -2,5 +2,14 @@
 
 from guest_image.errors import GuestImageError
 from guest_image.image import GuestImage, Manifest, ensure_image, find_image
+from guest_image.kernel_parameters import BASE_PARAMETERS, kernel_command_line
 
-__all__ = ["GuestImage", "GuestImageError", "Manifest", "ensure_image", "find_image"]
+__all__ = [
+    "BASE_PARAMETERS",
+    "GuestImage",
+    "GuestImageError",
+    "Manifest",
+    "ensure_image",
+    "find_image",
+    "kernel_command_line",
+]

@@ -23,7 +23,7 @@ FOLDER_LINKS = {
     "var/run": "../run",
 }
 EMPTY_FOLDERS = ("dev", "proc", "sys", "run", "tmp", "mnt", "var/log")
-OWN_COMMANDS = {"reboot": "shutdown-guest", "poweroff": "shutdown-guest", "halt": "shutdown-guest"}
+OWN_LINKS = {"sh": "dash", "reboot": "shutdown-guest", "poweroff": "shutdown-guest", "halt": "shutdown-guest"}
 
 
 def kernel_version(tree: PackageTree) -> str:
@@ -46,7 +46,7 @@ def initramfs_entries(tree: PackageTree, contents: Contents) -> dict[str, Entry]
         _add_with_links(entries, tree, path, executable=False)
     entries["usr/lib/systemd/systemd-udevd"] = link("../../bin/udevadm")
     entries |= _module_entries(KernelModules(tree, kernel_version(tree)), contents)
-    entries |= {f"usr/bin/{name}": link(target) for name, target in OWN_COMMANDS.items()}
+    entries |= {f"usr/bin/{name}": link(target) for name, target in OWN_LINKS.items()}
     for file in sorted(ROOT_FILES.rglob("*")):
         if file.is_file():
             data = file.read_bytes()
