@@ -88,7 +88,7 @@ def ensure_image(log: Callable[[str], None], *, force: bool = False) -> GuestIma
     except OSError as error:
         raise GuestImageError(
             f"The guest image cannot be written to {folder.parent}: {error.strerror or error}; "
-            "about 2 GB of free space and write permission are needed (XDG_CACHE_HOME moves the cache)."
+            "about 1 GB of free space and write permission are needed (XDG_CACHE_HOME moves the cache)."
         ) from error
 
 

@@ -22,7 +22,7 @@ def kernel_command_line(ssh_keys: Sequence[str], hostname: str = "guest", more: 
 
     `ssh_keys` are the Base64 blobs of ed25519 public keys (second word of an OpenSSH .pub file; paramiko's
     `PKey.get_base64()`), which may log in as root. `more` are further kernel parameters.
-    Raises ValueError for a key or host name that holds white space, or where the kernel would cut the line (2047 bytes).
+    Raises ValueError for a key or host name that holds white space, or for a line that the kernel would cut.
     """
     words = [*BASE_PARAMETERS, *(f"hotplug.ssh_key={key}" for key in ssh_keys), f"hotplug.hostname={hostname}", *more]
     for word in words:

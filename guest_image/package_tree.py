@@ -61,7 +61,7 @@ class PackageTree:
         member = self._members.get(seen)
         if member is None or not (member.isfile() or member.islnk()):
             raise GuestImageError(
-                f"The packages for the guest have no file /{path}; adapt guest_image/contents.toml to this distribution."
+                f"The packages for the guest have no file /{path}; adapt guest_image/contents.toml to the distribution."
             )
         return seen
 

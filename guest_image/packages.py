@@ -1,5 +1,6 @@
 """Fetch and unpack distribution packages with mmdebstrap, from the package sources of this machine."""
 
+import os
 import platform
 import shutil
 import subprocess
@@ -92,7 +93,14 @@ def fetch(
     tar_file, deb_names = folder / "packages.tar", folder / "debs"
     command = mmdebstrap_command(packages, distribution, sources, options, tar_file, deb_names)
     log(f"downloading {distribution.name} {distribution.suite} packages: {' '.join(packages)}")
-    result = subprocess.run(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)
+    result = subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+        env={**os.environ, "TMPDIR": str(folder), "LC_ALL": "C.UTF-8"},
+    )
     if result.returncode != 0:
         raise GuestImageError(failure_sentence(result.stderr))
     return tar_file, package_versions(deb_names.read_text())
@@ -134,7 +142,7 @@ def package_versions(deb_names: str) -> dict[str, str]:
 def failure_sentence(output: str) -> str:
     """One sentence that says why mmdebstrap failed, from what it printed."""
     reasons = (
-        ("No space left on device", "the disk is full; free about 2 GB in the cache directory's and /tmp's file system"),
+        ("No space left on device", "the disk is full; free about 1 GB in the cache directory"),
         ("Unable to locate package", "a package is not in this machine's package sources"),
         ("Temporary failure resolving", "the package mirror's name cannot be resolved; check the network"),
         ("Could not connect", "the package mirror does not answer; check the network and apt's proxy"),

@@ -57,10 +57,11 @@ def _read_needs(tree: PackageTree, path: str) -> tuple[str | None, list[str], li
         if isinstance(section, DynamicSection):
             origin = "/" + posixpath.dirname(tree.resolve(path))
             for tag in section.iter_tags():
+                # pyelftools gives the string of a tag as an attribute named after the tag
+                text = str(getattr(tag, tag.entry.d_tag.removeprefix("DT_").lower(), ""))
                 if tag.entry.d_tag == "DT_NEEDED":
-                    needed.append(tag.needed)
+                    needed.append(text)
                 elif tag.entry.d_tag in ("DT_RPATH", "DT_RUNPATH"):
-                    text = getattr(tag, tag.entry.d_tag.removeprefix("DT_").lower())
                     folders += [merged(part.replace("$ORIGIN", origin)) for part in text.split(":") if part]
     except ELFError as error:
         raise GuestImageError(f"/{path} in the packages for the guest is a damaged program: {error}.") from error
