@@ -1,1 +1,77 @@
-"""Placeholder until the library lands."""
+"""Robot Framework library for QEMU virtual machines whose disks come from vhost-user-scsi controllers."""
+
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from hotplug.vm.fleet import Fleet
+from library_core import KitLibrary
+from QemuLibrary.disk_keywords import DiskKeywords
+from QemuLibrary.guest_keywords import GuestKeywords
+from QemuLibrary.health_keywords import HealthKeywords
+from QemuLibrary.life_cycle_keywords import LifeCycleKeywords
+
+__all__ = ["QemuLibrary"]
+
+try:
+    __version__ = version("spdk-vhost-hotplug-kit")
+except PackageNotFoundError:  # used from a source tree that is not installed
+    __version__ = "0"
+
+
+class QemuLibrary(KitLibrary):
+    """Starts QEMU virtual machines with vhost-user-scsi controllers, and looks at the disks in their guests.
+
+    A VM boots the kit's own guest, which is built once, or a disk image of your own (see `Define Vm`). It is
+    reached over SSH on a loopback port that the kernel chose, with a key made for the run.
+
+    = Disks =
+
+    A disk in a guest is named by its controller, its target number and its serial, never by ``sdX``: such
+    names move. `Wait Until Disk Is Present` returns the disk with its block node of the moment, ``${disk.node}``.
+
+    = Failures =
+
+    A keyword fails with a plain message (AssertionError) when the device under test is at fault: a disk did not
+    appear, the guest panicked, QEMU died. When the test or its set-up is at fault (a missing program, an unknown
+    VM, a lost connection), the message begins with ``SetupError``, ``ConnectionLostError`` or another kind of
+    error. Whatever waits ends at once when QEMU dies, the guest panics, or it is reset or shut down though nobody
+    asked for it; the message says so first.
+
+    = Times =
+
+    Deadlines are Robot Framework times (``10s``, ``2 min``), each for the whole wait.
+
+    = Files =
+
+    For each VM, the folder ``artifacts`` below Robot's output directory gets ``VM.console.log`` (the guest's
+    console), ``VM.qemu.log`` (QEMU's own messages) and ``VM.qmp.jsonl`` (its monitor: commands, answers, events).
+    All have a bound on their size. Whatever happens to Robot, the QEMUs that it started end with it.
+
+    = Example =
+
+    | Define Vm    vm1    controllers=${{ {'naa.ctrlr1': '/tmp/vhost/naa.ctrlr1'} }}
+    | Start Vm    vm1
+    | Wait Until Vm Is Ready    vm1
+    | ${disk} =    Wait Until Disk Is Present    vm1    naa.ctrlr1    0    Nvme0n1p0
+    | Run In Vm    vm1    dd if=${disk.node} of=/dev/null bs=4k count=1
+    | Vm Should Be Healthy    vm1
+    | Shut Down Vm    vm1
+    """
+
+    ROBOT_LIBRARY_DOC_FORMAT = "ROBOT"
+    ROBOT_LIBRARY_VERSION = __version__
+
+    def __init__(self, artifacts: str | None = None) -> None:
+        """``artifacts`` is the folder for the run's files, by default ``artifacts`` below Robot's output directory."""
+        self.fleet = Fleet(lambda: self.run_directory)
+        components = [LifeCycleKeywords(self), DiskKeywords(self), GuestKeywords(self), HealthKeywords(self)]
+        super().__init__(components, artifacts)
+
+    def close_all(self) -> None:
+        """Ends all VMs."""
+        self.fleet.kill_all()
+
+    def evidence(self) -> Sequence[Path]:
+        """Console, messages and monitor of each VM."""
+        return self.fleet.files()

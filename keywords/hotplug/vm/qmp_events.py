@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 
 from hotplug.vm.qmp import QmpEvent
 
+_FIRMWARE_RESET_SECONDS = 3.0  # sooner than any kernel gets so far that it could reset
+
 FAULTS: Mapping[str, str] = {
     "GUEST_PANICKED": "The guest of VM '{vm}' panicked",
     "GUEST_CRASHLOADED": "The guest of VM '{vm}' crashed and loaded its crash kernel",
@@ -29,7 +31,8 @@ class EventWatch:
         self.vm = vm
         self._lock = threading.Lock()
         self._events: list[QmpEvent] = []
-        self._expected = dict.fromkeys(ON_REQUEST, 0)
+        self._expected = dict.fromkeys(ON_REQUEST, False)
+        self._reset_at = float("-inf")
         self._fault: str | None = None
 
     @property
@@ -47,14 +50,10 @@ class EventWatch:
         """How many events of this name came so far."""
         return sum(event.name == name for event in self.events)
 
-    def expect(self, name: str, at_most: int = 1) -> None:
-        """Announces events of `ON_REQUEST`: the next `at_most` of them are no fault."""
+    def expect(self, name: str) -> None:
+        """Announces one event of `ON_REQUEST`: the next one is no fault."""
         with self._lock:
-            self._expected[name] = at_most
-
-    def expect_no_more(self, name: str) -> None:
-        """Takes back what was announced and did not come."""
-        self.expect(name, 0)
+            self._expected[name] = True
 
     def see(self, event: QmpEvent) -> None:
         """Takes in an event."""
@@ -62,12 +61,17 @@ class EventWatch:
             self._events.append(event)
             sentence = FAULTS.get(event.name)
             if event.name in self._expected:
-                if self._expected[event.name] > 0:
-                    self._expected[event.name] -= 1
-                else:
+                if not (self._expected[event.name] or self._is_the_firmwares(event)):
                     sentence = ON_REQUEST[event.name]
+                elif self._expected[event.name]:
+                    self._expected[event.name] = False
+                    self._reset_at = event.monotonic if event.name == "RESET" else self._reset_at
             if sentence is not None and self._fault is None:
                 self._fault = f"{sentence.format(vm=self.vm)} (QMP event {event.name}{_details(event.data)})."
+
+    def _is_the_firmwares(self, event: QmpEvent) -> bool:
+        """Whether a reset belongs to the one before: SeaBIOS adds one or two when it finds the memory in use."""
+        return event.name == "RESET" and event.monotonic - self._reset_at < _FIRMWARE_RESET_SECONDS
 
 
 def _details(data: Mapping[str, object]) -> str:

@@ -1,0 +1,95 @@
+"""Keywords for the disks that a guest has."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from robot.api import logger
+from robot.api.deco import keyword
+
+from hotplug.vm.disk_set import expected_disk
+from hotplug.vm.disk_waits import wait_until_equal, wait_until_gone, wait_until_present
+from hotplug.vm.guest_disks import GuestDisk
+
+if TYPE_CHECKING:
+    from QemuLibrary import QemuLibrary
+
+_DEADLINE = timedelta(seconds=15)
+
+
+class DiskKeywords:
+    """The guest's disks by controller, target and serial."""
+
+    def __init__(self, library: QemuLibrary) -> None:
+        self._library = library
+
+    @keyword(tags=["disk"])
+    def get_vm_disks(self, vm: str, deadline: timedelta = _DEADLINE) -> list[GuestDisk]:
+        """Returns all SCSI disks that the guest has now.
+
+        Each has the attributes ``controller``, ``target``, ``lun``, ``serial``, ``size`` (bytes), ``node``
+        (``/dev/sdb``), ``hctl``, ``pci_address``, ``by_path``, ``state`` and ``seen`` (the host's monotonic clock).
+
+        | ${disks} =    Get Vm Disks    vm1
+        """
+        return list(self._library.fleet.member(vm).disks.read(deadline.total_seconds()).disks)
+
+    @keyword(tags=["disk"])
+    def wait_until_disk_is_present(
+        self, vm: str, controller: str, target: int, serial: str, deadline: timedelta = _DEADLINE
+    ) -> GuestDisk:
+        """Waits until a disk can be used in the guest, and returns it; see `Get Vm Disks` for its attributes.
+
+        Usable means: the block node exists, its size is known, its state is ``running`` and its serial is the
+        expected one. Fails at the deadline, and after two seconds when a disk with another serial is at that place.
+
+        | ${disk} =    Wait Until Disk Is Present    vm1    naa.ctrlr1    0    Nvme0n1p0    deadline=10s
+        | Log    ${disk.node}
+        """
+        began = time.monotonic()
+        member = self._library.fleet.member(vm)
+        definition = member.machine.definition
+        disk = wait_until_present(definition, member.disks.read, controller, target, serial, deadline.total_seconds())
+        logger.info(f"VM '{vm}' has {disk}, {disk.seen - began:.2f} s after this wait began.")
+        return disk
+
+    @keyword(tags=["disk"])
+    def wait_until_disk_is_gone(
+        self, vm: str, controller: str, target: int, deadline: timedelta = _DEADLINE, disk: GuestDisk | None = None
+    ) -> float:
+        """Waits until nothing is left of a disk: no SCSI device, no block node, no link by path.
+
+        ``disk`` is what `Wait Until Disk Is Present` returned; with it, the block node is looked for even if the SCSI
+        device is gone already. Returns the host's monotonic time at which it was seen to be gone. Fails at the
+        deadline and says what is left.
+
+        | ${when} =    Wait Until Disk Is Gone    vm1    naa.ctrlr1    0    disk=${disk}
+        """
+        began = time.monotonic()
+        member = self._library.fleet.member(vm)
+        node = disk.node if disk is not None else ""
+        definition = member.machine.definition
+        when = wait_until_gone(definition, member.disks.read, controller, target, deadline.total_seconds(), node)
+        logger.info(
+            f"The disk at controller '{controller}' target {target} is gone from VM '{vm}', "
+            f"{when - began:.2f} s after this wait began."
+        )
+        return when
+
+    @keyword(tags=["disk"])
+    def vm_disks_should_be(self, vm: str, expected: list[object], deadline: timedelta = _DEADLINE) -> None:
+        """Fails unless the guest has exactly the expected disks by the deadline.
+
+        Each of ``expected`` is a dictionary, or an object with attributes: ``controller``, ``target``, ``serial`` (or
+        ``disk``) and, if it is to be compared, ``size`` in bytes. Missing, extra, doubled and misplaced disks, wrong
+        serials and sizes, and leftovers of disks that are gone are each named.
+
+        | ${attached} =    Get Attachments    naa.ctrlr1
+        | Vm Disks Should Be    vm1    ${attached}
+        """
+        member = self._library.fleet.member(vm)
+        wanted = [expected_disk(one) for one in expected]
+        wait_until_equal(member.machine.definition, member.disks.read, wanted, deadline.total_seconds())
+        logger.info(f"VM '{vm}' has exactly the {len(wanted)} expected disks.")

@@ -1,0 +1,79 @@
+"""Keywords that reach into a guest."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from robot.api import logger
+from robot.api.deco import keyword
+
+from hotplug.guest.ssh import CommandResult
+from hotplug.vm.versions import read_versions
+
+if TYPE_CHECKING:
+    from QemuLibrary import QemuLibrary
+
+
+class GuestKeywords:
+    """Commands, SSH address, versions."""
+
+    def __init__(self, library: QemuLibrary) -> None:
+        self._library = library
+
+    @keyword(tags=["guest"])
+    def get_vm_ssh_address(self, vm: str) -> dict[str, object]:
+        """Returns where and as whom the guest's SSH server is reached.
+
+        The dictionary has ``host``, ``port``, ``user`` and either ``key_file`` or ``password``.
+
+        | ${address} =    Get Vm Ssh Address    vm1
+        | Use Guest    vm1    &{address}
+        """
+        address = self._library.fleet.member(vm).machine.address
+        login = {"password": address.password} if address.key_file is None else {"key_file": str(address.key_file)}
+        return {"host": address.host, "port": address.port, "user": address.user, **login}
+
+    @keyword(tags=["guest"])
+    def run_in_vm(
+        self,
+        vm: str,
+        command: str,
+        deadline: timedelta = timedelta(seconds=30),
+        expected_exit_code: int | None = 0,
+    ) -> CommandResult:
+        """Runs a shell command in the guest and returns its result.
+
+        The result has ``exit_code``, ``stdout``, ``stderr`` and ``seconds``. Fails when the exit code is another
+        than ``expected_exit_code``; ``${None}`` takes any. A command that does not end by the deadline, or whose
+        connection is lost, is an error of the kit.
+
+        | ${result} =    Run In Vm    vm1    uname -r
+        | ${result} =    Run In Vm    vm1    test -e /dev/sdb    expected_exit_code=${None}
+        """
+        result = self._library.fleet.member(vm).machine.run(command, deadline.total_seconds())
+        logger.debug(f"stdout:\n{result.stdout}\nstderr:\n{result.stderr}")
+        if expected_exit_code is not None and result.exit_code != expected_exit_code:
+            raise AssertionError(
+                f"Command '{command}' in VM '{vm}' ended with exit code {result.exit_code}, expected "
+                f"{expected_exit_code}. It printed: {(result.stderr or result.stdout).strip()[-400:]!r}."
+            )
+        return result
+
+    @keyword(tags=["guest"])
+    def get_accelerator(self, vm: str) -> str:
+        """Returns the accelerator that a started VM got, ``kvm`` or ``tcg``, and logs why.
+
+        | ${accelerator} =    Get Accelerator    vm1
+        """
+        accelerator = self._library.fleet.member(vm).machine.accelerator
+        logger.info(f"VM '{vm}' runs with {accelerator}.")
+        return accelerator.name
+
+    @keyword(tags=["guest"])
+    def get_versions(self, vm: str, deadline: timedelta = timedelta(seconds=15)) -> dict[str, str]:
+        """Returns what a ready VM is made of: ``qemu``, ``accelerator``, ``guest_kernel`` and ``fio``.
+
+        | &{versions} =    Get Versions    vm1
+        """
+        return read_versions(self._library.fleet.member(vm).machine, deadline.total_seconds())

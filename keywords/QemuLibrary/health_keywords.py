@@ -1,0 +1,48 @@
+"""Keywords that judge whether a VM is well."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from robot.api import logger
+from robot.api.deco import keyword
+
+from hotplug.common.deadline import Deadline
+from hotplug.vm.guest_disks import GuestDisk
+
+if TYPE_CHECKING:
+    from QemuLibrary import QemuLibrary
+
+
+class HealthKeywords:
+    """QEMU, its monitor, the console and the kernel's messages."""
+
+    def __init__(self, library: QemuLibrary) -> None:
+        self._library = library
+
+    @keyword(tags=["health"])
+    def vm_should_be_running(self, vm: str, deadline: timedelta = timedelta(seconds=5)) -> None:
+        """Fails unless QEMU lives, its guest runs, and nothing happened to it that nobody asked for.
+
+        The guest itself is not asked anything; see `Vm Should Be Healthy`.
+
+        | Vm Should Be Running    vm1
+        """
+        self._library.fleet.member(vm).health.check_qemu(Deadline(deadline.total_seconds()))
+
+    @keyword(tags=["health"])
+    def vm_should_be_healthy(
+        self, vm: str, detached: list[GuestDisk] | None = None, deadline: timedelta = timedelta(seconds=15)
+    ) -> None:
+        """Fails unless QEMU runs and the guest's kernel has reported no trouble since the last check.
+
+        Trouble is a panic, oops, BUG, warning, hung task, lockup or RCU stall, and an I/O error or a failed SCSI
+        command of a disk. ``detached`` are disks, as `Wait Until Disk Is Present` or `Get Vm Disks` returned
+        them, that were detached since: what a detach is known to print about them is no trouble. The first telling line is quoted.
+
+        | Vm Should Be Healthy    vm1
+        | Vm Should Be Healthy    vm1    detached=${{ [$disk] }}
+        """
+        self._library.fleet.member(vm).health.check(deadline.total_seconds(), detached or [])
+        logger.info(f"VM '{vm}' is healthy.")

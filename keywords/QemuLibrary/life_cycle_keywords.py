@@ -1,0 +1,151 @@
+"""Keywords for the life of a VM: define, start, reboot, shut down, kill."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from robot.api import logger
+from robot.api.deco import keyword
+
+from hotplug.vm.definition import UserImage, VmDefinition
+
+if TYPE_CHECKING:
+    from QemuLibrary import QemuLibrary
+
+
+class LifeCycleKeywords:
+    """A VM from its definition to its end."""
+
+    def __init__(self, library: QemuLibrary) -> None:
+        self._library = library
+
+    @keyword(tags=["vm"])
+    def define_vm(
+        self,
+        name: str,
+        controllers: dict[str, str] | None = None,
+        memory: int = 512,
+        vcpus: int = 1,
+        queues: int = 1,
+        accelerator: Literal["auto", "kvm", "tcg"] = "auto",
+        image: str | None = None,
+        user: str = "root",
+        key_file: str | None = None,
+        password: object = None,
+        ssh_port: int = 0,
+        qemu: str = "qemu-system-x86_64",
+    ) -> None:
+        """Defines a VM without starting it; a definition of the same name gives way, unless its VM runs.
+
+        ``controllers`` maps each controller's name to its vhost-user socket; each becomes a vhost-user-scsi
+        PCI device with ``queues`` request queues, whose PCI address depends only on its place in the mapping.
+        ``memory`` is in MiB. ``accelerator`` ``auto`` takes KVM where a probe shows that it works, else TCG. ``ssh_port`` 0 lets the kernel choose a free one.
+
+        ``image`` is a disk image of your own, qcow2 or raw, with an SSH server and fio; ``user`` with ``key_file`` or
+        ``password`` logs in there, and needs ``sudo`` without a password if it is not root. The image is never
+        written. Give a password as a variable, so that the log shows only its name.
+
+        Fails with SetupError when a controller already belongs to another VM or a value makes no sense.
+
+        | Define Vm    vm1    controllers=${sockets}    memory=768    vcpus=2
+        | Define Vm    vm2    controllers=${sockets}    image=/images/fedora.qcow2    password=${PASSWORD}
+        """
+        own = None
+        if image is not None:
+            secret = None if password is None else str(getattr(password, "value", password))
+            own = UserImage(Path(image).expanduser(), user, Path(key_file).expanduser() if key_file else None, secret)
+        sockets = {controller: Path(socket) for controller, socket in (controllers or {}).items()}
+        self._library.fleet.define(
+            VmDefinition(name, sockets, memory, vcpus, queues, accelerator, own, ssh_port, qemu),
+        )
+
+    @keyword(tags=["vm"])
+    def remove_vm(self, vm: str) -> None:
+        """Removes the definition of a VM that does not run, so that its controllers may go to another.
+
+        | Remove Vm    vm1
+        """
+        self._library.fleet.remove(vm)
+
+    @keyword(tags=["vm"])
+    def start_vm(self, vm: str) -> None:
+        """Starts a VM and returns before its guest has booted, so that several may boot at the same time.
+
+        When there is no guest image yet, it is built first, which the console tells. Fails with SetupError when QEMU
+        cannot be started, with its exit code, command line and last words.
+
+        | Start Vm    vm1
+        | Wait Until Vm Is Ready    vm1
+        """
+        machine = self._library.fleet.start(vm, logger.console).machine
+        logger.info(f"VM '{vm}' runs as process {machine.pid} with accelerator {machine.accelerator}.")
+
+    @keyword(tags=["vm"])
+    def wait_until_vm_is_ready(self, vm: str, deadline: timedelta = timedelta(minutes=3)) -> None:
+        """Waits until a started VM has booted: SSH answers and the guest drives all controllers.
+
+        Fails with the end of the console when it is not so by the deadline.
+
+        | Wait Until Vm Is Ready    vm1    deadline=60s
+        """
+        began = time.monotonic()
+        self._library.fleet.member(vm).wait_ready(deadline.total_seconds())
+        logger.info(f"VM '{vm}' was ready after {time.monotonic() - began:.1f} s.")
+
+    @keyword(tags=["vm"])
+    def reboot_vm(self, vm: str) -> None:
+        """Tells a guest to reboot and returns at once, so that several VMs may reboot at the same time.
+
+        | Reboot Vm    vm1
+        | Reboot Vm    vm2
+        | Wait Until Vm Has Rebooted    vm1
+        | Wait Until Vm Has Rebooted    vm2
+        """
+        self._library.fleet.member(vm).machine.reboot()
+
+    @keyword(tags=["vm"])
+    def wait_until_vm_has_rebooted(self, vm: str, deadline: timedelta = timedelta(minutes=3)) -> None:
+        """Waits for the end of a reboot that `Reboot Vm` began.
+
+        It counts only with QEMU's RESET event and a boot id that differs, read over a connection made afterwards; and
+        all controllers are driven again. Fails with the end of the console when it is not so by the deadline.
+
+        | Wait Until Vm Has Rebooted    vm1    deadline=2 min
+        """
+        began = time.monotonic()
+        member = self._library.fleet.member(vm)
+        member.wait_rebooted(deadline.total_seconds())
+        logger.info(
+            f"VM '{vm}' has rebooted, with boot id {member.machine.boot_id}, "
+            f"{time.monotonic() - began:.1f} s after this wait began."
+        )
+
+    @keyword(tags=["vm"])
+    def shut_down_vm(self, vm: str, deadline: timedelta = timedelta(minutes=1)) -> None:
+        """Powers a guest off and waits until QEMU has ended.
+
+        When that takes too long, QEMU is ended by force and the keyword fails; it also fails when QEMU's exit code is
+        not 0. The VM can be started again in any case.
+
+        | Shut Down Vm    vm1
+        """
+        self._library.fleet.shut_down(vm, deadline.total_seconds())
+
+    @keyword(tags=["vm"])
+    def kill_vm(self, vm: str) -> None:
+        """Ends QEMU with SIGKILL, in the middle of whatever it does. Does nothing when the VM does not run.
+
+        | Kill Vm    vm1
+        """
+        self._library.fleet.kill(vm)
+
+    @keyword(tags=["vm"])
+    def get_vm_boot_id(self, vm: str) -> str:
+        """Returns the guest's boot id, as of its last boot that was waited for; it changes with each boot.
+
+        | ${boot} =    Get Vm Boot Id    vm1
+        """
+        return self._library.fleet.member(vm).machine.boot_id

@@ -1,0 +1,116 @@
+"""The VMs of a run: their definitions, and those that run."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from hotplug.common.deadline import Deadline
+from hotplug.common.errors import SetupError
+from hotplug.common.run_directory import RunDirectory
+from hotplug.vm.definition import VmDefinition, check_controllers_are_free
+from hotplug.vm.disk_reader import DiskReader
+from hotplug.vm.disk_waits import wait_until_hosts_are_up
+from hotplug.vm.health import HealthWatch
+from hotplug.vm.ssh_key import SshKey, make_ssh_key
+from hotplug.vm.virtual_machine import VirtualMachine
+
+
+@dataclass(frozen=True)
+class Member:
+    """A started VM with what reads its disks and what judges its health."""
+
+    machine: VirtualMachine
+    disks: DiskReader
+    health: HealthWatch
+
+    def wait_ready(self, seconds: float) -> None:
+        """Waits for the first boot: SSH answers and all controllers have a driver."""
+        limit = Deadline(seconds)
+        self.machine.wait_ready(seconds)
+        wait_until_hosts_are_up(self.machine.definition, self.disks.read, limit)
+
+    def wait_rebooted(self, seconds: float) -> None:
+        """Waits for the end of a reboot: a new boot id, and all controllers have a driver."""
+        limit = Deadline(seconds)
+        self.machine.wait_rebooted(seconds)
+        wait_until_hosts_are_up(self.machine.definition, self.disks.read, limit)
+
+
+class Fleet:
+    """All VMs of a run, by name. `files` gives the run directory when the first VM starts."""
+
+    def __init__(self, files: Callable[[], RunDirectory]) -> None:
+        self._files = files
+        self._key: SshKey | None = None
+        self._definitions: dict[str, VmDefinition] = {}
+        self._members: dict[str, Member] = {}
+        self._machines: list[VirtualMachine] = []
+
+    def define(self, definition: VmDefinition) -> None:
+        """Adds a definition; one of the same name gives way unless its VM runs. Raises `SetupError`."""
+        if definition.name in self._members and self._members[definition.name].machine.exit_status is None:
+            raise SetupError(f"VM '{definition.name}' runs; shut it down before it is defined anew.")
+        check_controllers_are_free(definition, self._definitions)
+        self._definitions[definition.name] = definition
+
+    def remove(self, name: str) -> None:
+        """Takes a definition away, so that its controllers may go to another VM; the VM must not run."""
+        self._definition(name)
+        if name in self._members:
+            raise SetupError(f"VM '{name}' runs; shut it down before its definition is removed.")
+        del self._definitions[name]
+
+    def definition(self, name: str) -> VmDefinition:
+        """A VM's definition."""
+        return self._definition(name)
+
+    def start(self, name: str, log: Callable[[str], None]) -> Member:
+        """Starts a VM; returns before it has booted."""
+        definition = self._definition(name)
+        if name in self._members:
+            raise SetupError(f"VM '{name}' was started already; shut it down or kill it before it is started again.")
+        files = self._files()
+        if self._key is None or not self._key.file.exists():
+            self._key = make_ssh_key(files.sockets)
+        machine = VirtualMachine.start(definition, files, self._key, log)
+        self._machines.append(machine)
+        self._members[name] = Member(machine, DiskReader(machine), HealthWatch(machine))
+        return self._members[name]
+
+    def member(self, name: str) -> Member:
+        """A started VM, even when it has died since. Raises `SetupError` for any other."""
+        if name not in self._members:
+            self._definition(name)
+            raise SetupError(f"VM '{name}' was not started; use Start Vm first.")
+        return self._members[name]
+
+    def files(self) -> list[Path]:
+        """The files of all VMs that were started, the latest first."""
+        return [path for vm in reversed(self._machines) for path in (vm.console_log, vm.qemu_log, vm.qmp_log)]
+
+    def started(self) -> list[str]:
+        """The names of the VMs that were started and not ended by a keyword."""
+        return list(self._members)
+
+    def shut_down(self, name: str, seconds: float) -> None:
+        """Shuts a VM down; it may be started again whatever came of it."""
+        machine = self.member(name).machine
+        del self._members[name]
+        machine.shut_down(seconds)
+
+    def kill(self, name: str) -> None:
+        """Ends a VM at once; does nothing when it does not run."""
+        self._definition(name)
+        if (member := self._members.pop(name, None)) is not None:
+            member.machine.kill()
+
+    def kill_all(self) -> None:
+        """Ends all VMs."""
+        for name in self.started():
+            self.kill(name)
+
+    def _definition(self, name: str) -> VmDefinition:
+        if name not in self._definitions:
+            known = ", ".join(self._definitions) or "none"
+            raise SetupError(f"There is no VM '{name}'; defined are: {known}.")
+        return self._definitions[name]
