@@ -26,6 +26,7 @@ from hotplug.vhost.rpc_trace import RpcTrace
 
 DEFAULT_DEADLINE = 10.0
 _POLL_SECONDS = 0.2
+_RETRY_SECONDS = 0.01
 _CHUNK = 1 << 20
 _SHOWN = 200
 
@@ -75,10 +76,17 @@ class _Connection(JSONRPCClient):  # type: ignore[misc]
     def _connect(self, addr: str, _port: object) -> None:
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            # A stopped target's full backlog blocks connect(), so that needs the deadline too.
-            self.sock.settimeout(max(self._limit.remaining, 0.001))
-            self.sock.connect(addr)
-        except OSError:
+            self.sock.setblocking(False)
+            while True:
+                try:
+                    self.sock.connect(addr)
+                    return
+                except BlockingIOError as error:  # full backlog: the target hangs, or comes round in a moment
+                    if self._limit.expired:
+                        raise TimeoutError from error
+                VITAL_SIGNS.check()
+                time.sleep(self._limit.slice(_RETRY_SECONDS))
+        except BaseException:
             self.sock.close()
             raise
 

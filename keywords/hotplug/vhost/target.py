@@ -24,11 +24,18 @@ class Target:
     """A running vhost: `rpc` talks to it, `process` is watched; its death ends every wait of the run."""
 
     def __init__(
-        self, rpc: RpcClient, process: VhostProcess, socket_folder: Path | None, how: str, scratch: Sequence[Path] = ()
+        self,
+        rpc: RpcClient,
+        process: VhostProcess,
+        socket_folder: Path | None,
+        how: str,
+        scratch: Sequence[Path] = (),
+        stands_in: bool = False,
     ) -> None:
         self.rpc = rpc
         self.process = process
         self.socket_folder = socket_folder
+        self.stands_in = stands_in
         self._how = how
         self._scratch = scratch
         VITAL_SIGNS.watch(WATCH, process.death)
@@ -62,7 +69,9 @@ class Target:
 
     def description(self) -> str:
         """A sentence for the report: which target this is and how it was started."""
-        return self._how.format(version=self.version())
+        version = self.version()
+        stand_in = "embedded stand-in, not SPDK: " if self.stands_in and "not SPDK" not in version else ""
+        return f"{stand_in}{version}, {self._how}"
 
     def methods(self) -> list[str]:
         """The RPC methods that the target has."""
@@ -140,7 +149,7 @@ def start_target(
         for path in scratch:
             shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
         raise
-    return Target(rpc, process, socket_folder, _how_started(launch), scratch)
+    return Target(rpc, process, socket_folder, _how_started(launch), scratch, launch.kind == "embedded")
 
 
 def attach_to_target(rpc: RpcClient, deadline: float) -> Target:
@@ -162,7 +171,7 @@ def attach_to_target(rpc: RpcClient, deadline: float) -> Target:
         raise SetupError(f"What serves '{rpc.path}' is not an SPDK application: {error}") from error
     except (ConnectionLostError, DeadlineError) as error:
         raise SetupError(f"No vhost answers on '{rpc.path}': {error}") from error
-    how = f"{{version}}, process {pid or 'unknown'} behind RPC socket '{rpc.path}', not started by this run"
+    how = f"process {pid or 'unknown'} behind RPC socket '{rpc.path}', not started by this run"
     return Target(rpc, ForeignVhost(pid, rpc.path), None, how)
 
 
@@ -218,8 +227,5 @@ def _await_answer(rpc: RpcClient, process: OwnVhost, launch: Launch, limit: Dead
 
 
 def _how_started(launch: Launch) -> str:
-    command = " ".join(launch.command).replace("{", "{{").replace("}", "}}")
-    note = f", {launch.note}" if launch.note else ""
-    if launch.kind == "embedded":
-        return f"embedded stand-in, not SPDK: {{version}}, started as '{command}'"
-    return f"{{version}}{note}, started as '{command}'"
+    note = f"{launch.note}, " if launch.note else ""
+    return f"{note}started as '{' '.join(launch.command)}'"

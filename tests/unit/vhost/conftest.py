@@ -1,0 +1,31 @@
+"""Fixtures: a fake vhost behind a socket, and a target that talks to it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hotplug.common.vital_signs import VITAL_SIGNS
+from hotplug.vhost.process import ForeignVhost
+from hotplug.vhost.rpc_client import RpcClient
+from hotplug.vhost.target import WATCH, Target
+from tests.unit.vhost.fake_rpc_server import FakeRpcServer, FakeVhost
+
+
+@pytest.fixture
+def vhost() -> FakeVhost:
+    return FakeVhost()
+
+
+@pytest.fixture
+def server(vhost: FakeVhost, tmp_path: Path) -> Iterator[FakeRpcServer]:
+    with FakeRpcServer(tmp_path / "rpc.sock", vhost) as server:
+        yield server
+
+
+@pytest.fixture
+def target(server: FakeRpcServer) -> Iterator[Target]:
+    target = Target(RpcClient(server.path, 0.5), ForeignVhost(None, server.path), None, "made for a test")
+    yield target
+    target.stop()
+    VITAL_SIGNS.forget(WATCH)

@@ -1,0 +1,304 @@
+"""RPC client: answers, errors, deadlines in wall-clock time, connections."""
+
+import json
+import logging
+import socket
+import threading
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from hotplug.common.errors import ConnectionLostError, DeadlineError
+from hotplug.common.vital_signs import VITAL_SIGNS
+from hotplug.vhost.rpc_client import RpcClient, RpcError, RpcProtocolError, socket_is_served
+from hotplug.vhost.rpc_trace import RpcTrace, read_trace
+from tests.unit.vhost.fake_rpc_server import Behaviour, FakeRpcServer, Request, answer, refusal
+
+Steps = Iterable[bytes | float | None]
+
+
+def echo(request: Request) -> Steps:
+    yield answer(request, request.get("params", {}))
+
+
+def serve(tmp_path: Path, behaviour: Behaviour) -> FakeRpcServer:
+    return FakeRpcServer(tmp_path / "rpc.sock", behaviour)
+
+
+def test_result_and_parameters_pass_through(tmp_path: Path) -> None:
+    with serve(tmp_path, echo) as server:
+        assert RpcClient(server.path).call("m", {"a": 1, "b": [None, "ü"]}) == {"a": 1, "b": [None, "ü"]}
+    assert server.requests[0]["method"] == "m"
+
+
+def test_error_answer_keeps_code_message_and_call(tmp_path: Path) -> None:
+    with serve(tmp_path, lambda request: [refusal(request, -32602, "File exists")]) as server:
+        with pytest.raises(RpcError) as caught:
+            RpcClient(server.path).call("some_method", {"ctrlr": "naa.c1"})
+        error = caught.value
+        assert (error.code, error.message, error.method) == (-32602, "File exists", "some_method")
+        assert error.params == {"ctrlr": "naa.c1"}
+        assert str(error) == "vhost answered some_method(ctrlr=naa.c1) with error -32602 'File exists'."
+
+
+def test_error_of_an_empty_target_is_explained(tmp_path: Path) -> None:
+    params = {"ctrlr": "naa.c1", "scsi_target_num": 3}
+    with (
+        serve(tmp_path, lambda request: [refusal(request, -32602, "Device or resource busy")]) as server,
+        pytest.raises(RpcError, match=r"Target 3 of controller 'naa\.c1' is empty"),
+    ):
+        RpcClient(server.path).call("vhost_scsi_controller_remove_target", params)
+
+
+def test_connection_survives_an_error_answer_and_is_used_again(tmp_path: Path) -> None:
+    def behaviour(request: Request) -> Steps:
+        yield refusal(request, -1, "no") if request["method"] == "bad" else answer(request, 1)
+
+    with serve(tmp_path, behaviour) as server:
+        client = RpcClient(server.path)
+        for method in ("good", "bad", "good"):
+            if method == "bad":
+                with pytest.raises(RpcError):
+                    client.call(method)
+            else:
+                assert client.call(method) == 1
+        assert server.connections == 1
+
+
+def test_connection_closed_between_calls_is_replaced(tmp_path: Path) -> None:
+    with serve(tmp_path, echo) as server:
+        client = RpcClient(server.path)
+        client.call("m")
+        server.hang_up()
+        assert client.call("m", {"x": 2}) == {"x": 2}
+        assert server.connections == 2
+        assert len(server.requests) == 2
+
+
+def test_request_is_not_repeated_when_the_peer_closes_after_it(tmp_path: Path) -> None:
+    with serve(tmp_path, lambda _: [None]) as server:
+        with pytest.raises(ConnectionLostError, match="closed before vhost had answered m"):
+            RpcClient(server.path).call("m")
+        assert len(server.requests) == 1
+
+
+def test_deadline_is_wall_clock_time_although_no_cpu_time_passes(tmp_path: Path) -> None:
+    with serve(tmp_path, lambda _: [5.0]) as server:
+        began = time.monotonic()
+        with pytest.raises(DeadlineError) as caught:
+            RpcClient(server.path, deadline=0.3).call("slow_method")
+        assert 0.3 <= time.monotonic() - began < 0.6
+        assert "slow_method" in str(caught.value)
+        assert str(server.path) in str(caught.value)
+        assert "0.3 s" in str(caught.value)
+
+
+def test_trickled_bytes_do_not_extend_the_deadline(tmp_path: Path) -> None:
+    def trickle(request: Request) -> Steps:
+        for byte in answer(request, "x" * 200):
+            yield bytes([byte])
+            yield 0.05
+
+    with serve(tmp_path, trickle) as server:
+        began = time.monotonic()
+        with pytest.raises(DeadlineError, match="what came was"):
+            RpcClient(server.path, deadline=0.4).call("m")
+        assert time.monotonic() - began < 0.8
+
+
+def test_late_answer_does_not_meet_the_next_call(tmp_path: Path) -> None:
+    def late_first(request: Request) -> Steps:
+        if request["method"] == "late":
+            yield 0.3
+        yield answer(request, request["method"])
+
+    with serve(tmp_path, late_first) as server:
+        client = RpcClient(server.path, deadline=0.1)
+        with pytest.raises(DeadlineError):
+            client.call("late")
+        time.sleep(0.3)
+        assert client.call("next") == "next"
+
+
+def test_delete_of_a_controller_in_use_is_explained_at_the_deadline(tmp_path: Path) -> None:
+    with serve(tmp_path, lambda _: [1.0]) as server, pytest.raises(DeadlineError, match="shut the VM down first"):
+        RpcClient(server.path, deadline=0.1).call("vhost_delete_controller", {"ctrlr": "naa.c1"})
+
+
+def test_wrong_id_is_no_answer(tmp_path: Path) -> None:
+    with (
+        serve(tmp_path, lambda request: [answer({"id": request["id"] + 7}, True)]) as server,
+        pytest.raises(RpcProtocolError, match="id 8, the request had id 1"),
+    ):
+        RpcClient(server.path).call("m")
+
+
+@pytest.mark.parametrize("garbage", [b"HTTP/1.1 400 Bad Request\r\n", b"\xff\xfe\x00", b'{"hello": 1}', b"[1]"])
+def test_garbage_is_named_at_once(tmp_path: Path, garbage: bytes) -> None:
+    with serve(tmp_path, lambda _: [garbage, 5.0]) as server:
+        began = time.monotonic()
+        with pytest.raises(RpcProtocolError, match="no valid answer"):
+            RpcClient(server.path, deadline=3).call("m")
+        assert time.monotonic() - began < 1
+
+
+def test_utf8_split_across_reads(tmp_path: Path) -> None:
+    def split(request: Request) -> Steps:
+        text = json.dumps({"jsonrpc": "2.0", "id": request["id"], "result": "äöü€😀"}, ensure_ascii=False).encode()
+        for byte in text:
+            yield bytes([byte])
+            yield 0.001
+
+    with serve(tmp_path, split) as server:
+        assert RpcClient(server.path).call("m") == "äöü€😀"
+
+
+def test_huge_answer_in_reasonable_time(tmp_path: Path) -> None:
+    huge = [{"name": f"disk{n}", "text": "}" * 50} for n in range(100_000)]
+    with serve(tmp_path, lambda request: [answer(request, huge)]) as server:
+        began = time.monotonic()
+        assert RpcClient(server.path).call("m") == huge
+        assert time.monotonic() - began < 5
+
+
+def test_answer_with_a_line_end_leaves_the_connection_usable(tmp_path: Path) -> None:
+    with serve(tmp_path, lambda request: [answer(request, 1) + b"\n"]) as server:
+        client = RpcClient(server.path)
+        assert [client.call("m") for _ in range(5)] == [1] * 5
+
+
+def test_nobody_listens(tmp_path: Path) -> None:
+    with pytest.raises(ConnectionLostError, match=r"none\.sock' cannot be connected to: No such file"):
+        RpcClient(tmp_path / "none.sock").call("m")
+
+
+def test_full_backlog_ends_at_the_deadline(tmp_path: Path) -> None:
+    path = tmp_path / "rpc.sock"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        listener.bind(str(path))
+        listener.listen(0)
+        waiting = []
+        for _ in range(2):
+            client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            client.setblocking(False)
+            client.connect_ex(str(path))
+            waiting.append(client)
+        began = time.monotonic()
+        with pytest.raises(DeadlineError, match="hangs"):
+            RpcClient(path, deadline=0.3).call("m")
+        assert time.monotonic() - began < 1
+        for client in waiting:
+            client.close()
+
+
+def test_calls_from_several_threads_do_not_wait_for_each_other(tmp_path: Path) -> None:
+    def behaviour(request: Request) -> Steps:
+        if request["method"] == "slow":
+            yield 0.5
+        yield answer(request, request["params"]["n"])
+
+    results: dict[int, object] = {}
+    with serve(tmp_path, behaviour) as server:
+        client = RpcClient(server.path)
+
+        def run(number: int) -> None:
+            for _ in range(20):
+                results[number] = client.call("fast", {"n": number})
+
+        slow = threading.Thread(target=lambda: results.__setitem__(-1, client.call("slow", {"n": -1})))
+        slow.start()
+        threads = [threading.Thread(target=run, args=(number,)) for number in range(4)]
+        began = time.monotonic()
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert time.monotonic() - began < 0.5
+        slow.join()
+    assert results == {n: n for n in range(-1, 4)}
+
+
+def test_death_of_something_vital_ends_a_call(tmp_path: Path) -> None:
+    dead: list[str] = []
+    VITAL_SIGNS.watch("thing", lambda: dead[0] if dead else None)
+    try:
+        with serve(tmp_path, lambda _: [5.0]) as server:
+            threading.Timer(0.1, lambda: dead.append("thing died.")).start()
+            began = time.monotonic()
+            with pytest.raises(AssertionError, match=r"thing died\."):
+                RpcClient(server.path, deadline=5).call("m")
+            assert time.monotonic() - began < 1
+    finally:
+        VITAL_SIGNS.forget("thing")
+
+
+def test_connections_leave_no_log_handlers_behind(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with serve(tmp_path, echo) as server:
+        client = RpcClient(server.path)
+        for _ in range(3):
+            client.call("m")
+            client.close()
+        assert logging.getLogger(f"JSONRPCClient({server.path})").handlers == []
+    assert capsys.readouterr().err == ""
+
+
+def test_every_call_is_traced(tmp_path: Path) -> None:
+    def behaviour(request: Request) -> Steps:
+        if request["method"] == "bad":
+            yield refusal(request, -19, "No such device")
+        elif request["method"] == "slow":
+            yield 1.0
+        else:
+            yield answer(request, [1])
+
+    trace = RpcTrace(tmp_path / "rpc.jsonl")
+    with serve(tmp_path, behaviour) as server:
+        client = RpcClient(server.path, 0.1, trace)
+        before = time.monotonic()
+        client.call("good", {"x": 1})
+        with pytest.raises(RpcError):
+            client.call("bad")
+        with pytest.raises(DeadlineError):
+            client.call("slow")
+    good, bad, slow = read_trace(trace.path)
+    assert (good["method"], good["params"], good["result"]) == ("good", {"x": 1}, [1])
+    assert bad["error"] == {"code": -19, "message": "No such device"}
+    assert "did not answer" in str(slow["failure"])
+    assert isinstance(slow["seconds"], float) and slow["seconds"] >= 0.1
+    assert isinstance(good["monotonic"], float) and before <= good["monotonic"] <= time.monotonic()
+    assert isinstance(good["wall"], float) and abs(good["wall"] - time.time()) < 5
+
+
+def test_trace_is_bounded_and_keeps_its_newest_call(tmp_path: Path) -> None:
+    trace = RpcTrace(tmp_path / "rpc.jsonl", max_bytes=20_000)
+    for number in range(2000):
+        trace.record(time.monotonic(), f"method{number}", {}, "result", True)
+    trace.record(time.monotonic(), "large", {}, "result", "x" * 1_000_000)
+    trace.close()
+    assert trace.path.stat().st_size < 22_000
+    methods = [str(entry["method"]) for entry in read_trace(trace.path)]
+    assert methods[0] == "method0"
+    assert methods[-1] == "large"
+
+
+def test_round_trip_is_short(tmp_path: Path) -> None:
+    with serve(tmp_path, echo) as server:
+        client = RpcClient(server.path)
+        times = []
+        for _ in range(200):
+            began = time.perf_counter()
+            client.call("m")
+            times.append(time.perf_counter() - began)
+    assert sorted(times)[100] < 0.002
+
+
+def test_served_and_dead_sockets_are_told_apart(tmp_path: Path) -> None:
+    with serve(tmp_path, echo) as server:
+        assert socket_is_served(server.path)
+    dead = tmp_path / "dead.sock"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as left:
+        left.bind(str(dead))
+    assert not socket_is_served(dead)
+    assert not socket_is_served(tmp_path / "none.sock")
