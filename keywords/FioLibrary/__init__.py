@@ -38,8 +38,8 @@ class FioLibrary(KitLibrary):
     = Job files =
 
     A job file is a template: what all jobs have in common, in ``[global]``. The kit adds the jobs with their
-    ``filename``. Options that would let a verdict be fooled are refused with a sentence that names them:
-    ``filename``, ``group_reporting``, ``numjobs`` above 1, buffered I/O, no ``verify``, no ``time_based`` and some more.
+    ``filename``. Options that would let a verdict be fooled are refused with a sentence that names them: ``filename``,
+    ``group_reporting``, ``numjobs`` above 1, buffered I/O, no ``verify``, no ``time_based`` and some more.
 
     = Verdicts =
 
@@ -73,7 +73,7 @@ class FioLibrary(KitLibrary):
 
     def results(self, runs: Sequence[FioRun]) -> list[RunResult]:
         """Waits for `runs`, logs their tables, returns their results: for the verdicts."""
-        return self._run_keywords.wait_for_fio(*runs)
+        return self._run_keywords.collect(runs)
 
     def close_all(self) -> None:
         """Stops every fio that still runs and closes the connections."""

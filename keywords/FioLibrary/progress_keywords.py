@@ -39,8 +39,8 @@ class ProgressKeywords:
     def wait_until_fio_moves_bytes(self, *runs: FioRun, deadline: timedelta = timedelta(seconds=20)) -> None:
         """Waits until the guest's own counters show new writes on every disk of every run. Use it before an event.
 
-        Fails as the device's fault when a disk reports an error, or takes no write until ``deadline`` although fio lives;
-        with ``KitError`` when a fio has ended.
+        Fails as the device's fault when a disk reports an error, or takes no write until ``deadline`` although fio
+        lives; with ``KitError`` when a fio has ended.
 
         Example:
         | Wait Until Fio Moves Bytes | ${run} | ${other} | deadline=10s |
@@ -78,7 +78,7 @@ class ProgressKeywords:
         """
         if event.kind != "detach" or event.disk != disk:
             raise KitError(f"The {event} is no detach of disk '{disk}'.")
-        ended = wait_until_job_ended(run, disk, event.answered, within.total_seconds())
+        ended = wait_until_job_ended(run, disk, event, within.total_seconds())
         logger.info(
             f"fio's job on disk '{disk}' was seen to have stopped {ended - event.sent:.2f} s after the {event}."
         )

@@ -67,7 +67,7 @@ class RunKeywords:
         Example:
         | ${results} = | Wait For Fio | ${run} | ${other} |
         """
-        return [self._collected(run) for run in at_least_one(runs)]
+        return self.collect(runs)
 
     @keyword(tags=["fio"])
     def get_fio_results(self, run: FioRun) -> RunResult:
@@ -95,6 +95,10 @@ class RunKeywords:
         for run in at_least_one(runs):
             run.stop()
             logger.info(f"Stopped {run}.")
+
+    def collect(self, runs: Sequence[FioRun]) -> list[RunResult]:
+        """Waits for `runs`, logs their tables, returns their results."""
+        return [self._collected(run) for run in at_least_one(runs)]
 
     def _collected(self, run: FioRun) -> RunResult:
         result = run.wait()

@@ -25,8 +25,8 @@ class VerdictKeywords:
     def fio_should_have_passed(self, *runs: FioRun) -> None:
         """Waits for ``runs`` and checks each of their disks: no error, no wrong data, bytes written, full run time.
 
-        Fails as the device's fault with a sentence for each disk that did not; with an error of the kit when a run proves
-        nothing (see `Wait For Fio`).
+        Fails as the device's fault with a sentence for each disk that did not; with an error of the kit when a run
+        proves nothing (see `Wait For Fio`).
 
         Example:
         | Fio Should Have Passed | ${run} | ${other} |
@@ -39,11 +39,11 @@ class VerdictKeywords:
     def fio_should_have_failed_only_on_disk(
         self, run: FioRun, disk: str, event: Event, within: timedelta = timedelta(seconds=5)
     ) -> None:
-        """Waits for ``run`` and checks that its job on ``disk`` failed because of the detach ``event``, and no other did.
+        """Waits for ``run`` and checks that its job on ``disk`` failed because of ``event``, and no other did.
 
-        The failure counts only when the job had moved bytes before the event, its first error is EIO, and that came after
-        the event was sent and at most ``within`` after it was answered. A verify error or ENOSPC first is another fault.
-        All other jobs of the run must have passed with their full run time.
+        ``event`` is the detach of that disk. The failure counts only when the job had moved bytes before the event, its
+        first error is EIO, and that came after the event was sent and at most ``within`` after it was answered. A
+        verify error, or ENOSPC first, is another fault. All other jobs must have passed with their full run time.
 
         Example:
         | Fio Should Have Failed Only On Disk | ${run} | Nvme0n1p0 | ${event} | within=3s |

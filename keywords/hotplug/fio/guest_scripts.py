@@ -55,7 +55,8 @@ def kill(pid: int, folder: str) -> str:
     place = shlex.quote(folder)
     return (
         f"kill -KILL {pid}; for p in /proc/[0-9]*; do "
-        f'[ "$(readlink $p/cwd)" = {place} ] && kill -KILL "${{p#/proc/}}"; done; rm -rf {place}; :'
+        f'case "$(readlink $p/cwd)" in {place}|{place}" (deleted)") kill -KILL "${{p#/proc/}}"; esac; done; '
+        f"rm -rf {place}; :"
     )
 
 

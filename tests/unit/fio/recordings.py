@@ -1,0 +1,87 @@
+"""The recorded fio runs of tests/data/fio, as texts and as results."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hotplug.common.bounded_log import BoundedLog
+from hotplug.common.event import Event
+from hotplug.fio.live_output import LiveOutput
+from hotplug.fio.result import DiskResult, RunResult, jobs_by_disk, parse_output
+
+DATA = Path(__file__).parents[2] / "data" / "fio"
+
+STARTED = 1000.0
+DETACH = Event("detach", "naa.ctrlr5", 0, "ctrlr5-0", sent=STARTED + 2.2, answered=STARTED + 2.21)
+"""A detach that fits the recording "detach": its job ended 2.215 s after its start."""
+
+
+@dataclass
+class Recording:
+    """One recorded run."""
+
+    out: str
+    err: str
+    code: int
+
+    @classmethod
+    def load(cls, name: str) -> "Recording":
+        return cls(
+            (DATA / f"{name}.out").read_text(),
+            (DATA / f"{name}.err").read_text(),
+            int((DATA / f"{name}.rc").read_text()),
+        )
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The JSON part."""
+        document = json.loads(self.out[self.out.index("{") :])
+        assert isinstance(document, dict)
+        return document
+
+    def job(self, number: int) -> dict[str, Any]:
+        """One job of the JSON part; changing it changes nothing, see `with_job`."""
+        job = self.document["jobs"][number]
+        assert isinstance(job, dict)
+        return job
+
+    def with_job(self, number: int, **changes: Any) -> "Recording":
+        """The same run with other values in one of its jobs."""
+        document = self.document
+        document["jobs"][number].update(changes)
+        return Recording(json.dumps(document), self.err, self.code)
+
+    def result(
+        self,
+        tmp_path: Path,
+        *,
+        error_at: float = DETACH.sent + 0.1,
+        moving_since: float | None = STARTED + 0.5,
+        asked_seconds: float | None = None,
+        stopped: bool = False,
+    ) -> RunResult:
+        """The typed result, as if all lines of standard error had arrived at `error_at`."""
+        live = LiveOutput(BoundedLog(tmp_path / "err"))
+        for line in self.err.splitlines():
+            live.take("stderr", line, error_at)
+        document = self.document
+        disks = {job["jobname"]: job["job options"]["filename"] for job in document["jobs"]}
+        output = parse_output(self.out, "run")
+        jobs = jobs_by_disk(output, disks, "run")
+        asked = asked_seconds or float(document["global options"]["runtime"])
+        return RunResult(
+            vm="vm1",
+            name="fio run 1",
+            fio_version=output.fio_version,
+            exit_code=self.code,
+            asked_seconds=asked,
+            asked_at=STARTED,
+            ended_at=STARTED + asked + 0.5,
+            disks={
+                serial: DiskResult(serial, node, jobs[serial], live.first_errors.get(node), moving_since, moving_since)
+                for serial, node in disks.items()
+            },
+            verify_lines=[line.text for line in live.verify_lines],
+            stopped=stopped,
+        )

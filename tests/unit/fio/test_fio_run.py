@@ -1,0 +1,245 @@
+"""Runs, from start to result, in a shell on this machine with a stand-in for fio."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from hotplug.common.errors import ConnectionLostError, KitError, SetupError
+from hotplug.common.event import Event
+from hotplug.common.vital_signs import VITAL_SIGNS
+from hotplug.fio import verdict
+from hotplug.fio.job_file import parse_template, render
+from hotplug.fio.progress import ensure_running, wait_until_job_ended, wait_until_moving
+from hotplug.fio.run import FioRun, RunFiles, start_fio
+from tests.unit.fio.local_guest import LocalGuest
+
+
+@pytest.fixture
+def guest(tmp_path: Path) -> LocalGuest:
+    return LocalGuest(tmp_path)
+
+
+@contextmanager
+def fio(guest: LocalGuest, runtime: float = 0.6, margin: float = 5, options: str = "") -> Iterator[FioRun]:
+    folder = guest.orders.parent
+    template = folder / "my.job"
+    template.write_text(f"[global]\nrw=randwrite\n{options}\n")
+    job = render(parse_template(template), guest.disks, runtime)
+    files = RunFiles(folder / "kit.job", folder / "fio.json", folder / "fio.err")
+    run = start_fio(guest, job, files, "fio run 1", margin=margin, sys_class_block=str(guest.sys_class_block))
+    try:
+        yield run
+    finally:
+        run.abandon()
+        assert not Path(run.folder).exists(), "the run's folder in the guest is left behind"
+
+
+def moving(run: FioRun, guest: LocalGuest, seconds: float = 5, except_disks: tuple[str, ...] = ()) -> None:
+    wait_until_moving([run], seconds, except_disks=except_disks, sys_class_block=str(guest.sys_class_block))
+
+
+def detach_order(guest: LocalGuest, serial: str) -> Event:
+    sent = time.monotonic()
+    guest.order(f"detach-{Path(guest.disks[serial]).name}")
+    return Event("detach", "naa.ctrlr5", 0, serial, sent, time.monotonic())
+
+
+def jobs_alive(pids: list[int]) -> list[int]:
+    return [pid for pid in pids if psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE]
+
+
+def job_pids(run: FioRun) -> list[int]:
+    return [int(pid) for pid in Path(f"/proc/{run.pid}/task/{run.pid}/children").read_text().split()]
+
+
+def test_run_passes_and_keeps_its_files(guest: LocalGuest) -> None:
+    with fio(guest) as run:
+        moving(run, guest)
+        result = run.wait()
+    assert verdict.passed(result) == []
+    assert set(result.disks) == set(guest.disks)
+    assert "fio-fake" in run.files.output.read_text() and "serial-a" in run.files.job.read_text()
+    assert all(disk.moving_since and disk.moving_since < result.ended_at for disk in result.disks.values())
+
+
+def test_text_of_a_run_names_vm_disks_and_time(guest: LocalGuest) -> None:
+    with fio(guest) as run:
+        assert str(run).startswith("fio run 1 in VM 'vm1' on serial-a (/") and str(run).endswith("for 0.6 s")
+
+
+def test_detach_stops_one_job_while_the_other_goes_on(guest: LocalGuest) -> None:
+    with fio(guest, runtime=1.5) as run:
+        moving(run, guest)
+        event = detach_order(guest, "serial-a")
+        seen = wait_until_job_ended(run, "serial-a", event, 1)
+        assert event.sent < seen < event.answered + 1 and not run.finished
+        moving(run, guest, 1, ("serial-a",))
+        result = run.wait()
+    assert verdict.failed_only_on(result, "serial-a", event, 1) == []
+    assert verdict.met_event(result, event, failing="serial-a") == []
+    assert "Input/output error" in run.files.errors.read_text()
+
+
+def test_detached_job_that_goes_on_is_the_devices_fault(guest: LocalGuest) -> None:
+    with fio(guest, runtime=3) as run:
+        moving(run, guest)
+        event = Event("detach", "naa.ctrlr5", 0, "serial-a", time.monotonic(), time.monotonic())
+        with pytest.raises(AssertionError, match=r"'serial-a'.* did not stop within 0\.2 s.*first I/O error: none"):
+            wait_until_job_ended(run, "serial-a", event, 0.2)
+
+
+def test_job_that_ended_without_an_error_has_not_failed(guest: LocalGuest) -> None:
+    with fio(guest, runtime=0.3) as run:
+        event = Event("detach", "naa.ctrlr5", 0, "serial-a", time.monotonic(), time.monotonic())
+        with pytest.raises(AssertionError, match="without having reported an I/O error"):
+            wait_until_job_ended(run, "serial-a", event, 3)
+
+
+def test_job_that_failed_before_the_event(guest: LocalGuest) -> None:
+    with fio(guest, runtime=1) as run:
+        moving(run, guest)
+        wait_until_job_ended(run, "serial-a", detach_order(guest, "serial-a"), 1)
+        event = Event("detach", "naa.ctrlr5", 0, "serial-a", time.monotonic(), time.monotonic())
+        with pytest.raises(AssertionError, match="s before the detach"):
+            wait_until_job_ended(run, "serial-a", event, 1)
+
+
+def test_disk_that_takes_no_writes_is_named(guest: LocalGuest) -> None:
+    guest.order("still-sdb")
+    with fio(guest, runtime=3) as run, pytest.raises(AssertionError, match="disk 'serial-b' of VM 'vm1'") as failure:
+        moving(run, guest, 0.6)
+    assert "serial-a" not in str(failure.value)
+
+
+def test_disk_that_fails_ends_the_wait_for_bytes(guest: LocalGuest) -> None:
+    guest.order("still-sdb")
+    with fio(guest, runtime=3) as run:
+        guest.order("detach-sdb")
+        started = time.monotonic()
+        with pytest.raises(AssertionError, match=r"'serial-b'.*Input/output error"):
+            moving(run, guest, 3)
+        assert time.monotonic() - started < 1
+        with pytest.raises(AssertionError, match="serial-b"):
+            ensure_running(run)
+
+
+def test_run_that_has_ended_is_not_running(guest: LocalGuest) -> None:
+    with fio(guest, runtime=0.1) as run:
+        ensure_running(run)
+        run.wait()
+        with pytest.raises(KitError, match="has ended already"):
+            ensure_running(run)
+        with pytest.raises(KitError, match="has ended already"):
+            moving(run, guest)
+
+
+def test_no_run_is_no_movement() -> None:
+    with pytest.raises(KitError):
+        wait_until_moving([], 1)
+
+
+def test_syntax_error_is_told_in_fios_words(guest: LocalGuest) -> None:
+    with (
+        pytest.raises(SetupError, match=r"my\.job': Bad option <foo=3> / fio: job global dropped"),
+        fio(guest, options="foo=3"),
+    ):
+        pass
+
+
+def test_missing_fio(guest: LocalGuest) -> None:
+    (guest.bin / "fio").unlink()
+    with pytest.raises(SetupError, match="VM 'vm1' has no fio"), fio(guest):
+        pass
+
+
+@pytest.mark.parametrize("gone", ["node", "block device"])
+def test_missing_disk_is_named(guest: LocalGuest, gone: str) -> None:
+    if gone == "node":
+        Path(guest.disks["serial-b"]).unlink()
+    else:
+        (guest.sys_class_block / "sdb" / "stat").unlink()
+    with pytest.raises(KitError, match=r"Disk 'serial-b'.*no block device '.*/sdb'"), fio(guest):
+        pass
+
+
+def test_fio_that_dies_at_its_start_is_told_in_its_words(guest: LocalGuest) -> None:
+    guest.order("broken")
+    with fio(guest) as run, pytest.raises(KitError, match="Exit code 1; fio said: fio: failed to load engine"):
+        moving(run, guest)
+
+
+def test_output_cut_short(guest: LocalGuest) -> None:
+    guest.order("truncate")
+    with fio(guest, runtime=0.1) as run, pytest.raises(KitError, match="cut short"):
+        run.wait()
+
+
+def test_killed_fio_is_no_verdict(guest: LocalGuest) -> None:
+    with fio(guest, runtime=0.5) as run:
+        moving(run, guest)
+        os.kill(run.pid, signal.SIGKILL)
+        for _ in range(2):  # also when asked again
+            with pytest.raises(KitError, match="killed by signal 9"):
+                run.wait()
+
+
+def test_lost_connection_is_no_verdict(guest: LocalGuest) -> None:
+    with fio(guest, runtime=0.5) as run:
+        moving(run, guest)
+        guest.commands[1].cut()
+        with pytest.raises(ConnectionLostError, match="gives no verdict"):
+            run.wait()
+        guest.commands[1]._cut = False
+        while Path(run.folder).exists():
+            time.sleep(0.02)
+
+
+def test_hanging_io_is_the_devices_fault_and_is_cleaned_up(guest: LocalGuest) -> None:
+    guest.order("hang")
+    with fio(guest, runtime=0.1, margin=0.9) as run:
+        moving(run, guest)
+        pids = job_pids(run)
+        with pytest.raises(AssertionError, match=r"did not end within 0\.1 s run time.*serial-a, serial-b.*state S"):
+            run.wait()
+    assert pids and not jobs_alive(pids)
+
+
+def test_stop_asks_first(guest: LocalGuest) -> None:
+    with fio(guest, runtime=20) as run:
+        moving(run, guest)
+        run.stop()
+        result = run.collect()
+    assert (result.exit_code, result.stopped) == (128, True)
+    with pytest.raises(KitError, match="stopped by the suite"):
+        verdict.enforce(verdict.passed(result))
+
+
+def test_stop_kills_what_does_not_listen(guest: LocalGuest) -> None:
+    guest.order("deaf")
+    with fio(guest, runtime=20) as run:
+        moving(run, guest)
+        pids = job_pids(run)
+        run.stop(1)
+        with pytest.raises(KitError, match="killed by signal 9"):
+            run.collect()
+    assert len(pids) == 2 and not jobs_alive(pids)
+
+
+def test_death_of_vhost_ends_the_wait_at_once(guest: LocalGuest) -> None:
+    with fio(guest, runtime=5) as run:
+        moving(run, guest)
+        VITAL_SIGNS.watch("vhost", lambda: "vhost died: killed by signal 11 (SIGSEGV).")
+        started = time.monotonic()
+        try:
+            for wait in (run.wait, lambda: moving(run, guest)):
+                with pytest.raises(AssertionError, match="vhost died"):
+                    wait()
+        finally:
+            VITAL_SIGNS.forget("vhost")
+        assert time.monotonic() - started < 1
