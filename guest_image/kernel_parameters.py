@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 # console: serial port, from warnings up, so that the log holds what matters and boots fast. The rest is boot time under
 # TCG: no self-tests of ciphers, no security modules, no mitigations. A panic leaves the guest standing (panic=0) for
-# QEMU's pvpanic device to report it. Address randomisation stays on: with nokaslr a reboot under TCG took 13 s instead
-# of 6 s, because the kernel is unpacked over pages whose translated code QEMU must then throw away write by write.
+# QEMU's pvpanic device to report it. Address randomisation stays on: with nokaslr a reboot under TCG took 13 s, with
+# it mostly 6 s, because the kernel is seldom unpacked over pages whose translated code QEMU must then throw away.
 BASE_PARAMETERS = (
     "console=ttyS0,115200",
     "loglevel=5",
