@@ -38,7 +38,7 @@ def qemu_command(vm: VmDefinition, launch: Launch) -> list[str]:
     command += ["-object", f"memory-backend-memfd,id=memory,size={vm.memory}M,share=on"]
     command += ["-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"]
     command += ["-qmp", f"unix:{_escaped(launch.qmp_socket)},server=on,wait=off"]
-    # strict: the firmware does not search the controllers for something to boot, which takes seconds a controller
+    # strict: never boot from a controller's disk; panic: keep a guest that panicked as it is
     command += ["-boot", "strict=on", "-action", "panic=pause"]
     command += ["-netdev", f"user,id=network,restrict=on,hostfwd=tcp:127.0.0.1:{vm.ssh_port}-:22"]
     command += ["-device", f"virtio-net-pci,netdev=network,addr={_NETWORK_SLOT:#x},romfile="]
@@ -51,7 +51,7 @@ def qemu_command(vm: VmDefinition, launch: Launch) -> list[str]:
             f"vhost-user-scsi-pci,id=scsi{index},chardev=controller{index},num_queues={vm.queues},"
             f"addr={vm.pci_slot(name):#x}",
         ]
-    return command
+    return [*command, *vm.extra_arguments]
 
 
 def _boot_arguments(vm: VmDefinition, launch: Launch) -> list[str]:

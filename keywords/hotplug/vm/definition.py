@@ -1,7 +1,7 @@
 """What a virtual machine is made of, as the test bed asks for it."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,7 +30,8 @@ class VmDefinition:
     """A VM: `controllers` maps each controller's name to its vhost-user socket, in the order of their PCI slots.
 
     `image` is None for the kit's own guest. `ssh_port` 0 lets the kernel choose. `queues` is the number of request
-    queues of each controller, `memory` is in MiB.
+    queues of each controller, `memory` is in MiB. `extra_arguments` are added to QEMU's command line as they are; slots
+    below 0x10 that they may use are 0x8 to 0xf.
     """
 
     name: str
@@ -42,6 +43,7 @@ class VmDefinition:
     image: UserImage | None = None
     ssh_port: int = 0
     qemu: str = "qemu-system-x86_64"
+    extra_arguments: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]{0,40}", self.name):
