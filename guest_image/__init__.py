@@ -2,7 +2,7 @@
 
 How QEMU is best started with it:
 
-- `-kernel`, `-initrd` from ensure_image(), `-append` from kernel_command_line(); 512 MB, a virtio-net-pci device on user
+- `-kernel` and `-initrd` from ensure_image(), `-append` from kernel_command_line(); 512 MB, virtio-net-pci on user
   networking, the serial port to a file. The guest prints "guest: SSH listens at uptime ..." and, once the disks are
   there and the power button works, "guest: ready at uptime ...".
 - Under TCG a CPU with rdrand (`-cpu qemu64,+rdrand`) or a virtio-rng-pci device: without, the first random numbers cost
