@@ -115,7 +115,7 @@ class ProcessKeywords:
 
     @keyword(tags=["process"])
     def kill_vhost(self, signal_name: Literal["KILL", "SEGV", "ABRT", "TERM"] = "KILL", as_crash: bool = False) -> None:
-        """Ends the vhost process with a signal and waits for its end; does nothing when no vhost is in use.
+        """Ends the vhost process with the signal ``signal_name`` and waits for its end; does nothing when no vhost is in use.
 
         The death counts as wanted, also one that was before: `Stop Vhost` then only cleans up, and `Start Vhost`
         starts anew. With ``as_crash`` it counts as a crash, and

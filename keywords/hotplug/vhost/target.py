@@ -165,11 +165,13 @@ def attach_to_target(rpc: RpcClient, deadline: float) -> Target:
             raise SetupError(f"'{rpc.path}' is not a socket; give the RPC socket of a running vhost (its option -r).")
         rpc.call("spdk_get_version", deadline=deadline)
         pid = rpc.peer_pid()
-    except PermissionError as error:
-        raise SetupError(f"RPC socket '{rpc.path}' may not be used by this user; run as the user of vhost.") from error
     except (RpcError, RpcProtocolError) as error:
         raise SetupError(f"What serves '{rpc.path}' is not an SPDK application: {error}") from error
-    except (ConnectionLostError, DeadlineError) as error:
+    except (ConnectionLostError, DeadlineError, PermissionError) as error:
+        if isinstance(error, PermissionError) or isinstance(error.__cause__, PermissionError):
+            raise SetupError(
+                f"This user may not use RPC socket '{rpc.path}'; run as the user of that vhost."
+            ) from error
         raise SetupError(f"No vhost answers on '{rpc.path}': {error}") from error
     how = f"process {pid or 'unknown'} behind RPC socket '{rpc.path}', not started by this run"
     return Target(rpc, ForeignVhost(pid, rpc.path), None, how)

@@ -1,0 +1,130 @@
+"""Holds the import direction of docs/architecture.md."""
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+KEYWORDS = ROOT / "keywords"
+LIBRARIES = ("VhostLibrary", "QemuLibrary", "FioLibrary")
+
+# A plain module of hotplug.PART may import these parts of hotplug besides its own.
+HOTPLUG_PARTS = {
+    "common": (),
+    "guest": ("common",),
+    "vhost": ("common",),
+    "vm": ("common", "guest"),
+    "fio": ("common", "guest"),
+    "testbed": ("common",),
+}
+LIBRARY_PARTS = {
+    "VhostLibrary": ("common", "vhost"),
+    "QemuLibrary": ("common", "guest", "vm"),
+    "FioLibrary": ("common", "guest", "fio"),
+}
+ROBOT = ("robot", "robotlibcore", "SSHLibrary")
+
+
+def sources(folder: Path) -> Iterator[Path]:
+    return (path for path in folder.rglob("*.py") if "__pycache__" not in path.parts)
+
+
+def imports(path: Path, root: Path) -> set[str]:
+    """The full names of all modules, or names in modules, that a file imports, wherever in the file."""
+    package = path.relative_to(root).with_suffix("").parts[:-1]
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(), str(path))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
+            module = ".".join(part for part in (base, node.module) if part)
+            found |= {f"{module}.{alias.name}" for alias in node.names} | {module}
+    return found
+
+
+def within(name: str, *packages: str) -> bool:
+    return any(name == package or name.startswith(package + ".") for package in packages)
+
+
+def offences(folder: Path, root: Path, *forbidden: str) -> list[str]:
+    """The imports below `folder` that fall into one of the packages `forbidden`."""
+    return [
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in sources(folder)
+        for name in sorted(imports(path, root))
+        if within(name, *forbidden)
+    ]
+
+
+def test_every_part_of_hotplug_has_its_rule() -> None:
+    parts = {path.name for path in (KEYWORDS / "hotplug").iterdir() if path.is_dir() and path.name != "__pycache__"}
+    assert parts == set(HOTPLUG_PARTS)
+
+
+def test_every_folder_with_sources_is_looked_at() -> None:
+    folders = {path.name for path in KEYWORDS.iterdir() if path.is_dir() and any(sources(path))}
+    assert folders == {"hotplug", "library_core", *LIBRARIES}
+
+
+@pytest.mark.parametrize("part", HOTPLUG_PARTS)
+def test_plain_modules_import_downwards_only(part: str) -> None:
+    others = [f"hotplug.{other}" for other in HOTPLUG_PARTS if other not in (part, *HOTPLUG_PARTS[part])]
+    assert offences(KEYWORDS / "hotplug" / part, KEYWORDS, *others) == []
+
+
+def test_plain_modules_know_nothing_of_robot_nor_of_libraries() -> None:
+    assert offences(KEYWORDS / "hotplug", KEYWORDS, *ROBOT, *LIBRARIES, "library_core") == []
+
+
+def test_guest_image_is_built_for_the_vm_part_alone() -> None:
+    for part in HOTPLUG_PARTS:
+        if part != "vm":
+            assert offences(KEYWORDS / "hotplug" / part, KEYWORDS, "guest_image") == []
+    assert offences(ROOT / "guest_image", ROOT, "hotplug", "library_core", *LIBRARIES, *ROBOT, "embedded_vhost") == []
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_libraries_stand_on_their_own_part_and_not_on_each_other(library: str) -> None:
+    parts = [f"hotplug.{part}" for part in HOTPLUG_PARTS if part not in LIBRARY_PARTS[library]]
+    others = [other for other in LIBRARIES if other != library]
+    assert offences(KEYWORDS / library, KEYWORDS, *parts, *others) == []
+
+
+def test_common_base_of_the_libraries_knows_none_of_them() -> None:
+    parts = [f"hotplug.{part}" for part in HOTPLUG_PARTS if part != "common"]
+    assert offences(KEYWORDS / "library_core", KEYWORDS, *LIBRARIES, *parts) == []
+
+
+def test_keywords_never_import_the_embedded_target() -> None:
+    assert offences(KEYWORDS, KEYWORDS, "embedded_vhost") == []
+
+
+def test_embedded_target_imports_the_standard_library_and_itself() -> None:
+    strangers = [
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in sources(ROOT / "embedded_vhost")
+        for name in sorted(imports(path, ROOT))
+        if name.partition(".")[0] not in {*sys.stdlib_module_names, "embedded_vhost"}
+    ]
+    assert strangers == []
+
+
+def test_layers_of_the_embedded_target() -> None:
+    """SCSI knows no virtio, virtio knows no disks, RPC knows neither."""
+    below = ROOT / "embedded_vhost"
+    own = "embedded_vhost."
+    assert offences(below / "scsi", ROOT, own + "virtio", own + "vhost_user", own + "rpc") == []
+    assert offences(below / "virtio", ROOT, own + "bdev", own + "scsi", own + "rpc") == []
+    assert offences(below / "bdev", ROOT, own + "scsi", own + "virtio", own + "vhost_user", own + "rpc") == []
+    assert offences(below / "rpc", ROOT, own + "scsi", own + "virtio", own + "vhost_user") == []
+
+
+def test_the_check_itself_sees_offences(tmp_path: Path) -> None:
+    module = tmp_path / "pack" / "part" / "module.py"
+    module.parent.mkdir(parents=True)
+    module.write_text("def f():\n    from robot.api import logger\n    from ..other import thing\n    import a.b\n")
+    assert imports(module, tmp_path) == {"robot.api", "robot.api.logger", "pack.other", "pack.other.thing", "a.b"}
