@@ -115,9 +115,9 @@ class ProcessKeywords:
 
     @keyword(tags=["process"])
     def kill_vhost(self, signal_name: Literal["KILL", "SEGV", "ABRT", "TERM"] = "KILL", as_crash: bool = False) -> None:
-        """Ends the vhost process with the signal ``signal_name`` and waits for its end; does nothing when no vhost is in use.
+        """Ends the vhost process with the signal ``signal_name`` and waits for its end.
 
-        The death counts as wanted, also one that was before: `Stop Vhost` then only cleans up, and `Start Vhost`
+        Does nothing when no vhost is in use. The death counts as wanted, also one that was before: `Stop Vhost` then only cleans up, and `Start Vhost`
         starts anew. With ``as_crash`` it counts as a crash, and
         every keyword that waits fails with it, which shows that a crash is noticed. Fails with SetupError for a vhost
         used with `Connect To Vhost`.
