@@ -30,8 +30,8 @@ class VmDefinition:
     """A VM: `controllers` maps each controller's name to its vhost-user socket, in the order of their PCI slots.
 
     `image` is None for the kit's own guest. `ssh_port` 0 lets the kernel choose. `queues` is the number of request
-    queues of each controller, `memory` is in MiB. `extra_arguments` are added to QEMU's command line as they are; slots
-    below 0x10 that they may use are 0x8 to 0xf.
+    queues of each controller, `memory` is in MiB. `extra_arguments` end QEMU's command line as they are; PCI
+    slots 0x8 to 0xf are left for their devices.
     """
 
     name: str
