@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from robot.api import logger
 from robot.api.deco import keyword
 
-from hotplug.vm.disk_set import expected_disk
+from hotplug.vm.disk_set import disk_at, expected_disk
 from hotplug.vm.disk_waits import wait_until_equal, wait_until_gone, wait_until_present
 from hotplug.vm.guest_disks import GuestDisk
 
@@ -52,7 +52,24 @@ class DiskKeywords:
         member = self._library.fleet.member(vm)
         definition = member.machine.definition
         disk = wait_until_present(definition, member.disks.read, controller, target, serial, deadline.total_seconds())
+        member.health.expect_disk(disk)
         logger.info(f"VM '{vm}' has {disk}, {disk.seen - began:.2f} s after this wait began.")
+        return disk
+
+    @keyword(tags=["disk"])
+    def expect_detach_of_disk(self, vm: str, controller: str, target: int) -> GuestDisk:
+        """Tells, before a detach, which disk is about to go, and returns it as the guest has it now.
+
+        What a detach is known to make the kernel print about that disk is then no trouble for `Vm Should Be Healthy`;
+        what it prints about any other disk still is. Fails with SetupError when the guest has no disk there.
+
+        | ${disk} =    Expect Detach Of Disk    vm1    naa.ctrlr1    0
+        | Detach Target    naa.ctrlr1    0
+        | Wait Until Disk Is Gone    vm1    naa.ctrlr1    0    disk=${disk}
+        """
+        member = self._library.fleet.member(vm)
+        disk = disk_at(member.machine.definition, member.disks.read(10).disks, controller, target)
+        member.health.expect_detach(disk)
         return disk
 
     @keyword(tags=["disk"])

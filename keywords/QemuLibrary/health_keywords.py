@@ -9,6 +9,7 @@ from robot.api import logger
 from robot.api.deco import keyword
 
 from hotplug.common.deadline import Deadline
+from hotplug.common.errors import KitError
 from hotplug.vm.guest_disks import GuestDisk
 
 if TYPE_CHECKING:
@@ -38,11 +39,30 @@ class HealthKeywords:
         """Fails unless QEMU runs and the guest's kernel has reported no trouble since the last check.
 
         Trouble is a panic, oops, BUG, warning, hung task, lockup or RCU stall, and an I/O error or a failed SCSI
-        command of a disk. ``detached`` are disks, as `Wait Until Disk Is Present` or `Get Vm Disks` returned
-        them, that were detached since: what a detach is known to print about them is no trouble. The first telling line is quoted.
+        command of a disk. ``detached`` are disks, as `Wait Until Disk Is Present` or `Get Vm Disks`
+        returned them, that were detached since: what a detach is known to print about them is no trouble.
+        The first telling line is quoted.
 
         | Vm Should Be Healthy    vm1
         | Vm Should Be Healthy    vm1    detached=${{ [$disk] }}
         """
         self._library.fleet.member(vm).health.check(deadline.total_seconds(), detached or [])
         logger.info(f"VM '{vm}' is healthy.")
+
+    @keyword(tags=["health"])
+    def vm_is_healthy(self, vm: str, deadline: timedelta = timedelta(seconds=15)) -> bool:
+        """Returns whether a VM was started and is healthy, as `Vm Should Be Healthy` judges it; never fails.
+
+        For set-ups that mend what the test before has left.
+
+        | ${healthy} =    Vm Is Healthy    vm1
+        | IF    not ${healthy}    Start Vm    vm1
+        """
+        if vm not in self._library.fleet.started():
+            return False
+        try:
+            self.vm_should_be_healthy(vm, deadline=deadline)
+        except (AssertionError, KitError) as error:
+            logger.info(f"VM '{vm}' is not healthy: {error}")
+            return False
+        return True

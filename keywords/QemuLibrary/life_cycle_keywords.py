@@ -40,13 +40,14 @@ class LifeCycleKeywords:
     ) -> None:
         """Defines a VM without starting it; a definition of the same name gives way, unless its VM runs.
 
-        ``controllers`` maps each controller's name to its vhost-user socket; each becomes a vhost-user-scsi
-        PCI device with ``queues`` request queues, whose PCI address depends only on its place in the mapping.
-        ``memory`` is in MiB. ``accelerator`` ``auto`` takes KVM where a probe shows that it works, else TCG. ``ssh_port`` 0 lets the kernel choose a free one.
+        ``controllers`` maps each controller's name to its vhost-user socket; each becomes a vhost-user-scsi PCI
+        device with ``queues`` request queues, whose PCI address depends only on its place in the mapping.
+        ``memory`` is in MiB. ``accelerator`` ``auto`` takes KVM where a probe shows that it works, else
+        TCG. ``ssh_port`` 0 lets the kernel choose a free one.
 
         ``image`` is a disk image of your own, qcow2 or raw, with an SSH server and fio; ``user`` with ``key_file`` or
-        ``password`` logs in there, and needs ``sudo`` without a password if it is not root. The image is never
-        written. Give a password as a variable, so that the log shows only its name.
+        ``password`` logs in there, and needs ``sudo`` without a password if it is not root. The image is
+        never written. Give a password as a variable, so that the log shows only its name.
 
         Fails with SetupError when a controller already belongs to another VM or a value makes no sense.
 
@@ -141,6 +142,14 @@ class LifeCycleKeywords:
         | Kill Vm    vm1
         """
         self._library.fleet.kill(vm)
+
+    @keyword(tags=["vm"])
+    def kill_all_vms(self) -> None:
+        """Ends every VM with SIGKILL.
+
+        | Kill All Vms
+        """
+        self._library.fleet.kill_all()
 
     @keyword(tags=["vm"])
     def get_vm_boot_id(self, vm: str) -> str:

@@ -162,7 +162,7 @@ class SshConnection:
             return DeadlineError(f"{self.address} did not start '{short(command)}' within {limit.seconds:g} s.")
         return ConnectionLostError(
             f"The connection to {self.address} was lost before '{short(command)}' could start: "
-            f"{self._why_lost() or error or type(error).__name__}."
+            f"{self._why_lost() or str(error).rstrip('.') or type(error).__name__}."
         )
 
     def _why_lost(self) -> str:

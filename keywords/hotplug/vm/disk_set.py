@@ -35,6 +35,15 @@ def expected_disk(source: object) -> ExpectedDisk:
     return ExpectedDisk(str(controller), int(str(target)), str(serial), None if size is None else int(str(size)))
 
 
+def disk_at(vm: VmDefinition, disks: Sequence[GuestDisk], controller: str, target: int) -> GuestDisk:
+    """The disk at a controller's target. Raises `SetupError`, which names the disks there are, when there is none."""
+    for disk in disks:
+        if (disk.controller, disk.target) == (controller, target):
+            return disk
+    known = "; ".join(map(str, disks)) or "none"
+    raise SetupError(f"VM '{vm.name}' has no disk at controller '{controller}' target {target}; its disks are: {known}.")
+
+
 def differences(vm: VmDefinition, expected: Sequence[ExpectedDisk], found: DiskList) -> list[str]:
     """One phrase for each disk that is missing, extra, doubled, misplaced, of the wrong size or not usable.
 

@@ -100,7 +100,6 @@ class Fleet:
 
     def kill(self, name: str) -> None:
         """Ends a VM at once; does nothing when it does not run."""
-        self._definition(name)
         if (member := self._members.pop(name, None)) is not None:
             member.machine.kill()
 
