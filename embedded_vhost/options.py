@@ -48,6 +48,4 @@ def parse(arguments: list[str]) -> Options:
     ignored = [f"-s {given.mem_size}"] if given.mem_size else []
     ignored += ["--no-huge"] if given.no_huge else []
     ignored += ["--no-pci"] if given.no_pci else []
-    return Options(
-        given.rpc_socket, given.vhost_dir, core_mask, given.wait_for_rpc, bool(given.logflag), ignored
-    )
+    return Options(given.rpc_socket, given.vhost_dir, core_mask, given.wait_for_rpc, bool(given.logflag), ignored)

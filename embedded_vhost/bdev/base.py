@@ -27,7 +27,6 @@ class Bdev(ABC):
 
     product_name: str
     supports_unmap = False
-    supports_compare = False
 
     def __init__(self, name: str, block_size: int, num_blocks: int, uuid: str | None = None) -> None:
         self.name = name
@@ -61,6 +60,7 @@ class Bdev(ABC):
     def flush(self) -> None:
         """Return when all that was written is on stable storage."""
 
+    @abstractmethod
     def close(self) -> None:
         """Release what the device holds; no I/O comes afterwards."""
 

@@ -14,7 +14,6 @@ class MallocBdev(Bdev):
 
     product_name = "Malloc disk"
     supports_unmap = True
-    supports_compare = True
 
     def __init__(self, name: str, block_size: int, num_blocks: int, uuid: str | None = None) -> None:
         super().__init__(name, block_size, num_blocks, uuid)

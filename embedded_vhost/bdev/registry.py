@@ -74,9 +74,7 @@ class BdevRegistry:
         self._check_new(name, uuid)
         return self._add(MallocBdev(name, block_size, num_blocks, uuid))
 
-    def create_aio(
-        self, name: str, filename: str, block_size: int | None, readonly: bool, uuid: str | None
-    ) -> Bdev:
+    def create_aio(self, name: str, filename: str, block_size: int | None, readonly: bool, uuid: str | None) -> Bdev:
         """Make a bdev on a file.
 
         Raises:

@@ -18,7 +18,6 @@ class SplitBdev(Bdev):
         self.offset_blocks = offset_blocks
         self._start = offset_blocks * base.block_size
         self.supports_unmap = base.supports_unmap
-        self.supports_compare = base.supports_compare
 
     def readv(self, offset: int, buffers: Buffers) -> None:
         self.base.readv(self._start + offset, buffers)
@@ -34,6 +33,9 @@ class SplitBdev(Bdev):
 
     def flush(self) -> None:
         self.base.flush()
+
+    def close(self) -> None:
+        """The base holds everything."""
 
     def driver_specific(self) -> dict[str, object]:
         return {"split": {"base_bdev": self.base.name, "offset_blocks": self.offset_blocks}}

@@ -124,7 +124,7 @@ def describe(bdev: Bdev) -> dict[str, object]:
     supported = dict.fromkeys(
         ("read", "write", "flush", "reset", "write_zeroes"),
         True,
-    ) | {"unmap": bdev.supports_unmap, "compare": bdev.supports_compare}
+    ) | {"unmap": bdev.supports_unmap}
     unsupported = (
         "nvme_admin",
         "nvme_io",
@@ -133,6 +133,7 @@ def describe(bdev: Bdev) -> dict[str, object]:
         "get_zone_info",
         "zone_management",
         "zone_append",
+        "compare",
         "compare_and_write",
         "abort",
         "seek_hole",
@@ -154,7 +155,7 @@ def describe(bdev: Bdev) -> dict[str, object]:
         "preferred_unmap_alignment": 0,
         "preferred_unmap_granularity": 0,
         "uuid": bdev.uuid,
-        "numa_id": -1,
+        **({} if isinstance(bdev, AioBdev) else {"numa_id": -1}),
         "assigned_rate_limits": dict(_NO_RATE_LIMITS),
         "claimed": claimed,
         **({"claim_type": "exclusive_write"} if claimed else {}),

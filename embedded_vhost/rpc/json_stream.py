@@ -2,10 +2,12 @@
 
 import codecs
 import json
+import re
 from collections.abc import Iterator
 
 MAX_REQUEST = 1 << 20
 _WHITESPACE = " \t\r\n"
+_CUT_NUMBER = re.compile(r"\.|[eE][+-]?")
 _LITERALS = ("true", "false", "null", "NaN", "Infinity", "-Infinity")
 
 
@@ -57,4 +59,6 @@ def _may_go_on(text: str, exc: json.JSONDecodeError) -> bool:
         return True
     if "escape" in exc.msg:
         return len(rest) <= 6
+    if _CUT_NUMBER.fullmatch(rest):
+        return text[exc.pos - 1].isdigit()
     return rest == "-" or any(word.startswith(rest) for word in _LITERALS)

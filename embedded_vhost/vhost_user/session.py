@@ -174,9 +174,7 @@ class Session:
             self._stream.send(msg.reply(message.request, msg.U64.pack(failed)))
 
     def _offered_features(self) -> int:
-        return (
-            self._device.features | _RING_INDIRECT_DESC | _RING_EVENT_IDX | msg.F_PROTOCOL_FEATURES | _VERSION_1
-        )
+        return self._device.features | _RING_INDIRECT_DESC | _RING_EVENT_IDX | msg.F_PROTOCOL_FEATURES | _VERSION_1
 
     def _set_features(self, message: Message) -> None:
         features = message.u64()

@@ -97,7 +97,7 @@ class SplitRing:
         """
         count = (self._avail[1] - self.last_avail) & 0xFFFF
         if count > self.size:
-            raise RingError(f"avail index {self._avail[1]} is {count} ahead of {self.last_avail}, ring size {self.size}")
+            raise RingError(f"avail index is {count} ahead of {self.last_avail}, ring size {self.size}")
         return count
 
     def take(self, limit: int) -> Iterator[Chain]:
