@@ -124,6 +124,7 @@ class VhostLibrary(KitLibrary):
         try:
             return target.stop() if target is not None else None
         finally:
+            self.run_directory.remove_sockets()
             for path in self._scratch:
                 path.unlink(missing_ok=True)
             self._scratch.clear()

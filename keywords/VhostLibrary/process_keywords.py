@@ -70,9 +70,11 @@ class ProcessKeywords:
                 deadline.total_seconds(),
                 program=program,
                 arguments=arguments,
+                remove=[folder.sockets],
             )
         except BaseException:
             self._close(rpc)
+            folder.remove_sockets()
             raise
         self._library.use(started, fresh=True)
         logger.info(f"vhost runs: process {started.process.pid}, {self._describe()}.")
@@ -117,10 +119,10 @@ class ProcessKeywords:
     def kill_vhost(self, signal_name: Literal["KILL", "SEGV", "ABRT", "TERM"] = "KILL", as_crash: bool = False) -> None:
         """Ends the vhost process with the signal ``signal_name`` and waits for its end.
 
-        Does nothing when no vhost is in use. The death counts as wanted, also one that was before: `Stop Vhost` then only cleans up, and `Start Vhost`
-        starts anew. With ``as_crash`` it counts as a crash, and
-        every keyword that waits fails with it, which shows that a crash is noticed. Fails with SetupError for a vhost
-        used with `Connect To Vhost`.
+        Does nothing when no vhost is in use. The death counts as wanted, also one that was before: `Stop Vhost` then
+        only cleans up, and `Start Vhost` starts anew. With ``as_crash`` it counts as a crash, and every keyword that
+        waits fails with it, which shows that a crash is noticed. Fails with SetupError for a vhost used with
+        `Connect To Vhost`.
 
         | Kill Vhost
         | Kill Vhost    SEGV    as_crash=True

@@ -123,12 +123,14 @@ def start_target(
     *,
     program: str = "",
     arguments: Sequence[str] = (),
+    remove: Sequence[Path] = (),
 ) -> Target:
     """Starts a target and waits, at most `deadline` seconds, until its RPC answers.
 
     `rpc` names its RPC socket, `socket_folder` is where it makes the controllers' sockets (made here, and removed at
-    the stop), `log` receives its output. With `--wait-for-rpc` in `arguments` it may answer before its
-    framework is initialised. Raises `SetupError` when it cannot be started; then nothing is left behind.
+    the stop), `log` receives its output, `remove` names what goes too if the kit is killed. With `--wait-for-rpc` in
+    `arguments` it may answer before its framework is initialised. Raises `SetupError` when it cannot be started; then
+    nothing is left behind.
     """
     check_socket_path(rpc.path, "set TMPDIR to a folder with a short name")
     _claim(rpc.path)
@@ -137,7 +139,7 @@ def start_target(
     socket_folder.mkdir(parents=True, exist_ok=True)
     scratch = (socket_folder, rpc.path, rpc.path.with_name(rpc.path.name + ".lock"))
     try:
-        process = OwnVhost(launch.command, log, remove=scratch)
+        process = OwnVhost(launch.command, log, remove=[*scratch, *remove])
     except SetupError:
         shutil.rmtree(socket_folder, ignore_errors=True)
         raise
