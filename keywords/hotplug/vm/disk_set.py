@@ -41,7 +41,9 @@ def disk_at(vm: VmDefinition, disks: Sequence[GuestDisk], controller: str, targe
         if (disk.controller, disk.target) == (controller, target):
             return disk
     known = "; ".join(map(str, disks)) or "none"
-    raise SetupError(f"VM '{vm.name}' has no disk at controller '{controller}' target {target}; its disks are: {known}.")
+    raise SetupError(
+        f"VM '{vm.name}' has no disk at controller '{controller}' target {target}; its disks are: {known}."
+    )
 
 
 def differences(vm: VmDefinition, expected: Sequence[ExpectedDisk], found: DiskList) -> list[str]:

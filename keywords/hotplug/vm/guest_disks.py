@@ -1,7 +1,7 @@
 """What SCSI disks a guest has: asked from its sysfs, named by controller, target and serial, never by sdX."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ _LINK = re.compile(
     r"pci-(?P<pci>[0-9a-f:.]+)-scsi-\d+:(?P<channel>\d+):(?P<target>\d+):(?P<lun>\d+)(?P<part>-part\d+)?$"
 )
 _WHOLE_DISK = re.compile(r"sd[a-z]+$")
+_OF_DEVICE = ("page1", "page2", "inquiry")
 _DIRECT_ACCESS = "0"  # peripheral device type of disks, SPC-4
 
 
@@ -71,19 +72,25 @@ class DiskList:
 def parse_disks(answer: bytes, vm: VmDefinition, seen: float) -> DiskList:
     """Reads what list_disks.sh printed; raises `KitError` on a line that it does not print."""
     rows: dict[str, list[str]] = {"host": [], "scsi": [], "node": [], "link": []}
+    devices: list[dict[str, str]] = []
     for line in answer.decode("latin-1").split("\n"):
         kind, _, rest = line.partition(" ")
         if not line:
             continue
+        if kind in _OF_DEVICE and devices:
+            devices[-1][kind] = rest
+            continue
         if kind not in rows:
             raise KitError(f"The list of disks of VM '{vm.name}' has a line that cannot be read: {line!r}.")
+        if kind == "scsi":
+            devices.append({})
         rows[kind].append(rest)
     links = [
         (match["pci"], int(match["target"]), name)
         for name in rows["link"]
         if (match := _LINK.search(name)) and not match["part"]
     ]
-    disks = [_parse_device(row, vm, links, seen) for row in rows["scsi"]]
+    disks = [_parse_device(row, more, vm, links, seen) for row, more in zip(rows["scsi"], devices, strict=True)]
     return DiskList(
         disks=[disk for disk in disks if disk is not None],
         nodes=frozenset(f"/dev/{name}" for name in rows["node"] if _WHOLE_DISK.match(name)),
@@ -104,11 +111,13 @@ def serial_of_page_80(first: str, second: str) -> str:
     return (second if first == "\x80" else first[2:]).strip()
 
 
-def _parse_device(row: str, vm: VmDefinition, links: Sequence[tuple[str, int, str]], seen: float) -> GuestDisk | None:
+def _parse_device(
+    row: str, more: Mapping[str, str], vm: VmDefinition, links: Sequence[tuple[str, int, str]], seen: float
+) -> GuestDisk | None:
     fields = row.split("|")
-    if len(fields) < 9 or not re.fullmatch(r"\d+:\d+:\d+:\d+", fields[0]):
+    if len(fields) != 6 or not re.fullmatch(r"\d+:\d+:\d+:\d+", fields[0]):
         raise KitError(f"The list of disks of VM '{vm.name}' has a SCSI device that cannot be read: {row!r}.")
-    hctl, path, kind, state, node, sectors, first, second, inquiry = *fields[:8], "|".join(fields[8:])
+    hctl, path, kind, state, node, sectors = fields
     if kind not in ("", _DIRECT_ACCESS):
         return None
     _, _, target, lun = (int(number) for number in hctl.split(":"))
@@ -120,7 +129,7 @@ def _parse_device(row: str, vm: VmDefinition, links: Sequence[tuple[str, int, st
         lun=lun,
         hctl=hctl,
         node=f"/dev/{node}" if node else "",
-        serial=serial_of_page_80(first, second) or inquiry.strip(),
+        serial=serial_of_page_80(more.get("page1", ""), more.get("page2", "")) or more.get("inquiry", "").strip(),
         size=int(sectors or 0) * 512,
         by_path=next((name for address, number, name in links if (address, number) == (pci, target)), ""),
         state=state,

@@ -1,6 +1,8 @@
 # Runs in the guest as a POSIX shell script, read from the command line. For each line on standard input, prints
 #   host PCI-PATH                        each SCSI host, by its place in sysfs
-#   scsi HCTL|PATH|TYPE|STATE|NODE|SECTORS|PAGE80-1|PAGE80-2|SG-INQ   each SCSI device
+#   scsi HCTL|PATH|TYPE|STATE|NODE|SECTORS   each SCSI device; of its serial, in the lines after it:
+#   page1 TEXT, page2 TEXT               VPD page 0x80 as two reads give it
+#   inquiry TEXT                         what sg_inq says, where the kernel keeps no such page
 #   node NAME                            each /dev/sd*
 #   link NAME                            each link in /dev/disk/by-path
 #   ==end==
@@ -26,7 +28,8 @@ while IFS= read -r request; do
             inquiry=$(sg_inq -p sn "/dev/$node" 2>/dev/null)
             inquiry=${inquiry##*: }
         fi
-        echo "scsi ${place##*/}|$PWD|$type|$state|$node|$sectors|$first|$second|$inquiry"
+        echo "scsi ${place##*/}|$PWD|$type|$state|$node|$sectors"
+        printf 'page1 %s\npage2 %s\ninquiry %s\n' "$first" "$second" "$inquiry"
     done
     for node in /dev/sd*; do
         [ -b "$node" ] && echo "node ${node#/dev/}"
