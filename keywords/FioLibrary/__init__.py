@@ -26,12 +26,13 @@ class FioLibrary(KitLibrary):
 
     = A run =
 
-    A run is one fio process in one VM with one job for each disk; the job is named by the disk's serial. `Start Fio`
+    A run is one fio process in one VM with one job for each disk; the job is named by the disk's serial. `Prepare Fio`
     returns it, all other keywords take it. Several runs go on at the same time, in one VM or in several.
 
     | Use Guest | vm1 | host=127.0.0.1 | port=${port} | user=root | key_file=${key} |
     | VAR | &{disks} | Nvme0n1p0=/dev/sda | Nvme1n1p0=/dev/sdb |
-    | ${run} = | Start Fio | vm1 | ${disks} | runtime=10s |
+    | ${run} = | Prepare Fio | vm1 | ${disks} | runtime=10s |
+    | Start Fio | ${run} |
     | Wait Until Fio Moves Bytes | ${run} |
     | Fio Should Have Passed | ${run} |
 

@@ -11,7 +11,7 @@ from hotplug.common.errors import KitError
 from hotplug.fio.job_file import find_job_file, read_template, render
 from hotplug.fio.result import RunResult
 from hotplug.fio.result_table import html_table
-from hotplug.fio.run import FioRun, RunFiles, start_fio
+from hotplug.fio.run import FioRun, RunFiles, prepare_fio
 from library_core import link_to_file
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class RunKeywords:
         self._count = 0
 
     @keyword(tags=["fio"])
-    def start_fio(
+    def prepare_fio(
         self, vm: str, disks: dict[str, str], job: str = "default_integrity.job", runtime: timedelta | None = None
     ) -> FioRun:
         """Starts one fio with one job for each disk in the VM ``vm``, in the background, and returns the run.
@@ -39,7 +39,8 @@ class RunKeywords:
         fio's own words), or when the VM has no fio; with ``KitError`` when a node is not there.
 
         Example:
-        | ${run} = | Start Fio | vm1 | ${disks} | job=default_integrity_nightly.job | runtime=2 min |
+        | ${run} = | Prepare Fio | vm1 | ${disks} | job=default_integrity_nightly.job | runtime=2 min |
+        | Start Fio | ${run} |
         """
         library = self._library
         template = read_template(find_job_file(job, library.job_folder))
@@ -49,10 +50,37 @@ class RunKeywords:
         files = library.run_directory
         stem = f"fio-{self._count:03}-{vm}"
         paths = RunFiles(files.file(f"{stem}.job"), files.file(f"{stem}.json"), files.file(f"{stem}.err"))
-        run = start_fio(guest, rendered, paths, f"fio run {self._count}", margin=library.margin)
+        run = prepare_fio(guest, rendered, paths, f"fio run {self._count}", margin=library.margin)
         library.runs.append(run)
-        logger.info(f"Started {run}.")
+        logger.info(f"Prepared {run}.")
         return run
+
+    @keyword(tags=["fio"])
+    def start_fio(self, *runs: FioRun) -> None:
+        """Starts runs that `Prepare Fio` returned, one after the other, and returns while they go on.
+
+        Fails with ``KitError`` when fio does not start or a run was started before.
+
+        Example:
+        | Start Fio | ${run} | ${other} |
+        """
+        for run in at_least_one(runs):
+            run.begin()
+            logger.info(f"Started {run}.")
+
+    @keyword(tags=["fio"])
+    def get_fio_run_with_disk(self, disk: str, *runs: FioRun) -> FioRun:
+        """Returns the one of ``runs`` that works on the disk with serial ``disk``.
+
+        Fails with ``KitError`` when none of them does.
+
+        Example:
+        | ${run} = | Get Fio Run With Disk | Nvme0n1p0 | @{runs} |
+        """
+        for run in at_least_one(runs):
+            if disk in run.disks:
+                return run
+        raise KitError(f"Disk '{disk}' is in none of these: {'; '.join(map(str, runs))}.")
 
     @keyword(tags=["fio"])
     def wait_for_fio(self, *runs: FioRun) -> list[RunResult]:
@@ -92,7 +120,7 @@ class RunKeywords:
         Example:
         | Stop Fio | ${run} |
         """
-        for run in at_least_one(runs):
+        for run in runs:
             run.stop()
             logger.info(f"Stopped {run}.")
 
@@ -112,5 +140,5 @@ class RunKeywords:
 def at_least_one(runs: Sequence[FioRun]) -> Sequence[FioRun]:
     """`runs`, unless it is empty: a keyword that checks nothing must not pass."""
     if not runs:
-        raise KitError("No fio run was given; this keyword needs at least one that 'Start Fio' returned.")
+        raise KitError("No fio run was given; this keyword needs at least one that 'Prepare Fio' returned.")
     return runs

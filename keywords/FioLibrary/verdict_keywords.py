@@ -22,18 +22,21 @@ class VerdictKeywords:
         self._library = library
 
     @keyword(tags=["fio", "verdict"])
-    def fio_should_have_passed(self, *runs: FioRun) -> None:
+    def fio_should_have_passed(self, *runs: FioRun, besides: str | None = None) -> None:
         """Waits for ``runs`` and checks each of their disks: no error, no wrong data, bytes written, full run time.
 
-        Fails as the device's fault with a sentence for each disk that did not; with an error of the kit when a run
+        ``besides`` is the serial of a detached disk, whose job another keyword judges. Fails as the device's fault with
+        a sentence for each disk that did not pass; with an error of the kit when a run
         proves nothing (see `Wait For Fio`).
 
         Example:
         | Fio Should Have Passed | ${run} | ${other} |
+        | Fio Should Have Passed | ${run} | besides=Nvme0n1p0 |
         """
         results = self._library.results(at_least_one(runs))
-        verdict.enforce([finding for result in results for finding in verdict.passed(result)])
-        logger.info(f"fio passed on {sum(len(result.disks) for result in results)} disks.")
+        verdict.enforce([finding for result in results for finding in verdict.passed(result, besides)])
+        disks = [disk for result in results for disk in result.disks if disk != besides]
+        logger.info(f"fio passed on {len(disks)} disks: {', '.join(disks)}.")
 
     @keyword(tags=["fio", "verdict"])
     def fio_should_have_failed_only_on_disk(
@@ -42,8 +45,8 @@ class VerdictKeywords:
         """Waits for ``run`` and checks that its job on ``disk`` failed because of ``event``, and no other did.
 
         ``event`` is the detach of that disk. The failure counts only when the job had moved bytes before the event, its
-        first error is EIO, and that came after the event was sent and at most ``within`` after it was answered. A
-        verify error, or ENOSPC first, is another fault. All other jobs must have passed with their full run time.
+        first error is EIO or ENODEV, and that came after the event was sent and at most ``within`` after it was
+        answered. A verify error, or ENOSPC first, is another fault. All other jobs must have passed with their full run time.
 
         Example:
         | Fio Should Have Failed Only On Disk | ${run} | Nvme0n1p0 | ${event} | within=3s |

@@ -7,7 +7,9 @@ VERIFY = errno.EILSEQ
 """fio reports data that does not compare as EILSEQ (84)."""
 
 DETACHED = {
-    errno.EIO: "the kernel fails the I/O of a disk that was removed with EIO; measured with SPDK v26.05 and kernel 6.1",
+    errno.EIO: "the target rejects I/O to the removed disk; measured with SPDK v26.05 and kernel 6.1",
+    errno.ENODEV: "the guest's kernel has put the device out of use before the target had to reject any I/O; measured "
+    "with the embedded target and kernel 6.1",
 }
 """Error numbers that a job's first error may have after a detach, each with its reason."""
 

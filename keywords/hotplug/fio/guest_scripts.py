@@ -12,7 +12,7 @@ NO_FIO, NO_FOLDER, NO_DISK, BAD_JOB = 64, 65, 66, 67
 def prepare(job: str, disks: Mapping[str, str], sys_class_block: str) -> str:
     """Makes a temporary folder with the job file, looks up the disks' nodes, lets fio read the job file.
 
-    Prints `folder PATH`, `disk NODE DEVICE NAME` for each disk, then fio's own words if the job file is bad.
+    Prints `folder PATH`, `disk NODE DEVICE NAME STAT...` for each disk, then fio's own words if the job file is bad.
     """
     lines = [
         f"command -v fio >/dev/null || exit {NO_FIO}",
@@ -25,10 +25,15 @@ def prepare(job: str, disks: Mapping[str, str], sys_class_block: str) -> str:
         lines += [
             f'p=$(readlink -f {quoted}) && [ -e "$p" ] && [ -r {sys_class_block}/"${{p##*/}}"/stat ]'
             f" || {{ echo no-disk {quoted}; give_up {NO_DISK}; }}",
-            f'echo disk {quoted} "$p" "${{p##*/}}"',
+            f'read -r x < {sys_class_block}/"${{p##*/}}"/stat; echo disk {quoted} "$p" "${{p##*/}}" $x',
         ]
     lines += [f'cd "$d" && fio --parse-only kit.job 2>&1 || give_up {BAD_JOB}', 'echo "folder $d"']
     return "\n".join(lines)
+
+
+def sectors_written(stat: Sequence[str]) -> int:
+    """From the fields of a block device's stat file; field 7 of Linux's Documentation/block/stat.rst."""
+    return int(stat[6])
 
 
 def start(folder: str) -> str:
@@ -43,6 +48,11 @@ def start(folder: str) -> str:
         f"echo {shlex.quote(PID_MARK)} $! >&2\n"
         f"wait $!; rc=$?; cd /; rm -rf {place}; exit $rc"
     )
+
+
+def remove(folder: str) -> str:
+    """Removes a prepared folder."""
+    return f"rm -rf {shlex.quote(folder)}"
 
 
 def interrupt(pid: int) -> str:

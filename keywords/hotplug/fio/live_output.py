@@ -22,16 +22,26 @@ class SeenLine:
     text: str
 
 
+@dataclass(frozen=True)
+class VerifyLine(SeenLine):
+    """A line about data that did not compare: on which node, and whether an I/O error on that node came before it."""
+
+    node: str | None
+    after_error: bool
+
+
 class LiveOutput:
     """Takes the lines of one fio run, in the thread of its SSH channel; touches nothing but the log."""
 
     def __init__(self, log: BoundedLog) -> None:
         self._log = log
+        self._failed: set[str] = set()
         self.pid: int | None = None
         self.started: float | None = None
         self.first_errors: dict[str, SeenLine] = {}
         """The first error of each node."""
-        self.verify_lines: list[SeenLine] = []
+        self.verify_lines: list[VerifyLine] = []
+        """The first few of each node."""
         self.stderr_lines: list[str] = []
         """The first lines of standard error; all are in the log."""
 
@@ -46,7 +56,12 @@ class LiveOutput:
         self._log.write(line.encode() + b"\n")
         if line.strip() and len(self.stderr_lines) < _KEPT_LINES:
             self.stderr_lines.append(line)
-        if match := _NODE.search(line):
-            self.first_errors.setdefault(match["node"], SeenLine(at, line))
-        if _VERIFY.search(line) and len(self.verify_lines) < _KEPT_LINES:
-            self.verify_lines.append(SeenLine(at, line))
+        match = _NODE.search(line)
+        node = match["node"] if match else None
+        if _VERIFY.search(line):
+            if sum(kept.node == node for kept in self.verify_lines) < _KEPT_LINES:
+                self.verify_lines.append(VerifyLine(at, line, node, node in self._failed))
+        elif node:
+            self._failed.add(node)
+        if node:
+            self.first_errors.setdefault(node, SeenLine(at, line))

@@ -16,7 +16,6 @@ from hotplug.guest.ssh import Guest
 _COMMAND_SECONDS = 10.0
 _POLL_SECONDS = 0.1
 _LATE_LOOK_SECONDS = 1.0
-_SECTORS_WRITTEN = 6  # field 7 of Linux's Documentation/block/stat.rst
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,7 @@ def take_sample(guest: Guest, runs: Sequence[FioRun], sys_class_block: str = SYS
         asked,
         time.monotonic(),
         frozenset(int(row[1]) for row in rows if row[0] == "alive"),
-        {row[1]: int(row[2 + _SECTORS_WRITTEN]) for row in rows if row[0] == "stat"},
+        {row[1]: scripts.sectors_written(row[2:]) for row in rows if row[0] == "stat"},
     )
 
 
@@ -52,8 +51,9 @@ def wait_until_moving(
     except_disks: Sequence[str] = (),
     sys_class_block: str = SYS_CLASS_BLOCK,
 ) -> None:
-    """Waits until each disk of each run has been seen to take writes, between two looks of this wait.
+    """Waits until each disk of each run has been seen to take writes.
 
+    Writes count since fio's start, or, on a disk that was seen to move before, between two looks of this wait.
     `except_disks` are serials that need not move. The times are kept in the runs. Raises `AssertionError` when a disk
     reports an error or takes no write until the deadline although its fio lives, `KitError` when a fio has ended.
     """
@@ -133,7 +133,12 @@ class _Watch:
     def __init__(self, runs: Sequence[FioRun], except_disks: Sequence[str], sys_class_block: str) -> None:
         self._runs = runs
         self._sys = sys_class_block
-        self._before: dict[tuple[str, str], int] = {}
+        self._before = {
+            (run.vm, disk.name): (disk.sectors_before, run.asked_at)
+            for run in runs
+            for serial, disk in run.disks.items()
+            if serial not in run.moving_since
+        }
         self._waiting = {
             (run, serial): disk.name for run in runs for serial, disk in run.disks.items() if serial not in except_disks
         }
@@ -161,8 +166,8 @@ class _Watch:
             for serial, disk in run.disks.items():
                 now = sample.sectors.get(disk.name)
                 before = self._before.get((run.vm, disk.name))
-                if now is not None and before is not None and now > before and run.pid in sample.alive:
+                if now is not None and before is not None and now > before[0] and run.pid in sample.alive:
                     run.moving_since.setdefault(serial, sample.seen)
-                    run.moving_last[serial] = sample.asked
+                    run.moving_last[serial] = before[1]  # it moved then or later
                     self._waiting.pop((run, serial), None)
-        self._before.update({(guest.name, name): sectors for name, sectors in sample.sectors.items()})
+        self._before.update({(guest.name, name): (sectors, sample.asked) for name, sectors in sample.sectors.items()})

@@ -13,7 +13,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hotplug.common.errors import KitError
-from hotplug.fio.live_output import SeenLine
+from hotplug.fio.live_output import SeenLine, VerifyLine
 
 
 class _Model(BaseModel):
@@ -122,7 +122,7 @@ class RunResult:
     asked_at: float
     ended_at: float
     disks: Mapping[str, DiskResult]
-    verify_lines: Sequence[str] = ()
+    verify_lines: Sequence[VerifyLine] = ()
     stopped: bool = False
     files: Sequence[Path] = field(default_factory=tuple)
 

@@ -37,16 +37,20 @@ class RunFiles:
 
 @dataclass(frozen=True)
 class DiskInGuest:
-    """A disk as fio sees it: node as given, device behind it (`/dev/sda`), name in sysfs (`sda`)."""
+    """A disk as fio sees it: node as given, device behind it (`/dev/sda`), name in sysfs (`sda`).
+
+    `sectors_before` is the guest's count of sectors written to the disk just before fio's start.
+    """
 
     serial: str
     node: str
     device: str
     name: str
+    sectors_before: int
 
 
 class FioRun:
-    """fio at work on one or more disks of one VM; made by `start_fio`."""
+    """fio on one or more disks of one VM: prepared, at work, or at its end; made by `prepare_fio`."""
 
     def __init__(self, guest: Guest, job: RenderedJob, files: RunFiles, label: str, margin: float) -> None:
         self.guest = guest
@@ -103,12 +107,17 @@ class FioRun:
         except KeyError:
             raise KitError(f"Disk '{serial}' is none of those that {self} works on.") from None
 
-    def launch(self, sys_class_block: str) -> None:
-        """Prepares the guest and starts fio. Raises as `start_fio` says."""
+    def prepare(self, sys_class_block: str) -> None:
+        """Does in the guest all that takes time, so that the start takes none. Raises as `prepare_fio` says."""
         prepared = run_watched(
             self.guest, scripts.prepare(self.job.text, self.job.disks, sys_class_block), _PREPARE_SECONDS
         )
         self._take_prepared(prepared)
+
+    def begin(self) -> None:
+        """Starts fio. Raises `KitError` when it does not start, or was started before."""
+        if self._command is not None:
+            raise KitError(f"{self} was started before; prepare another run.")
         self.asked_at = time.monotonic()
         self._command = self.guest.start(scripts.start(self.folder), self.live.take)
         wait_until(lambda: self.live.pid or self.finished, _PREPARE_SECONDS, f"{self} to start", interval=0.01)
@@ -122,6 +131,8 @@ class FioRun:
         Raises `AssertionError` when fio hangs in a guest that answers, `DeadlineError` when the guest does not answer
         either, else as `collect` does.
         """
+        if self._command is None:
+            raise KitError(f"{self} was prepared but never started.")
         limit = Deadline(max(0.0, self.asked_at + self.job.runtime + self.margin - time.monotonic()))
         try:
             wait_until(lambda: self.finished, limit, f"{self} to end", interval=0.02)
@@ -147,7 +158,10 @@ class FioRun:
 
     def stop(self, seconds: float = 10.0) -> None:
         """Ends fio: asks it to (SIGINT), kills it when it does not end; does nothing when it has ended."""
-        if self.finished or self._command is None:
+        if self._command is None:
+            self.guest.run(scripts.remove(self.folder), seconds)
+            return
+        if self.finished:
             return
         self.stopped = True
         for script in (scripts.interrupt(self.pid), scripts.kill(self.pid, self.folder)):
@@ -188,8 +202,8 @@ class FioRun:
         self.folder = lines[-1].removeprefix("folder ")
         found = [shlex.split(line.removeprefix("disk ")) for line in lines if line.startswith("disk ")]
         self.disks = {
-            serial: DiskInGuest(serial, node, device, name)
-            for (serial, node), (_, device, name) in zip(self.job.disks.items(), found, strict=True)
+            serial: DiskInGuest(serial, node, device, name, scripts.sectors_written(stat))
+            for (serial, node), (_, device, name, *stat) in zip(self.job.disks.items(), found, strict=True)
         }
 
     def _collect(self) -> RunResult:
@@ -227,7 +241,7 @@ class FioRun:
                 )
                 for serial, disk in self.disks.items()
             },
-            verify_lines=[line.text for line in self.live.verify_lines],
+            verify_lines=list(self.live.verify_lines),
             stopped=self.stopped,
             files=(self.files.job, self.files.output, self.files.errors),
         )
@@ -251,6 +265,26 @@ def job_lines(text: str) -> list[str]:
     return [line for line in text.splitlines() if line.startswith("job ")]
 
 
+def prepare_fio(
+    guest: Guest,
+    job: RenderedJob,
+    files: RunFiles,
+    label: str = "fio",
+    *,
+    margin: float = DEFAULT_MARGIN,
+    sys_class_block: str = SYS_CLASS_BLOCK,
+) -> FioRun:
+    """Prepares fio in a guest, on the disks of `job`, without starting it; `margin` is in seconds.
+
+    Raises `SetupError` when the guest has no fio or fio refuses the job file (with fio's own words), `KitError` when a
+    disk's node is not there, `AssertionError` with the first cause when vhost or a VM dies meanwhile.
+    """
+    files.job.write_text(job.text)
+    run = FioRun(guest, job, files, label, margin)
+    run.prepare(sys_class_block)
+    return run
+
+
 def start_fio(
     guest: Guest,
     job: RenderedJob,
@@ -260,12 +294,7 @@ def start_fio(
     margin: float = DEFAULT_MARGIN,
     sys_class_block: str = SYS_CLASS_BLOCK,
 ) -> FioRun:
-    """Starts fio in the background of a guest, on the disks of `job`; `margin` is in seconds.
-
-    Raises `SetupError` when the guest has no fio or fio refuses the job file (with fio's own words), `KitError` when a
-    disk's node is not there, `AssertionError` with the first cause when vhost or a VM dies meanwhile.
-    """
-    files.job.write_text(job.text)
-    run = FioRun(guest, job, files, label, margin)
-    run.launch(sys_class_block)
+    """Prepares fio as `prepare_fio` does, and starts it in the background."""
+    run = prepare_fio(guest, job, files, label, margin=margin, sys_class_block=sys_class_block)
+    run.begin()
     return run

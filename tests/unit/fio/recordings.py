@@ -82,6 +82,6 @@ class Recording:
                 serial: DiskResult(serial, node, jobs[serial], live.first_errors.get(node), moving_since, moving_since)
                 for serial, node in disks.items()
             },
-            verify_lines=[line.text for line in live.verify_lines],
+            verify_lines=list(live.verify_lines),
             stopped=stopped,
         )

@@ -155,6 +155,31 @@ def test_neighbours_wrong_data_is_no_part_of_the_expected_failure(tmp_path: Path
         verdict.enforce(verdict.failed_only_on(run, GONE, DETACH, 5))
 
 
+VERIFY_GONE = VERIFY_OTHER.replace("/dev/sdb", "/dev/sda")
+
+
+def test_reads_of_the_gone_disk_that_cannot_compare_are_part_of_the_detach(tmp_path: Path) -> None:
+    detach = Recording.load("detach")
+    after = Recording(detach.out, f"{detach.err}\n{VERIFY_GONE}\n", 1).result(tmp_path)
+    assert verdict.failed_only_on(after, GONE, DETACH, 5) == []
+    before = Recording(detach.out, f"{VERIFY_GONE}\n{detach.err}\n", 1).result(tmp_path)
+    with pytest.raises(AssertionError, match=r"another first error.*wrong data"):
+        verdict.enforce(verdict.failed_only_on(before, GONE, DETACH, 5))
+
+
+def test_many_words_on_the_gone_disk_do_not_hide_one_on_its_neighbour(tmp_path: Path) -> None:
+    detach = Recording.load("detach")
+    lines = "\n".join([detach.err, *[VERIFY_GONE] * 500, VERIFY_OTHER])
+    with pytest.raises(AssertionError, match=r"wrong data: .*/dev/sdb"):
+        verdict.enforce(verdict.failed_only_on(Recording(detach.out, lines, 1).result(tmp_path), GONE, DETACH, 5))
+
+
+def test_device_out_of_use_is_an_expected_failure_too(tmp_path: Path) -> None:
+    detach = Recording.load("detach").with_job(0, error=19)
+    run = Recording(detach.out, detach.err.replace("Input/output error", "No such device"), 1).result(tmp_path)
+    assert verdict.failed_only_on(run, GONE, DETACH, 5) == []
+
+
 def test_wrong_disk_failed(tmp_path: Path) -> None:
     event = replace(DETACH, disk=OTHER)
     findings = verdict.failed_only_on(Recording.load("detach").result(tmp_path), OTHER, event, 5)
