@@ -142,10 +142,13 @@ class RunningCommand:
 
     @staticmethod
     def _read(read: Callable[[int], bytes]) -> bytes:
-        try:
-            return read(1 << 16)
-        except (OSError, EOFError, paramiko.SSHException):
-            return b""
+        while True:
+            try:
+                return read(1 << 16)
+            except TimeoutError:
+                continue  # the channel's time-out is for the sending of input; a silent command has not ended
+            except (OSError, EOFError, paramiko.SSHException):
+                return b""
 
     def _tell(self, stream: str, line: bytes, when: float) -> None:
         with self._sink_lock:

@@ -60,6 +60,27 @@ def test_last_output_right_before_the_end_is_not_lost(server: SshServer, connect
     assert connection.run("tail", 5).stdout == "tail"
 
 
+def test_command_that_is_silent_for_longer_than_its_start_may_take_loses_nothing(
+    server: SshServer, connection: SshConnection
+) -> None:
+    begin = threading.Event()
+
+    def command(channel: paramiko.Channel) -> None:
+        begin.wait(5)
+        for words in (b"first ", b"last"):
+            channel.sendall(words)
+            channel.sendall_stderr(words)
+            time.sleep(0.3)
+        finish(channel, 0)
+
+    server.commands["silent"] = command
+    running = connection.start("silent")
+    running._channel.settimeout(0.1)  # as the bound of the start is, only shorter
+    begin.set()
+    result = running.wait(5)
+    assert (result.stdout, result.stderr) == ("first last", "first last")
+
+
 def test_lines_are_told_in_order_with_the_unfinished_last_one(server: SshServer, connection: SshConnection) -> None:
     def command(channel: paramiko.Channel) -> None:
         for part in (b"one\ntw", b"o\nthr", b"ee"):
