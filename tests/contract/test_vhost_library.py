@@ -119,7 +119,7 @@ def test_hanging_vhost_is_named_within_the_bound_and_cleaned_up(library: VhostLi
     began = time.monotonic()
     with pytest.raises(AssertionError, match="does not answer"):
         run(library, "vhost_should_be_alive", timedelta(seconds=0.5))
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 4
     run(library, "kill_vhost")
     assert not psutil.pid_exists(pid)
 

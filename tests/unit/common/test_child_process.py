@@ -72,7 +72,7 @@ def test_stop_of_a_deaf_process_kills_it(tmp_path: Path) -> None:
     wait_for(lambda: "ready" in child.output(), "the child to be ready")
     began = time.monotonic()
     assert child.stop([(signal.SIGTERM, 0.2)]) == ExitStatus(-signal.SIGKILL)
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 10
     assert gone(child.pid)
 
 
@@ -110,7 +110,7 @@ def test_wait_gives_up_at_its_time(tmp_path: Path) -> None:
     child = python(tmp_path, *SLEEP)
     began = time.monotonic()
     assert child.wait(0.2) is None
-    assert 0.2 <= time.monotonic() - began < 1
+    assert 0.2 <= time.monotonic() - began < 5
     assert child.alive
     child.stop()
 

@@ -20,16 +20,16 @@ def dead() -> Iterator[list[str]]:
 
 
 def test_deadline_counts_down_and_stays_at_zero() -> None:
-    deadline = Deadline(0.05)
-    assert 0 < deadline.remaining <= 0.05
+    deadline = Deadline(0.5)
+    assert 0 < deadline.remaining <= 0.5
     assert not deadline.expired
-    assert deadline.slice(10) <= 0.05
+    assert deadline.slice(10) <= 0.5
     assert deadline.slice(0.001) == 0.001
-    time.sleep(0.06)
+    time.sleep(0.51)
     assert deadline.remaining == 0
     assert deadline.expired
     assert deadline.slice(10) == 0
-    assert deadline.elapsed >= 0.06
+    assert deadline.elapsed >= 0.51
 
 
 def test_negative_deadline_is_refused() -> None:
@@ -46,7 +46,7 @@ def test_wait_ends_at_the_deadline_and_says_what_was_seen() -> None:
     began = time.monotonic()
     with pytest.raises(DeadlineError, match=r"Waited 0\.1 s for the disk, in vain\. Last seen: nothing at all\."):
         wait_until(lambda: None, 0.1, "the disk", last_seen=lambda: "nothing at all.")
-    assert 0.1 <= time.monotonic() - began < 0.3
+    assert 0.1 <= time.monotonic() - began < 2
 
 
 def test_wait_raises_the_error_that_was_asked_for() -> None:
@@ -72,7 +72,7 @@ def test_several_waits_share_one_deadline() -> None:
     for _ in range(3):
         with pytest.raises(DeadlineError):
             wait_until(lambda: None, deadline, "it")
-    assert time.monotonic() - began < 0.4
+    assert time.monotonic() - began < 2
 
 
 def test_exception_of_the_condition_ends_the_wait() -> None:
@@ -94,7 +94,7 @@ def test_death_ends_the_wait_with_its_cause(dead: list[str]) -> None:
     began = time.monotonic()
     with pytest.raises(AssertionError, match=r"^vhost died: exit code 1\.$"):
         wait_until(condition, 10, "it", interval=0.01)
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 3
 
 
 def test_condition_that_holds_wins_over_a_death(dead: list[str]) -> None:

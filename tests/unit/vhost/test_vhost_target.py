@@ -76,7 +76,7 @@ def test_start_that_dies_shows_the_log_at_once(start: Start, tmp_path: Path) -> 
     began = time.monotonic()
     with pytest.raises(SetupError, match=r"(?s)ended while it started: exit code 3\..*\*ERROR\*: no memory"):
         start("--die-at-start", deadline=30)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 15
     assert left_behind(tmp_path) == []
 
 
@@ -96,7 +96,7 @@ def test_crash_is_named_by_whatever_waits(start: Start) -> None:
         target.require("crash")
     with pytest.raises(AssertionError, match="vhost died"):
         wait_until(lambda: None, 10, "nothing")
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 8
     complaint = target.stop()
     assert complaint is not None and complaint.startswith("vhost died: killed by signal 11")
 
