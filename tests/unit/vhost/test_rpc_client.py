@@ -108,6 +108,31 @@ def test_trickled_bytes_do_not_extend_the_deadline(tmp_path: Path) -> None:
         assert time.monotonic() - began < 3
 
 
+def test_endless_answer_does_not_extend_the_deadline(tmp_path: Path) -> None:
+    def endless(_: Request) -> Steps:
+        end = time.monotonic() + 4
+        while time.monotonic() < end:
+            yield b'{"x": ' + b"1" * 500
+
+    with serve(tmp_path, endless) as server:
+        began = time.monotonic()
+        with pytest.raises(DeadlineError):
+            RpcClient(server.path, deadline=0.2).call("m")
+        assert time.monotonic() - began < 3
+
+
+def test_answer_that_nobody_asked_for_does_not_meet_the_next_call(tmp_path: Path) -> None:
+    def talkative(request: Request) -> Steps:
+        yield answer(request, "asked")
+        yield answer({"id": request["id"] + 1}, "not asked")
+
+    with serve(tmp_path, talkative) as server:
+        client = RpcClient(server.path)
+        for _ in range(3):
+            assert client.call("m") == "asked"
+            time.sleep(0.1)
+
+
 def test_late_answer_does_not_meet_the_next_call(tmp_path: Path) -> None:
     def late_first(request: Request) -> Steps:
         if request["method"] == "late":
