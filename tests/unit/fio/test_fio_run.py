@@ -139,6 +139,15 @@ def test_run_that_has_ended_is_not_running(guest: LocalGuest) -> None:
             moving(run, guest)
 
 
+def test_expected_error_is_not_what_ended_the_run(guest: LocalGuest) -> None:
+    with fio(guest, runtime=0.4) as run:
+        moving(run, guest)
+        detach_order(guest, "serial-a")
+        run.wait()
+        with pytest.raises(KitError, match="has ended already"):
+            moving(run, guest, 1, ("serial-a",))
+
+
 def test_no_run_is_no_movement() -> None:
     with pytest.raises(KitError):
         wait_until_moving([], 1)
