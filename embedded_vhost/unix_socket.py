@@ -53,6 +53,7 @@ class Listener:
         self.path = path
         self._loop = loop
         self._on_connection = on_connection
+        self._errors = log.Limited("socket")
         self._socket = bind_unix(path)
         self._inode = path.lstat().st_ino
         loop.add_reader(self._socket.fileno(), self._accept)
@@ -63,7 +64,7 @@ class Listener:
         except BlockingIOError:
             return
         except OSError as exc:
-            log.error("socket", f"{self.path}: a connection could not be accepted: {exc}")
+            self._errors.error(f"{self.path}: a connection could not be accepted: {exc}")
             return
         self._on_connection(connection)
 

@@ -1,6 +1,5 @@
 """One front end connected to a controller: its messages and its running vrings."""
 
-import contextlib
 import os
 import socket
 from collections.abc import Callable
@@ -326,16 +325,15 @@ class Session:
 
     def _kicked(self, vring: Vring) -> None:
         assert vring.kick_fd is not None
-        with contextlib.suppress(BlockingIOError):
-            try:
-                alive = os.read(vring.kick_fd, 8)
-            except BlockingIOError:
-                raise
-            except OSError:
-                alive = b""
-            if not alive:  # no eventfd, or one that is broken: it would be readable for ever
-                log.error("vhost_user", f"({self.name}) the kick descriptor of vring {vring.index} is useless")
-                self._forget_kick(vring)
+        try:
+            alive = os.read(vring.kick_fd, 8)
+        except BlockingIOError:
+            alive = b"another reader was faster"
+        except OSError:
+            alive = b""
+        if not alive:  # no eventfd, or one that is broken: it would be readable for ever
+            log.error("vhost_user", f"({self.name}) the kick descriptor of vring {vring.index} is useless")
+            self._forget_kick(vring)
         self._schedule(vring)
 
     def _schedule(self, vring: Vring) -> None:

@@ -89,6 +89,12 @@ def call(path: Path, method: str, params: Json | None) -> Json:
             return response
 
 
+def answers_at(path: Path) -> bool:
+    """Whether somebody accepts connections at path."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(os.fspath(path)) == 0
+
+
 @pytest.fixture(scope="module")
 def program() -> Iterator[Program]:
     """Start the program and wait until its RPC socket answers."""
@@ -105,9 +111,9 @@ def program() -> Iterator[Program]:
             process = subprocess.Popen([*command, *arguments], stdout=log, stderr=log, cwd=PROJECT)
         try:
             end = time.monotonic() + DEADLINE
-            while not rpc_socket.exists():
+            while not answers_at(rpc_socket):
                 assert process.poll() is None, (directory / "log").read_text()
-                assert time.monotonic() < end, "the RPC socket did not appear"
+                assert time.monotonic() < end, "the RPC socket did not answer"
                 time.sleep(0.01)
             yield Program(process, rpc_socket, sockets, directory)
         finally:
