@@ -12,7 +12,7 @@ from benchmarks.catalogue import MEASUREMENTS, select
 from benchmarks.claims import Figure, Line
 from benchmarks.record import write_record
 from benchmarks.table import number, render
-from benchmarks.workshop import Measurement, Workshop
+from benchmarks.workshop import Measurement, Workshop, fresh_folder
 from hotplug.common.errors import SetupError
 from hotplug.common.run_directory import RunDirectory
 
@@ -74,8 +74,7 @@ def _measured(measurement: Measurement, shop: Workshop, wanted: Collection[str])
 
 def _workshop() -> Workshop:
     results = _ROOT / "results"
-    shop = Workshop(_ROOT, results, RunDirectory(results), _say)
-    return Workshop(_ROOT, results, RunDirectory(shop.fresh_folder("bench")), _say)
+    return Workshop(_ROOT, results, RunDirectory(fresh_folder(results / "bench")), _say)
 
 
 def _listing() -> str:

@@ -5,7 +5,7 @@ Start Vm until the wait for it ends, a reboot likewise. Whatever happens inside 
 because it does not make the run longer.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -89,8 +89,8 @@ def read_plan_time(output: Path, fio_runtime: timedelta) -> PlanTime:
     start, end = result.suite.start_time, result.suite.end_time
     if start is None or end is None:
         raise ValueError(f"'{output}' does not tell when its suite started and ended.")
-    longest: Callable[[Phase], timedelta | None] = lambda phase: fio_runtime if phase == "fio" else None  # noqa: E731
-    spans = {phase: _clipped(phases_of(found.marks, phase, longest(phase)), start, end) for phase in PHASES}
+    limits: Mapping[Phase, timedelta | None] = {"fio": fio_runtime, "boot": None, "reboot": None}
+    spans = {phase: _clipped(phases_of(found.marks, phase, limits[phase]), start, end) for phase in PHASES}
     total = (end - start).total_seconds()
     inside = seconds([interval for intervals in spans.values() for interval in intervals])
     statistics = result.statistics.total
@@ -116,7 +116,7 @@ class _KeywordResult(Protocol):
     def end_time(self) -> datetime | None: ...
 
 
-class _Marks(ResultVisitor):
+class _Marks(ResultVisitor):  # type: ignore[misc]  # Robot ships no types for it
     """Collects the keywords that begin or end a phase."""
 
     def __init__(self) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmarks.claims import Claim, Figure
 from benchmarks.plan_phases import read_plan_time
-from benchmarks.workshop import Measurement, Workshop
+from benchmarks.workshop import Measurement, Workshop, fresh_folder
 from hotplug.common.errors import KitError
 
 FIO_RUNTIME = timedelta(seconds=10)
@@ -20,7 +20,7 @@ _ENDED_IN_ORDER = range(251)  # robot's exit code is the number of failed tests;
 def measure(shop: Workshop, wanted: Collection[str]) -> Iterator[tuple[str, Figure]]:
     """Runs the suites once; a run that does not pass is no measurement."""
     shop.say(f"the whole plan with {FIO_RUNTIME.total_seconds():g} s of fio; this takes minutes")
-    folder = shop.fresh_folder("bench-plan")
+    folder = fresh_folder(shop.results / "bench-plan")
     runtime = f"FIO_RUNTIME:{FIO_RUNTIME.total_seconds():g}s"
     command: list[str | Path] = [shop.programs / "robot", "--outputdir", folder, "-v", runtime, "suites/"]
     began = time.monotonic()

@@ -4,7 +4,7 @@ import time
 from collections.abc import Collection, Iterator
 
 from benchmarks.claims import Claim, Figure
-from benchmarks.workshop import Measurement, Workshop
+from benchmarks.workshop import Measurement, Workshop, fresh_folder
 from hotplug.common.deadline import wait_until
 from hotplug.common.errors import KitError
 
@@ -14,7 +14,7 @@ _FIRST_LINE = "=" * 20
 
 def measure(shop: Workshop, _wanted: Collection[str]) -> Iterator[tuple[str, Figure]]:
     """Runs `make run` twice, the first time to set up what is missing; without executing the cases."""
-    folder = shop.fresh_folder("bench-run")
+    folder = fresh_folder(shop.results / "bench-run")
     command = ["make", "run", f"RESULTS={folder}", "ROBOT_ARGS=--dryrun"]
     shop.say("make run, twice")
     first = _seconds_to_first_line(shop, command, _FIRST_DEADLINE)

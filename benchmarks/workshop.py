@@ -31,13 +31,6 @@ class Workshop:
         """The folder of the programs of this Python environment."""
         return Path(sys.executable).parent
 
-    def fresh_folder(self, name: str) -> Path:
-        """An empty folder of this name below the results."""
-        folder = self.results / name
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        return folder
-
     @contextmanager
     def running(self, name: str, command: Sequence[str | Path]) -> Iterator[ChildProcess]:
         """Runs a program in the project's folder; it is ended, with all that it started, at the end of the block."""
@@ -62,6 +55,13 @@ class Workshop:
             last = " / ".join(line for line in child.output_tail(3).splitlines() if line.strip())
             raise KitError(f"'{name}' ended with {status}: {last} (all of it is in '{child.log}').")
         return seconds
+
+
+def fresh_folder(folder: Path) -> Path:
+    """Makes `folder` anew and empty."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
 
 
 Measure = Callable[[Workshop, Collection[str]], Iterator[tuple[str, Figure]]]

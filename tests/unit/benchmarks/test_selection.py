@@ -1,0 +1,82 @@
+"""Which lines a run measures, how it ends, and what it leaves for programs."""
+
+import json
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from benchmarks import __main__ as command
+from benchmarks import catalogue
+from benchmarks.catalogue import MEASUREMENTS, select
+from benchmarks.claims import Claim, Figure
+from benchmarks.workshop import Measurement, Workshop
+from hotplug.common.errors import SetupError
+from hotplug.common.run_directory import RunDirectory
+
+
+def test_names_of_lines_and_groups_are_unique() -> None:
+    lines = [claim.name for each in MEASUREMENTS for claim in each.claims]
+    assert len(set(lines)) == len(lines)
+    for each in MEASUREMENTS:  # a group may share its name with its only line
+        assert each.name not in lines or [claim.name for claim in each.claims] == [each.name]
+
+
+def test_all_lines_are_measured_when_none_is_named() -> None:
+    assert {name for names in select([]).values() for name in names} == {
+        claim.name for each in MEASUREMENTS for claim in each.claims
+    }
+
+
+def test_lines_and_groups_can_be_named() -> None:
+    assert select(["attach", "footprint"]) == {"hotplug": {"attach"}, "footprint": {"memory", "idle"}}
+
+
+def test_lines_can_be_left_out() -> None:
+    assert "test" not in select([], without=["test"])
+    assert select(["plan"], without=["plan"]) == {}
+
+
+def test_unknown_name_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(SetupError, match=r"no line 'attahc'.*attach"):
+        select(["attahc"])
+
+
+def _one(_shop: Workshop, _wanted: Collection[str]) -> Iterator[tuple[str, Figure]]:
+    yield "fast", Figure(1.0, "one", {"seconds": [1.0]})
+    raise SetupError("there is no\nQEMU.")
+
+
+@pytest.fixture
+def measured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    claims = [Claim("fast", "it is fast", "s", "below", 2), Claim("small", "it is small", "MB", "below", 5)]
+    known: Sequence[Measurement] = (Measurement("some", claims, _one),)
+    monkeypatch.setattr(command, "MEASUREMENTS", known)
+    monkeypatch.setattr(command, "select", lambda names, without: catalogue.select(names, without, known))
+    shop = Workshop(tmp_path, tmp_path, RunDirectory(tmp_path / "files"), lambda _: None)
+    monkeypatch.setattr(command, "_workshop", lambda: shop)
+    return tmp_path / "bench.json"
+
+
+def test_run_that_holds_ends_with_0_and_one_that_does_not_with_1(
+    measured: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command.main(["fast"]) == 0
+    assert "1 of 1 lines hold." in capsys.readouterr().out
+    assert command.main([]) == 1
+    assert "not measured: SetupError: there is no QEMU." in capsys.readouterr().out
+
+
+def test_record_holds_figures_versions_and_date(measured: Path) -> None:
+    command.main([])
+    record = json.loads(measured.read_text())
+    fast, small = record["lines"]
+    assert (fast["figure"], fast["bar"], fast["holds"], fast["details"]) == (1.0, 2, True, {"seconds": [1.0]})
+    assert (small["figure"], small["holds"]) == (None, False)
+    assert record["date"] and record["versions"]["robotframework"]
+
+
+def test_wrong_name_is_told_and_nothing_measured(measured: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main(["quick"]) == 2
+    assert "no line 'quick'" in capsys.readouterr().err
+    assert not measured.exists()
