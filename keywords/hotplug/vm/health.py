@@ -42,14 +42,17 @@ class HealthWatch:
         self._boot_id = ""
         self._next_message = 0
         self._detached: list[GuestDisk] = []
+        self._superseded: list[GuestDisk] = []
 
     def expect_detach(self, disk: GuestDisk) -> None:
         """What the kernel prints about `disk` because it is detached is no fault from now on."""
         self._detached.append(disk)
 
     def expect_disk(self, disk: GuestDisk) -> None:
-        """`disk` is there to stay: what was said about a detached disk with its node or address holds no more."""
-        self._detached = [gone for gone in self._detached if gone.node != disk.node and gone.hctl != disk.hctl]
+        """`disk` is there to stay: after the next check, no line about its node or address is forgiven any more."""
+        same = [gone for gone in self._detached if gone.node == disk.node or gone.hctl == disk.hctl]
+        self._detached = [gone for gone in self._detached if gone not in same]
+        self._superseded += same
 
     def check(self, seconds: float, detached: Sequence[GuestDisk] = ()) -> None:
         """Raises `AssertionError` with the telling line when the VM is not well.
@@ -57,7 +60,8 @@ class HealthWatch:
         `detached` are disks, as they were known before, that were detached since the last check: what the kernel
         prints about them is no fault. Those of `expect_detach` are counted in.
         """
-        detached = [*detached, *self._detached]
+        detached = [*detached, *self._detached, *self._superseded]
+        self._superseded = []
         limit = Deadline(seconds)
         self.check_qemu(limit)
         found = find_fault(self._new_console_lines(), detached)

@@ -50,6 +50,7 @@ class QmpConnection:
         self._listener = EventListener()
         self._client.register_listener(self._listener)
         self._loop = asyncio.new_event_loop()
+        self._loop.set_exception_handler(lambda loop, context: None)  # an end that nobody awaits is no news
         self._tasks: list[asyncio.Task[None]] = []
         self._thread = threading.Thread(target=self._loop.run_forever, name=f"qmp-{vm}", daemon=True)
         self._thread.start()
@@ -85,8 +86,8 @@ class QmpConnection:
         does not answer within `seconds`.
         """
         given = dict(arguments or {})
-        self._record(command=command, arguments=given)
         try:
+            self._record(command=command, arguments=given)
             answer = self._call(self._client.execute(command, given), seconds, command)
         except ExecuteError as error:
             self._record(error=str(error))
@@ -112,6 +113,11 @@ class QmpConnection:
         self._trace.close()
 
     def _call(self, work: Coroutine[object, object, T], seconds: float, what: str) -> T:
+        if self._loop.is_closed():
+            work.close()
+            raise ConnectionLostError(
+                f"The QMP connection to VM '{self.vm}' was closed before '{what}' could be asked."
+            )
         future = asyncio.run_coroutine_threadsafe(asyncio.wait_for(work, seconds), self._loop)
         try:
             return future.result(seconds + 1)

@@ -29,6 +29,13 @@ _LOG_BYTES = 16 << 20
 _LAUNCH_SECONDS = 15.0
 _BOOT_ID = "cat /proc/sys/kernel/random/boot_id"
 _FORWARD = re.compile(r"HOST_FORWARD\]\s+\d+\s+127\.0\.0\.1\s+(\d+)\s")
+_REMEDIES = {
+    "Could not set up host forwarding": "The SSH port is taken: with ssh_port=0 the kernel chooses a free one.",
+    "Failed to connect to": "Nobody serves a controller's socket: start vhost and create the controller first.",
+    "Cannot allocate memory": "There is too little memory: give the VM less or free some.",
+    "cannot set up guest memory": "There is too little memory: give the VM less or free some.",
+}
+"""What to do, by what QEMU says when it cannot start."""
 
 
 class VirtualMachine:
@@ -261,8 +268,10 @@ class VirtualMachine:
 
     def _check_launched(self) -> None:
         if (status := self._process.exit_status) is not None:
+            words = _last_words(self.qemu_log)
+            remedy = next((f" {text}" for sign, text in _REMEDIES.items() if sign in words), "")
             raise SetupError(
-                f"QEMU of VM '{self.name}' could not start ({status}): {_last_words(self.qemu_log)} "
+                f"QEMU of VM '{self.name}' could not start ({status}).{remedy} {words}\n"
                 f"Its command was: {shlex.join(self._process.command)}"
             )
 

@@ -1,0 +1,32 @@
+"""Which QMP events are faults."""
+
+from hotplug.vm.qmp import QmpEvent
+from hotplug.vm.qmp_events import EventWatch
+
+
+def seen(*events: tuple[str, float], expected: tuple[str, ...] = ()) -> str | None:
+    watch = EventWatch("vm1")
+    for name in expected:
+        watch.expect(name)
+    for name, when in events:
+        watch.see(QmpEvent(name, {"guest": True, "reason": "guest-reset"}, when, when))
+    return watch.fault
+
+
+def test_ordinary_events_are_no_fault() -> None:
+    assert seen(("RESUME", 1), ("NIC_RX_FILTER_CHANGED", 2)) is None
+
+
+def test_reboot_with_the_firmwares_own_resets() -> None:
+    assert seen(("RESET", 10.0), ("RESET", 10.1), ("RESET", 10.2), expected=("RESET",)) is None
+
+
+def test_second_reboot_is_a_fault() -> None:
+    fault = seen(("RESET", 10.0), ("RESET", 14.0), expected=("RESET",))
+    assert fault == (
+        "The guest of VM 'vm1' was reset though nobody asked for it (QMP event RESET: guest=True, reason=guest-reset)."
+    )
+
+
+def test_first_fault_stays() -> None:
+    assert "panicked" in str(seen(("GUEST_PANICKED", 1), ("STOP", 2), ("SHUTDOWN", 3)))

@@ -1,0 +1,192 @@
+"""The life of a VM's process and its QMP, with a stand-in for QEMU that boots nothing."""
+
+import json
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from hotplug.common.deadline import Deadline
+from hotplug.common.errors import ConnectionLostError, DeadlineError, KitError, SetupError
+from hotplug.common.run_directory import RunDirectory
+from hotplug.common.vital_signs import VITAL_SIGNS
+from hotplug.vm import virtual_machine
+from hotplug.vm.boot_source import KernelBoot, user_disk
+from hotplug.vm.definition import UserImage, VmDefinition
+from hotplug.vm.fleet import Fleet
+from hotplug.vm.virtual_machine import VirtualMachine
+from tests.unit.vm import fake_qemu
+
+Start = Callable[..., VirtualMachine]
+
+
+@pytest.fixture
+def qemu(tmp_path: Path) -> str:
+    program = tmp_path / "qemu"
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} {Path(fake_qemu.__file__)} "$@"\n')
+    program.chmod(0o755)
+    return str(program)
+
+
+@pytest.fixture
+def fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fleet]:
+    monkeypatch.setattr(virtual_machine, "kit_guest", lambda log: KernelBoot(Path("/k"), Path("/i")))
+    files = RunDirectory(tmp_path / "run")
+    fleet = Fleet(lambda: files)
+    yield fleet
+    fleet.kill_all()
+    files.remove_sockets()
+    assert VITAL_SIGNS.first_cause() is None
+
+
+@pytest.fixture
+def start(fleet: Fleet, qemu: str, monkeypatch: pytest.MonkeyPatch) -> Start:
+    def start(behaviour: str = "", **more: object) -> VirtualMachine:
+        monkeypatch.setenv("FAKE_QEMU", behaviour)
+        values = {"name": "vm1", "controllers": {}, "memory": 128, "accelerator": "tcg", "qemu": qemu, **more}
+        fleet.define(VmDefinition(**values))  # type: ignore[arg-type]
+        return fleet.start("vm1", print).machine
+
+    return start
+
+
+def wait_for_trouble(vm: VirtualMachine) -> str:
+    limit = Deadline(5)
+    while (trouble := vm.trouble()) is None and not limit.expired:
+        time.sleep(0.01)
+    return str(trouble)
+
+
+def test_start_and_shut_down(start: Start, fleet: Fleet) -> None:
+    vm = start()
+    assert (vm.address.host, vm.address.port) == ("127.0.0.1", 1)
+    assert vm.trouble() is None
+    assert vm.address.key_file is not None
+    assert vm.address.key_file.stat().st_mode & 0o777 == 0o600
+    fleet.shut_down("vm1", 5)
+    assert vm.exit_status is not None
+    assert vm.exit_status.code == 0
+    assert vm.console() == "console of the guest\n"
+    trace = [json.loads(line) for line in vm.qmp_log.read_text().splitlines()]
+    assert [line["event"] for line in trace if "event" in line] == ["SHUTDOWN"]
+    assert all(line["monotonic"] > 0 and line["wall"] > 0 for line in trace)
+
+
+def test_launch_failure_tells_exit_code_words_and_command(start: Start) -> None:
+    with pytest.raises(
+        SetupError, match=r"exit code 1\)\. QEMU's last words: .*cannot connect\nIts command was: .*-m 128"
+    ):
+        start("refuse")
+
+
+def test_death_of_qemu_is_told_with_its_last_words(start: Start) -> None:
+    assert wait_for_trouble(start("die")) == "QEMU of VM 'vm1' died: exit code 134. QEMU's last words: assertion failed"
+
+
+def test_killed_qemu_ends_waits(start: Start) -> None:
+    vm = start()
+    os.kill(vm.pid, signal.SIGKILL)
+    began = time.monotonic()
+    with pytest.raises(AssertionError, match=r"QEMU of VM 'vm1' died: killed by signal 9 \(SIGKILL\)"):
+        vm.wait_ready(30)
+    assert time.monotonic() - began < 2
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("GUEST_PANICKED", "The guest of VM 'vm1' panicked (QMP event GUEST_PANICKED"),
+        ("RESET", "was reset though nobody asked for it"),
+        ("SHUTDOWN", "shut down though nobody asked for it"),
+    ],
+)
+def test_events_that_nobody_asked_for(start: Start, name: str, words: str) -> None:
+    vm = start(f"event:{name}")
+    assert words in wait_for_trouble(vm)
+    assert words in str(VITAL_SIGNS.first_cause())
+    with pytest.raises(AssertionError, match=r"VM 'vm1'"):
+        vm.shut_down(1)
+
+
+def test_guest_that_does_not_power_off_is_ended_by_force(start: Start) -> None:
+    vm = start("deaf")
+    with pytest.raises(AssertionError, match=r"did not shut down within 0\.3 s; QEMU was ended by force"):
+        vm.shut_down(0.3)
+    assert vm.exit_status is not None
+
+
+def test_exit_code_at_shut_down_counts(start: Start) -> None:
+    with pytest.raises(AssertionError, match=r"ended with exit code 3 at shut-down"):
+        start("bad-end").shut_down(5)
+
+
+def test_guest_that_never_boots_is_told_with_its_console(start: Start) -> None:
+    with pytest.raises(DeadlineError, match=r"not ready within 0\.3 s.*\n?.*console of the guest"):
+        start().wait_ready(0.3)
+
+
+def test_qmp_errors(start: Start) -> None:
+    vm = start()
+    with pytest.raises(KitError, match=r"refused the QMP command 'bad-command': no such command"):
+        vm.qmp.execute("bad-command")
+    with pytest.raises(DeadlineError, match=r"'no-answer' within 0.2 s"):
+        vm.qmp.execute("no-answer", seconds=0.2)
+    vm.kill()
+    with pytest.raises((ConnectionLostError, KitError)):
+        vm.qmp.execute("query-status")
+
+
+def test_health_of_qemu(start: Start, fleet: Fleet) -> None:
+    start("paused")
+    with pytest.raises(AssertionError, match=r"QEMU's state is 'paused'"):
+        fleet.member("vm1").health.check_qemu(Deadline(5))
+
+
+def test_lost_controller_is_unhealthy(start: Start, fleet: Fleet, tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "naa"))
+        start("vhost-gone", controllers={"naa.1": tmp_path / "naa"})
+        with pytest.raises(AssertionError, match=r"lost its connection to controller 'naa.1'"):
+            fleet.member("vm1").health.check_qemu(Deadline(5))
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"qemu": "no-such-qemu"}, "there is no program 'no-such-qemu'"),
+        ({"controllers": {"naa.1": Path("/nowhere/naa.1")}}, "controller 'naa.1' has no socket '/nowhere/naa.1'"),
+        ({"memory": 1 << 30}, "MiB are available"),
+        ({"image": UserImage(Path("/nowhere.img"), password="x")}, "'/nowhere.img' of VM 'vm1' cannot be read"),
+    ],
+)
+def test_what_is_missing_is_named_before_anything_starts(start: Start, more: dict[str, object], words: str) -> None:
+    with pytest.raises(SetupError, match=words):
+        start(**more)
+
+
+def test_file_that_is_no_image(tmp_path: Path) -> None:
+    text = tmp_path / "notes.txt"
+    text.write_text("not an image " * 100)
+    with pytest.raises(SetupError, match=r"is no image that a VM can boot"):
+        user_disk(UserImage(text, password="x"), "vm1")
+    text.write_bytes(bytes(510) + b"\x55\xaa")
+    assert user_disk(UserImage(text, password="x"), "vm1").format == "raw"
+
+
+def test_names_that_are_unknown_or_not_started(start: Start, fleet: Fleet) -> None:
+    with pytest.raises(SetupError, match=r"no VM 'vm9'"):
+        fleet.start("vm9", print)
+    start()
+    with pytest.raises(SetupError, match=r"was started already"):
+        fleet.start("vm1", print)
+    with pytest.raises(SetupError, match=r"runs; shut it down before"):
+        fleet.define(VmDefinition("vm1", {}))
+    fleet.kill("vm1")
+    fleet.kill("vm1")
+    with pytest.raises(SetupError, match=r"was not started"):
+        fleet.member("vm1")
