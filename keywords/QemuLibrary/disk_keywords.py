@@ -26,21 +26,36 @@ class DiskKeywords:
         self._library = library
 
     @keyword(tags=["disk"])
-    def get_vm_disks(self, vm: str, deadline: timedelta = _DEADLINE) -> list[GuestDisk]:
-        """Returns all SCSI disks that the guest has now.
+    def get_vm_disks(
+        self, vm: str, only: list[object] | None = None, deadline: timedelta = _DEADLINE
+    ) -> list[GuestDisk]:
+        """Returns the SCSI disks that the guest has now, or those of them that are ``only`` asked for.
+
+        ``only`` are attachments as `Vm Disks Should Be` takes them; those on controllers of other VMs are passed over,
+        and one that the guest does not have fails with SetupError.
 
         Each has the attributes ``controller``, ``target``, ``lun``, ``serial``, ``size`` (bytes), ``node``
-        (``/dev/sdb``), ``hctl``, ``pci_address``, ``by_path``, ``state`` and ``seen`` (the host's monotonic clock).
+        (``/dev/sdb``), ``hctl``, ``pci_address``, ``by_path``, ``state`` and ``seen`` (the host's monotonic
+        clock). The guest has ``deadline`` to answer.
 
         | ${disks} =    Get Vm Disks    vm1
+        | ${disks} =    Get Vm Disks    vm1    only=${attachments}
         """
-        return list(self._library.fleet.member(vm).disks.read(deadline.total_seconds()).disks)
+        member = self._library.fleet.member(vm)
+        found = member.disks.read(deadline.total_seconds()).disks
+        if only is None:
+            return list(found)
+        wanted = [expected_disk(one) for one in only]
+        definition = member.machine.definition
+        mine = [one for one in wanted if one.controller in definition.controllers]
+        return [disk_at(definition, found, one.controller, one.target) for one in mine]
 
     @keyword(tags=["disk"])
     def wait_until_disk_is_present(
         self, vm: str, controller: str, target: int, serial: str, deadline: timedelta = _DEADLINE
     ) -> GuestDisk:
-        """Waits until a disk can be used in the guest, and returns it; see `Get Vm Disks` for its attributes.
+        """Waits until the disk at a ``target`` of a ``controller`` can be used in the guest, and returns it;
+        see `Get Vm Disks` for its attributes.
 
         Usable means: the block node exists, its size is known, its state is ``running`` and its serial is the
         expected one. Fails at the deadline, and after two seconds when a disk with another serial is at that place.
@@ -76,7 +91,9 @@ class DiskKeywords:
     def wait_until_disk_is_gone(
         self, vm: str, controller: str, target: int, deadline: timedelta = _DEADLINE, disk: GuestDisk | None = None
     ) -> float:
-        """Waits until nothing is left of a disk: no SCSI device, no block node, no link by path.
+        """Waits until nothing is left of the disk at a ``target`` of a ``controller``.
+
+        Nothing means: no SCSI device, no block node, no link by path.
 
         ``disk`` is what `Wait Until Disk Is Present` returned; with it, the block node is looked for even if the SCSI
         device is gone already. Returns the host's monotonic time at which it was seen to be gone. Fails at the

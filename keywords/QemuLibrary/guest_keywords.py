@@ -74,6 +74,8 @@ class GuestKeywords:
     def get_versions(self, vm: str, deadline: timedelta = timedelta(seconds=15)) -> dict[str, str]:
         """Returns what a ready VM is made of: ``qemu``, ``accelerator``, ``guest_kernel`` and ``fio``.
 
+        Fails when the guest does not answer by the ``deadline``.
+
         | &{versions} =    Get Versions    vm1
         """
         return read_versions(self._library.fleet.member(vm).machine, deadline.total_seconds())

@@ -26,7 +26,8 @@ class HealthKeywords:
     def vm_should_be_running(self, vm: str, deadline: timedelta = timedelta(seconds=5)) -> None:
         """Fails unless QEMU lives, its guest runs, and nothing happened to it that nobody asked for.
 
-        The guest itself is not asked anything; see `Vm Should Be Healthy`.
+        The guest itself is not asked anything, only QEMU's monitor, which has ``deadline`` to answer; see `Vm
+        Should Be Healthy`.
 
         | Vm Should Be Running    vm1
         """
@@ -41,7 +42,7 @@ class HealthKeywords:
         Trouble is a panic, oops, BUG, warning, hung task, lockup or RCU stall, and an I/O error or a failed SCSI
         command of a disk. ``detached`` are disks, as `Wait Until Disk Is Present` or `Get Vm Disks`
         returned them, that were detached since: what a detach is known to print about them is no trouble.
-        The first telling line is quoted.
+        The first telling line is quoted. The guest has ``deadline`` to answer.
 
         | Vm Should Be Healthy    vm1
         | Vm Should Be Healthy    vm1    detached=${{ [$disk] }}

@@ -43,7 +43,7 @@ class LifeCycleKeywords:
         ``controllers`` maps each controller's name to its vhost-user socket; each becomes a vhost-user-scsi PCI
         device with ``queues`` request queues, whose PCI address depends only on its place in the mapping.
         ``memory`` is in MiB. ``accelerator`` ``auto`` takes KVM where a probe shows that it works, else
-        TCG. ``ssh_port`` 0 lets the kernel choose a free one.
+        TCG. ``qemu`` is QEMU's program, by name or path. ``ssh_port`` 0 lets the kernel choose a free one.
 
         ``image`` is a disk image of your own, qcow2 or raw, with an SSH server and fio; ``user`` with ``key_file`` or
         ``password`` logs in there, and needs ``sudo`` without a password if it is not root. The image is
@@ -128,8 +128,8 @@ class LifeCycleKeywords:
     def shut_down_vm(self, vm: str, deadline: timedelta = timedelta(minutes=1)) -> None:
         """Powers a guest off and waits until QEMU has ended.
 
-        When that takes too long, QEMU is ended by force and the keyword fails; it also fails when QEMU's exit code is
-        not 0. The VM can be started again in any case.
+        When that takes longer than ``deadline``, QEMU is ended by force and the keyword fails; it also fails
+        when QEMU's exit code is not 0. The VM can be started again in any case.
 
         | Shut Down Vm    vm1
         """
