@@ -184,7 +184,7 @@ def test_silent_guest_is_noticed(key_file: Path, server: SshServer) -> None:
 
 def test_busy_connection_that_answers_is_kept(server: SshServer, connection: SshConnection) -> None:
     def command(channel: paramiko.Channel) -> None:
-        time.sleep(1.5)  # more than twice the silence allowed
+        time.sleep(0.9)  # longer than the silence allowed
         finish(channel, 0)
 
     server.commands["quiet"] = command

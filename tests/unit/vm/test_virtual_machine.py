@@ -28,7 +28,7 @@ Start = Callable[..., VirtualMachine]
 @pytest.fixture
 def qemu(tmp_path: Path) -> str:
     program = tmp_path / "qemu"
-    program.write_text(f'#!/bin/sh\nexec {sys.executable} {Path(fake_qemu.__file__)} "$@"\n')
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -I -S {Path(fake_qemu.__file__)} "$@"\n')
     program.chmod(0o755)
     return str(program)
 
