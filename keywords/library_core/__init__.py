@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hotplug.common.run_directory import RunDirectory
-from hotplug.common.vital_signs import VITAL_SIGNS
 from robot.api import logger
 from robot.libraries.BuiltIn import BuiltIn, RobotNotRunningError
 from robotlibcore import DynamicCore
+
+from hotplug.common.run_directory import RunDirectory
+from hotplug.common.vital_signs import VITAL_SIGNS
 
 __all__ = ["KitLibrary", "link_to_file"]
 

@@ -169,9 +169,9 @@ class TestBed(_Part):
                 return vm
         raise ValueError(f"No VM of the test bed has controller '{controller}'.")
 
-    def job_file(self, folder: Path) -> Path:
+    def job_file(self, folder: Path | str) -> Path:
         """The fio job file: `fio_job` as a path, or the file of that name in `folder`."""
-        named = folder / f"{self.fio_job}.job"
+        named = Path(folder) / f"{self.fio_job}.job"
         return named if named.exists() else Path(self.fio_job).expanduser()
 
 
