@@ -14,8 +14,8 @@ from hotplug.fio.run import RunFiles, start_fio
 from hotplug.vhost.attachments import attach_target
 from hotplug.vm.disk_waits import wait_until_present
 
-ROUNDS = 3
-SECONDS = 5.0
+ROUNDS = 5
+SECONDS = 3.0
 
 _LEAST = 0.5
 _VM, _CONTROLLER, _RAM_DISK = "bench", "naa.bench", "ramdisk"

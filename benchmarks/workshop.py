@@ -53,7 +53,9 @@ class Workshop:
             raise KitError(f"'{name}' did not end within {deadline:g} s; its output is in '{child.log}'.")
         if status.code != 0:
             last = " / ".join(line for line in child.output_tail(3).splitlines() if line.strip())
-            raise KitError(f"'{name}' ended with {status}: {last} (all of it is in '{child.log}').")
+            raise KitError(
+                f"'{name}' ended with {status} after {seconds:.1f} s: {last} (all of it is in '{child.log}')."
+            )
         return seconds
 
 
