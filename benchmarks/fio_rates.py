@@ -1,8 +1,9 @@
 """I/O a second on the embedded target against QEMU's own virtio-scsi-pci on a RAM disk, in one and the same guest."""
 
+import os
 import statistics
-import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,6 +62,17 @@ class RateComparison:
         )
 
 
+@contextmanager
+def ram_disk() -> Iterator[Path]:
+    """A path to a file in memory that has no name of its own, so that nothing of it can be left behind."""
+    descriptor = os.memfd_create(_RAM_DISK)
+    try:
+        os.truncate(descriptor, DISK_BYTES)
+        yield Path(f"/proc/{os.getpid()}/fd/{descriptor}")
+    finally:
+        os.close(descriptor)
+
+
 def ram_disk_arguments(file: Path) -> list[str]:
     """QEMU's arguments for its own virtio-scsi-pci with one disk, kept in `file`."""
     return [
@@ -72,9 +84,8 @@ def ram_disk_arguments(file: Path) -> list[str]:
 
 def measure(shop: Workshop, wanted: Collection[str]) -> Iterator[tuple[str, Figure]]:
     """Runs each job in turns on both disks."""
-    with tempfile.NamedTemporaryFile(prefix="hotplug-ramdisk-", dir="/dev/shm") as ram_disk:
-        ram_disk.truncate(DISK_BYTES)
-        arguments = ram_disk_arguments(Path(ram_disk.name))
+    with ram_disk() as file:
+        arguments = ram_disk_arguments(file)
         with bench_bed(shop, {_VM: [_CONTROLLER]}, disks=1, extra_arguments=arguments) as bed:
             vm, disk = bed.vms[0], bed.disks[0]
             target = attach_target(bed.target, _CONTROLLER, disk).target

@@ -32,7 +32,10 @@ def measure(shop: Workshop, wanted: Collection[str]) -> Iterator[tuple[str, Figu
         raise KitError(f"robot {ended}; its output is in '{robot.log}'.")
     plan = read_plan_time(folder / "output.xml", FIO_RUNTIME)
     if plan.passed != plan.tests or not plan.tests:
-        raise KitError(f"{plan.passed} of {plan.tests} cases passed; see '{folder / 'log.html'}'.")
+        raise KitError(
+            f"{plan.passed} of {plan.tests} cases passed in {total:.0f} s ({plan.outside:.0f} s outside fio, boot and "
+            f"reboot); see '{folder / 'log.html'}'."
+        )
     phases = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in plan.phases.items())
     if "plan-time" in wanted:
         yield "plan-time", Figure(total / 60, f"{total:.0f} s, {plan.passed} cases passed", asdict(plan))
