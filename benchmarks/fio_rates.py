@@ -16,7 +16,7 @@ from hotplug.vhost.attachments import attach_target
 from hotplug.vm.disk_waits import wait_until_present
 
 ROUNDS = 5
-SECONDS = 3.0
+SECONDS = 2.5
 
 _LEAST = 0.5
 _VM, _CONTROLLER, _RAM_DISK = "bench", "naa.bench", "ramdisk"
