@@ -46,7 +46,7 @@ class VerdictKeywords:
 
         ``event`` is the detach of that disk. The failure counts only when the job had moved bytes before the event, its
         first error is EIO or ENODEV, and that came after the event was sent and at most ``within`` after it was
-        answered. A verify error, or ENOSPC first, is another fault. All other jobs must have passed with their full run
+        answered. A verify error is another fault. All other jobs must have passed with their full run
         time.
 
         Example:

@@ -10,6 +10,8 @@ DETACHED = {
     errno.EIO: "the target rejects I/O to the removed disk; measured with SPDK v26.05 and kernel 6.1",
     errno.ENODEV: "the guest's kernel has put the device out of use before the target had to reject any I/O; measured "
     "with the embedded target and kernel 6.1",
+    errno.ENOSPC: "the guest's kernel has set the capacity of the removed disk to 0 while no I/O was on its way, and "
+    "so refuses each write itself; measured with the embedded target and kernel 6.1",
 }
 """Error numbers that a job's first error may have after a detach, each with its reason."""
 

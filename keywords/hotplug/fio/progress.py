@@ -8,6 +8,7 @@ from hotplug.common.deadline import Deadline, wait_until
 from hotplug.common.errors import DeadlineError, KitError
 from hotplug.common.event import Event
 from hotplug.fio import guest_scripts as scripts
+from hotplug.fio import verdict
 from hotplug.fio.error_number import meaning
 from hotplug.fio.guest_command import run_watched
 from hotplug.fio.run import SYS_CLASS_BLOCK, FioRun, job_lines
@@ -101,7 +102,8 @@ def wait_until_job_ended(run: FioRun, serial: str, event: Event, within: float) 
         ) from error
     seen = time.monotonic()
     if (first := run.first_error(serial)) is None:
-        run.collect() if run.finished else None  # names the cause where fio was killed or its guest lost
+        if run.finished:  # names the cause where fio was killed, its guest lost, or its time over before the event
+            verdict.enforce(verdict.over_before(run.collect(), serial, event))
         raise AssertionError(f"{where} ended after the {event} without having reported an I/O error.")
     if first.at < event.sent:
         raise AssertionError(f"{where} failed {event.sent - first.at:.2f} s before the {event}: {first.text.strip()}.")

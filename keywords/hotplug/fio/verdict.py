@@ -4,18 +4,22 @@ Each returns findings. A finding blames the device, or the kit when the run prov
 No finding means: proved.
 """
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from hotplug.common.errors import KitError
 from hotplug.common.event import Event
 from hotplug.fio.error_number import DETACHED, VERIFY, meaning
+from hotplug.fio.live_output import VerifyLine
 from hotplug.fio.result import DiskResult, RunResult
 
 RUN_TIME_TOLERANCE = 0.25
 """Seconds by which a job may fall short of its run time; fio looks at its clock only now and then."""
 
+
+_STALE_BUFFER = re.compile(r"bad header (offset|rand_seed|numberio)")
 
 INTERRUPTED = 128
 """fio's own exit code after SIGINT or SIGTERM."""
@@ -48,7 +52,8 @@ def passed(run: RunResult, besides: str | None = None) -> list[Finding]:
         return [cut, *_verify_words(run)]
     judged = [disk for disk in run.disks.values() if disk.serial != besides]
     findings = [finding for disk in judged for finding in _job_passed(run, disk)]
-    findings += _verify_words(run)
+    elsewhere = {disk.node for disk in run.disks.values() if disk.serial == besides}
+    findings += _verify_words(run, lambda line: line.node in elsewhere)
     if not findings and run.exit_code != 0 and besides not in run.disks:
         findings.append(
             Finding("kit", f"{run.name} ended with exit code {run.exit_code} although no job had an error.")
@@ -72,7 +77,7 @@ def failed_only_on(run: RunResult, disk: str, event: Event, within: float) -> li
     for other in run.disks.values():
         if other.serial != disk:
             findings += _job_passed(run, other)
-    findings += _verify_words(run, gone=run.disks[disk].node)
+    findings += _verify_words(run, lambda line: _of_removed_disk(line, run.disks[disk], event))
     if not findings and run.exit_code == 0:
         findings.append(Finding("kit", f"{run.name} ended with exit code 0 although a job failed."))
     return findings
@@ -98,15 +103,23 @@ def met_event(run: RunResult, event: Event, *, failing: str | None = None) -> li
                     "kit", f"{where} was not seen to move bytes before the {event}; wait for that before the event."
                 )
             )
-        elif disk.serial != failing and not disk.failed and not _ran_at(run, disk, event.answered):
-            findings.append(
-                Finding(
-                    "kit",
-                    f"{where} had ended after {disk.seconds:.1f} s, before the {event} was answered "
-                    f"{event.answered - run.asked_at:.1f} s after fio's start; the event met no I/O there.",
-                )
-            )
+        elif disk.serial != failing:
+            findings += over_before(run, disk.serial, event)
     return findings
+
+
+def over_before(run: RunResult, disk: str, event: Event) -> list[Finding]:
+    """A finding when the job on `disk` ended, without an error, before `event` was answered: the kit came too late."""
+    job = run.disks[disk]
+    if job.failed or _ran_at(run, job, event.answered):
+        return []
+    return [
+        Finding(
+            "kit",
+            f"{_where(run, job)} had ended after {job.seconds:.1f} s, before the {event} was answered "
+            f"{event.answered - run.asked_at:.1f} s after fio's start, so it met no I/O; give fio a longer run time.",
+        )
+    ]
 
 
 def _job_passed(run: RunResult, disk: DiskResult) -> Iterator[Finding]:
@@ -141,13 +154,13 @@ def _job_detached(run: RunResult, disk: DiskResult, event: Event, within: float)
         yield Finding(
             "device", f"{where} had no error although the {event} took its disk away; it ran {disk.seconds:.1f} s."
         )
-    elif _is_verify(disk):
+    elif _is_verify(disk) and not _compared_nothing(run, disk, event):
         yield Finding("device", f"{where} failed with a {meaning(VERIFY)}: wrong data, not the error of a detach.")
-    elif disk.error not in DETACHED:
+    elif disk.error not in DETACHED and not _is_verify(disk):
         yield Finding("device", f"{where} failed with {meaning(disk.error)}; after a detach {_expected()} comes first.")
     elif first is None:
         yield Finding("kit", f"{where} failed with {meaning(disk.error)}, but fio did not say when.")
-    elif not any(words in first.text for words in _first_words()):
+    elif not _is_verify(disk) and not any(words in first.text for words in _first_words()):
         yield Finding("device", f"{where} had another first error than a detach causes ({_expected()}): {first.text}.")
     elif first.at < event.sent:
         yield Finding(
@@ -185,14 +198,26 @@ def _wrong_event(event: Event, disk: str) -> Finding | None:
     return None
 
 
-def _verify_words(run: RunResult, gone: str | None = None) -> list[Finding]:
-    """Every word about wrong data counts, but for the node `gone` only those before its first I/O error.
-
-    The kernel answers reads of a removed disk with 0 bytes and no error; fio then compares a buffer that was never
-    filled.
-    """
-    lines = [line for line in run.verify_lines if not (line.after_error and line.node == gone)]
+def _verify_words(run: RunResult, explained: Callable[[VerifyLine], bool] = lambda line: False) -> list[Finding]:
+    """Every word about wrong data counts, but for those that are explained otherwise."""
+    lines = [line for line in run.verify_lines if not explained(line)]
     return [Finding("device", f"{run.name} read back wrong data: {lines[0].text.strip()}.")] if lines else []
+
+
+def _of_removed_disk(line: VerifyLine, disk: DiskResult, event: Event) -> bool:
+    """Whether a word about wrong data says no more than that `disk` was gone.
+
+    The kernel answers reads of a removed disk with 0 bytes and no error. fio then compares a buffer that was not
+    filled: after the first I/O error anything may stand in it; before, a block that fio wrote elsewhere, with a sound
+    header of another place ("bad header offset"). Wrong content at the right place is never explained so.
+    """
+    stale = _STALE_BUFFER.search(line.text) is not None
+    return line.node == disk.node and line.at >= event.sent and (line.after_error or stale)
+
+
+def _compared_nothing(run: RunResult, disk: DiskResult, event: Event) -> bool:
+    lines = [line for line in run.verify_lines if line.node == disk.node]
+    return bool(lines) and all(_of_removed_disk(line, disk, event) for line in lines)
 
 
 def _is_verify(disk: DiskResult) -> bool:

@@ -16,20 +16,22 @@ from hotplug.common.vital_signs import VITAL_SIGNS
 
 _AT_ONCE = 3  # below dropbear's limit of unauthenticated connections from one address
 _PAUSE_SECONDS = 0.25
-_PATIENCE_SECONDS = 6.0
+_FIRST_PATIENCE_SECONDS = 1.0
+_PATIENCE_GROWTH = 1.25  # a guest may listen and yet be slow to answer, so patience grows until it is enough
 
 
 def connect_to_banner(host: str, port: int, limit: Deadline) -> socket.socket:
     """A connection on which a banner waits to be read; raises `DeadlineError` with what was last seen."""
     attempts: dict[socket.socket, Deadline] = {}
+    patience_seconds = _FIRST_PATIENCE_SECONDS
     seen = "nothing yet"
     try:
         while True:
             if len(attempts) < _AT_ONCE:
                 try:
-                    attempts[socket.create_connection((host, port), limit.slice(2.0) or 0.01)] = Deadline(
-                        _PATIENCE_SECONDS
-                    )
+                    attempt = socket.create_connection((host, port), limit.slice(2.0) or 0.01)
+                    attempts[attempt] = Deadline(patience_seconds)
+                    patience_seconds *= _PATIENCE_GROWTH
                     seen = "the port accepts connections, but no SSH server answers"
                 except OSError as error:
                     seen = str(error)

@@ -11,6 +11,9 @@ import guest_image
 from hotplug.common.errors import SetupError
 from hotplug.vm.definition import UserImage
 
+SSH_LISTENS = "guest: SSH listens"
+"""What the kit's guest prints on its console at each boot, as soon as a connection can succeed."""
+
 ImageFormat = Literal["qcow2", "raw"]
 
 

@@ -3,10 +3,14 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from guest_image import kernel_command_line
 from hotplug.vm.accelerator import Accelerator
 from hotplug.vm.boot_source import DiskBoot, KernelBoot
 from hotplug.vm.definition import VmDefinition
 
+# A small buffer of translated code: with a large one, a rebooting guest that unpacks its initramfs over pages
+# which hold translated code makes QEMU throw that code away write by write.
+_TCG = "tcg,thread=multi,tb-size=32"
 _NETWORK_SLOT, _RANDOM_SLOT, _PANIC_SLOT, _DISK_SLOT = 0x3, 0x4, 0x5, 0x6
 
 
@@ -32,8 +36,8 @@ def qemu_command(vm: VmDefinition, launch: Launch) -> list[str]:
     """
     command = [str(launch.qemu), "-name", vm.name, "-nodefaults", "-no-user-config", "-display", "none", "-S"]
     command += ["-M", "pc,hpet=off,memory-backend=memory"]  # one NUMA node, backed by the shared memory below
-    command += ["-accel", "kvm" if launch.accelerator.name == "kvm" else "tcg,thread=multi"]
-    command += ["-cpu", "host" if launch.accelerator.name == "kvm" else "max"]
+    command += ["-accel", "kvm" if launch.accelerator.name == "kvm" else _TCG]
+    command += ["-cpu", _cpu(launch)]
     command += ["-smp", str(vm.vcpus), "-m", str(vm.memory)]
     command += ["-object", f"memory-backend-memfd,id=memory,size={vm.memory}M,share=on"]
     command += ["-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"]
@@ -54,10 +58,17 @@ def qemu_command(vm: VmDefinition, launch: Launch) -> list[str]:
     return [*command, *vm.extra_arguments]
 
 
+def _cpu(launch: Launch) -> str:
+    if launch.accelerator.name == "kvm":
+        return "host"
+    # Under TCG each further feature costs the kit's guest boot time; a user's guest may need any of them.
+    return "qemu64,+rdrand" if isinstance(launch.boot, KernelBoot) else "max"
+
+
 def _boot_arguments(vm: VmDefinition, launch: Launch) -> list[str]:
     boot = launch.boot
     if isinstance(boot, KernelBoot):
-        words = f"console=ttyS0 hotplug.ssh_key={launch.public_key} hotplug.hostname={vm.name}"
+        words = kernel_command_line([launch.public_key], vm.name)
         return ["-kernel", str(boot.kernel), "-initrd", str(boot.initramfs), "-append", words]
     drive = f"file={_escaped(boot.path)},format={boot.format},if=none,id=system,snapshot=on"
     return ["-drive", drive, "-device", f"virtio-blk-pci,drive=system,bootindex=0,addr={_DISK_SLOT:#x}"]

@@ -18,7 +18,7 @@ from hotplug.common.run_directory import RunDirectory
 from hotplug.common.vital_signs import VITAL_SIGNS
 from hotplug.guest.ssh import CommandResult, SshAddress, SshConnection
 from hotplug.vm import accelerator
-from hotplug.vm.boot_source import kit_guest, user_disk
+from hotplug.vm.boot_source import SSH_LISTENS, kit_guest, user_disk
 from hotplug.vm.command_line import Launch, qemu_command
 from hotplug.vm.definition import VmDefinition
 from hotplug.vm.qmp import QmpConnection
@@ -54,6 +54,7 @@ class VirtualMachine:
         self.boot_id = ""
         self._rebooting_from = ""
         self._resets_before = 0
+        self._marks_before = 0
         self._connection: SshConnection | None = None
         self._process: ChildProcess
         self._qmp: QmpConnection
@@ -130,6 +131,7 @@ class VirtualMachine:
         """
         limit = Deadline(seconds)
         try:
+            self._await_mark(limit)
             connection = self.connection(limit)
             self.boot_id = self._read_boot_id(connection, limit)
         except (DeadlineError, ConnectionLostError) as error:
@@ -144,6 +146,7 @@ class VirtualMachine:
         connection = self.connection(limit)
         self._rebooting_from = self.boot_id = self._read_boot_id(connection, limit)
         self._resets_before = self.events.count("RESET")
+        self._marks_before = self._marks()
         self.events.expect("RESET")
         with contextlib.suppress(ConnectionLostError):  # the guest may go down before it answers
             result = connection.run(self.as_root("reboot"), limit.remaining)
@@ -169,6 +172,7 @@ class VirtualMachine:
                 interval=0.02,
             )
             self._drop_connection()
+            self._await_mark(limit)
             connection = self.connection(limit)
             boot_id = self._read_boot_id(connection, limit)
         except (DeadlineError, ConnectionLostError) as error:
@@ -180,6 +184,18 @@ class VirtualMachine:
             raise AssertionError(f"VM '{self.name}' has the boot id {boot_id} still, so its guest did not reboot.")
         self.boot_id, self._rebooting_from = boot_id, ""
         return connection
+
+    def _marks(self) -> int:
+        return self.console().count(SSH_LISTENS)
+
+    def _await_mark(self, limit: Deadline) -> None:
+        """Waits until the kit's guest says on its console that SSH listens; to connect earlier costs time."""
+        if self.definition.image is None:
+            wait_until(
+                lambda: self._marks() > self._marks_before,
+                limit,
+                f"VM '{self.name}' to say that its SSH server listens",
+            )
 
     def connection(self, deadline: Deadline | float) -> SshConnection:
         """The connection to the guest, opened anew when it broke."""

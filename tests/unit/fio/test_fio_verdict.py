@@ -93,7 +93,6 @@ def test_expected_failure_of_a_detach(tmp_path: Path) -> None:
     [
         ({"error": 0}, "device", ""),
         ({"error": 84}, "device", "verify error (84)"),
-        ({"error": 28}, "device", "ENOSPC (28)"),
         ({"error": 22}, "device", "EINVAL (22)"),
         ({"error": 121}, "device", "EREMOTEIO (121)"),
         ({"job_runtime": 7900}, "device", "went on for at least 5.7 s"),
@@ -126,10 +125,49 @@ def test_job_that_was_not_seen_moving_before_the_detach(tmp_path: Path, moving_s
     one(verdict.failed_only_on(run, GONE, DETACH, 5), "kit", "not seen to move bytes")
 
 
-def test_no_space_as_the_first_error_is_not_the_detach(tmp_path: Path) -> None:
-    detach = Recording.load("detach")
+def test_no_space_after_the_detach_is_the_removed_disk(tmp_path: Path) -> None:
+    detach = Recording.load("detach").with_job(0, error=28)
     run = Recording(detach.out, f"{ENOSPC_FIRST}\n{detach.err}", 1).result(tmp_path)
-    one(verdict.failed_only_on(run, GONE, DETACH, 5), "device", "another first error")
+    verdict.enforce(verdict.failed_only_on(run, GONE, DETACH, 5))
+
+
+def test_no_space_before_the_detach_is_not(tmp_path: Path) -> None:
+    detach = Recording.load("detach").with_job(0, error=28)
+    run = Recording(detach.out, f"{ENOSPC_FIRST}\n{detach.err}", 1).result(tmp_path, error_at=DETACH.sent - 0.5)
+    one(verdict.failed_only_on(run, GONE, DETACH, 5), "device", "failed 0.50 s before")
+
+
+STALE = "verify: bad header offset 352256, wanted 4046848 at file /dev/sda offset 4046848, length 4096"
+WRONG = "verify: bad magic header 0, wanted acca at file /dev/sda offset 4046848, length 4096"
+
+
+def test_buffer_that_a_removed_disk_left_unfilled_is_the_detach(tmp_path: Path) -> None:
+    detach = Recording.load("detach").with_job(0, error=84)
+    run = Recording(detach.out, f"{STALE}\n{STALE}\n", 1).result(tmp_path)
+    verdict.enforce(verdict.failed_only_on(run, GONE, DETACH, 5))
+    verdict.enforce(verdict.passed(run, besides=GONE))
+
+
+@pytest.mark.parametrize(
+    ("words", "error_at"), [(WRONG, None), (f"{STALE}\n{WRONG}", None), (STALE, DETACH.sent - 0.5)]
+)
+def test_wrong_data_is_never_the_detach(tmp_path: Path, words: str, error_at: float | None) -> None:
+    detach = Recording.load("detach").with_job(0, error=84)
+    recording = Recording(detach.out, f"{words}\n", 1)
+    run = recording.result(tmp_path) if error_at is None else recording.result(tmp_path, error_at=error_at)
+    findings = verdict.failed_only_on(run, GONE, DETACH, 5)
+    assert findings
+    assert all(finding.fault == "device" for finding in findings)
+    assert "verify error (84)" in findings[0].sentence
+
+
+def test_stale_buffer_on_a_neighbour_is_wrong_data(tmp_path: Path) -> None:
+    detach = Recording.load("detach")
+    words = STALE.replace("/dev/sda", "/dev/sdb")
+    run = Recording(detach.out, f"{detach.err}\n{words}\n", 1).result(tmp_path)
+    findings = verdict.failed_only_on(run, GONE, DETACH, 5)
+    assert OTHER in findings[0].sentence
+    assert "read back wrong data" in findings[-1].sentence
 
 
 def test_error_without_a_time_proves_nothing(tmp_path: Path) -> None:

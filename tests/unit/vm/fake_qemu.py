@@ -34,7 +34,7 @@ def main() -> int:
     if BEHAVIOUR == "refuse":
         print("qemu: -device vhost-user-scsi-pci: cannot connect", file=sys.stderr)
         return 1
-    print("console of the guest", flush=True)
+    print("console of the guest\nguest: SSH listens", flush=True)
     match = re.search(r"unix:([^,]+)", arguments[arguments.index("-qmp") + 1])
     assert match is not None
     server = socket.socket(socket.AF_UNIX)

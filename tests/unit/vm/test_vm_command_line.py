@@ -71,4 +71,4 @@ def test_accelerator_is_the_chosen_one() -> None:
     kvm = qemu_command(VmDefinition("vm1", {}), replace(LAUNCH, accelerator=Accelerator("kvm", "works")))
     assert values(kvm, "-accel") == ["kvm"]
     assert values(kvm, "-cpu") == ["host"]
-    assert values(qemu_command(VmDefinition("vm1", {}), LAUNCH), "-accel") == ["tcg,thread=multi"]
+    assert values(qemu_command(VmDefinition("vm1", {}), LAUNCH), "-accel") == ["tcg,thread=multi,tb-size=32"]
