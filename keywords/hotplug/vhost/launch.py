@@ -10,7 +10,7 @@ from typing import Literal
 from hotplug.common.errors import SetupError
 
 TargetKind = Literal["embedded", "spdk"]
-SPDK_MEMORY_MIB = 1024
+SPDK_MEMORY_MIB = 2048  # 16 memory disks of 64 MiB and what SPDK needs itself
 
 
 @dataclass(frozen=True)

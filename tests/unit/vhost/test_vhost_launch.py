@@ -26,14 +26,14 @@ def test_embedded_is_this_pythons_module_whatever_the_program() -> None:
 
 
 def test_spdk_on_hugepages(tmp_path: Path) -> None:
-    meminfo, mounts = memory_files(tmp_path, 600, True)
+    meminfo, mounts = memory_files(tmp_path, 1100, True)
     arguments = ["--wait-for-rpc"]
     launch = plan_launch(
         "spdk", RPC, FOLDER, program=sys.executable, arguments=arguments, meminfo=meminfo, mounts=mounts
     )
     assert launch.command[0] == str(Path(sys.executable).resolve())
-    assert launch.command[1:] == ["-r", str(RPC), "-S", str(FOLDER), "-m", "0x1", "-s", "1024", "--wait-for-rpc"]
-    assert launch.note == "on hugepages (1200 MiB free)"
+    assert launch.command[1:] == ["-r", str(RPC), "-S", str(FOLDER), "-m", "0x1", "-s", "2048", "--wait-for-rpc"]
+    assert launch.note == "on hugepages (2200 MiB free)"
     assert launch.waits_for_rpc
 
 
@@ -41,7 +41,7 @@ def test_spdk_on_hugepages(tmp_path: Path) -> None:
 def test_spdk_without_hugepages(tmp_path: Path, free: int, mounted: bool, words: str) -> None:
     meminfo, mounts = memory_files(tmp_path, free, mounted)
     launch = plan_launch("spdk", RPC, FOLDER, program=sys.executable, meminfo=meminfo, mounts=mounts)
-    assert launch.command[-4:] == ["--no-huge", "-s", "1024", "--no-pci"]
+    assert launch.command[-4:] == ["--no-huge", "-s", "2048", "--no-pci"]
     assert words in launch.note
 
 
