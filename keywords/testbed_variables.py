@@ -22,7 +22,7 @@ def get_variables(file: str) -> dict[str, TestBed | str | None]:
         testbed = load_testbed(Path(file), overlays, _overrides(overlays))
         return {"TESTBED": testbed, "TESTBED_ERROR": None}
     except SetupError as error:
-        return {"TESTBED": None, "TESTBED_ERROR": str(error)}
+        return {"TESTBED": None, "TESTBED_ERROR": f"SetupError: {error}"}
 
 
 def _overrides(overlays: list[Path]) -> dict[str, object]:

@@ -18,8 +18,8 @@ class RunDirectory:
     """The folder of a run's files (logs, consoles, traces, fio results) below `root`.
 
     The files of the run before are removed when a process uses the folder for the first time; a folder that was there
-    before the kit keeps what it holds. Files are for people and stay; sockets live in a folder of their own with a short path, because a UNIX socket's
-    path may have 107 bytes at most, and go with `remove_sockets`.
+    before the kit keeps what it holds. Files are for people and stay; sockets live in a folder of their own with a
+    short path, because a UNIX socket's path may have 107 bytes at most, and go with `remove_sockets`.
     """
 
     def __init__(self, root: Path) -> None:

@@ -4,9 +4,12 @@ import shlex
 from collections.abc import Mapping, Sequence
 
 from hotplug.fio.live_output import PID_MARK
+from hotplug.fio.movement import SAMPLE_MARK
 
 NO_FIO, NO_FOLDER, NO_DISK, BAD_JOB = 64, 65, 66, 67
 """Exit codes of `prepare`."""
+
+SAMPLE_SECONDS = 0.25
 
 
 def prepare(job: str, disks: Mapping[str, str], sys_class_block: str) -> str:
@@ -25,28 +28,32 @@ def prepare(job: str, disks: Mapping[str, str], sys_class_block: str) -> str:
         lines += [
             f'p=$(readlink -f {quoted}) && [ -e "$p" ] && [ -r {sys_class_block}/"${{p##*/}}"/stat ]'
             f" || {{ echo no-disk {quoted}; give_up {NO_DISK}; }}",
-            f'read -r x < {sys_class_block}/"${{p##*/}}"/stat; echo disk {quoted} "$p" "${{p##*/}}" $x',
+            f'echo disk {quoted} "$p" "${{p##*/}}"',
         ]
     lines += [f'cd "$d" && fio --parse-only kit.job 2>&1 || give_up {BAD_JOB}', 'echo "folder $d"']
     return "\n".join(lines)
 
 
-def sectors_written(stat: Sequence[str]) -> int:
-    """From the fields of a block device's stat file; field 7 of Linux's Documentation/block/stat.rst."""
-    return int(stat[6])
-
-
-def start(folder: str) -> str:
+def start(folder: str, names: Sequence[str], sys_class_block: str) -> str:
     """Runs fio on the prepared folder, prints its process number first, removes the folder, exits as fio did.
 
-    The shell waits for fio so that a death by a signal arrives as exit code 128 + signal.
+    All the while it prints how many sectors each disk of `names` has written, from a loop that stands ready when fio
+    begins and starts one small program a sample. The shell waits for fio so that a death by a signal arrives as
+    exit code 128 + signal.
     """
     place = shlex.quote(folder)
+    counters = " ".join(f"{shlex.quote(name)}" for name in names)
     return (
         f"cd {place} || exit {NO_FOLDER}\n"
         "fio --output-format=json --eta=never kit.job &\n"
-        f"echo {shlex.quote(PID_MARK)} $! >&2\n"
-        f"wait $!; rc=$?; cd /; rm -rf {place}; exit $rc"
+        f"pid=$!; echo {shlex.quote(PID_MARK)} $pid >&2\n"
+        "while [ -d /proc/$$ ]; do\n"
+        f"  line=; for n in {counters}; do\n"
+        f'    read -r a b c d e f sectors rest < {sys_class_block}/$n/stat && line="$line $n=$sectors"\n'
+        "  done 2>/dev/null\n"
+        f"  echo {shlex.quote(SAMPLE_MARK)}$line >&2; sleep {SAMPLE_SECONDS}\n"
+        "done >/dev/null &\n"
+        f"sampler=$!; wait $pid; rc=$?; kill $sampler; cd /; rm -rf {place}; exit $rc"
     )
 
 
@@ -68,15 +75,6 @@ def kill(pid: int, folder: str) -> str:
         f'case "$(readlink $p/cwd)" in {place}|{place}" (deleted)") kill -KILL "${{p#/proc/}}"; esac; done; '
         f"rm -rf {place}; :"
     )
-
-
-def sample(pids: Sequence[int], names: Sequence[str], sys_class_block: str) -> str:
-    """Prints `alive PID` for each fio that lives and `stat NAME FIELDS` for each disk that is there; forks nothing."""
-    lines = [f"kill -0 {pid} 2>/dev/null && echo alive {pid}" for pid in pids]
-    for name in names:
-        path = f"{sys_class_block}/{shlex.quote(name)}/stat"
-        lines.append(f"[ -r {path} ] && read -r x < {path} && echo stat {shlex.quote(name)} $x")
-    return "\n".join([*lines, ":"])
 
 
 def jobs_of(pid: int) -> str:

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 
 from hotplug.common.bounded_log import BoundedLog
+from hotplug.fio.movement import SAMPLE_MARK, Movement
 
 PID_MARK = "hotplug-kit fio pid"
 _NODE = re.compile(r"(?:io_u error on|at) file (?P<node>\S+?):? ")
@@ -36,6 +37,7 @@ class LiveOutput:
     def __init__(self, log: BoundedLog) -> None:
         self._log = log
         self._failed: set[str] = set()
+        self.movement = Movement()
         self.pid: int | None = None
         self.started: float | None = None
         self.first_errors: dict[str, SeenLine] = {}
@@ -52,6 +54,9 @@ class LiveOutput:
         if line.startswith(PID_MARK):
             self.started = at
             self.pid = int(line.removeprefix(PID_MARK))
+            return
+        if line.startswith(SAMPLE_MARK):
+            self.movement.take(line, at)
             return
         self._log.write(line.encode() + b"\n")
         if line.strip() and len(self.stderr_lines) < _KEPT_LINES:

@@ -1,8 +1,7 @@
 """Whether running fio processes move bytes on each of their disks, seen from the guest's own write counters."""
 
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from hotplug.common.deadline import Deadline, wait_until
 from hotplug.common.errors import DeadlineError, KitError
@@ -11,62 +10,38 @@ from hotplug.fio import guest_scripts as scripts
 from hotplug.fio import verdict
 from hotplug.fio.error_number import meaning
 from hotplug.fio.guest_command import run_watched
-from hotplug.fio.run import SYS_CLASS_BLOCK, FioRun, job_lines
-from hotplug.guest.ssh import Guest
+from hotplug.fio.run import FioRun, job_lines
 
 _COMMAND_SECONDS = 10.0
 _POLL_SECONDS = 0.1
 _LATE_LOOK_SECONDS = 1.0
 
 
-@dataclass(frozen=True)
-class Sample:
-    """One look at a guest: `asked` and `seen` enclose its moment (`time.monotonic()` of the host)."""
+def wait_until_moving(runs: Sequence[FioRun], deadline: Deadline | float, *, except_disks: Sequence[str] = ()) -> None:
+    """Waits until each disk of each run has been seen to take writes, between two samples of this wait.
 
-    asked: float
-    seen: float
-    alive: frozenset[int]
-    sectors: Mapping[str, int]
-
-
-def take_sample(guest: Guest, runs: Sequence[FioRun], sys_class_block: str = SYS_CLASS_BLOCK) -> Sample:
-    """Looks once at the fio processes of `runs` and the write counters of their disks, with one command."""
-    names = sorted({disk.name for run in runs for disk in run.disks.values()})
-    asked = time.monotonic()
-    said = run_watched(
-        guest, scripts.sample([run.pid for run in runs], names, sys_class_block), _COMMAND_SECONDS
-    ).stdout
-    rows = [line.split() for line in said.splitlines()]
-    return Sample(
-        asked,
-        time.monotonic(),
-        frozenset(int(row[1]) for row in rows if row[0] == "alive"),
-        {row[1]: scripts.sectors_written(row[2:]) for row in rows if row[0] == "stat"},
-    )
-
-
-def wait_until_moving(
-    runs: Sequence[FioRun],
-    deadline: Deadline | float,
-    *,
-    except_disks: Sequence[str] = (),
-    sys_class_block: str = SYS_CLASS_BLOCK,
-) -> None:
-    """Waits until each disk of each run has been seen to take writes.
-
-    Writes count since fio's start, or, on a disk that was seen to move before, between two looks of this wait.
-    `except_disks` are serials that need not move. The times are kept in the runs. Raises `AssertionError` when a disk
-    reports an error or takes no write until the deadline although its fio lives, `KitError` when a fio has ended.
+    `except_disks` are serials that need not move. Raises `AssertionError` when a disk reports an error or takes no
+    write until the deadline although its fio lives, `KitError` when a fio has ended.
     """
     if not runs:
         raise KitError("No fio run was given whose disks could move bytes.")
-    watch = _Watch(runs, except_disks, sys_class_block)
+    began = time.monotonic()
+    waiting = [(run, disk) for run in runs for disk in run.disks.values() if disk.serial not in except_disks]
+
+    def all_moved() -> bool:
+        waiting[:] = [(run, disk) for run, disk in waiting if not run.live.movement.moved_after(disk.name, began)]
+        for run in {run for run, _ in waiting}:
+            if run.finished or any(run.first_error(disk.serial) for of, disk in waiting if of is run):
+                ensure_running(run, except_disks)
+        return not waiting
+
     try:
-        wait_until(watch.all_moved, deadline, "fio to write to each of its disks", interval=_POLL_SECONDS)
+        wait_until(all_moved, deadline, "fio to write to each of its disks", interval=_POLL_SECONDS)
     except DeadlineError as error:
         seconds = deadline.seconds if isinstance(deadline, Deadline) else deadline
+        missing = ", ".join(f"disk '{disk.serial}' of VM '{run.vm}'" for run, disk in waiting)
         raise AssertionError(
-            f"Within {seconds:g} s fio moved no byte on {watch.missing()}, although fio itself lives."
+            f"Within {seconds:g} s fio moved no byte on {missing}, although fio itself lives."
         ) from error
 
 
@@ -132,50 +107,3 @@ def ensure_running(run: FioRun, except_disks: Sequence[str] = ()) -> None:
 
 def _holds(line: str, device: str) -> bool:
     return line.endswith((f"-> {device}", f"-> {device} (deleted)"))
-
-
-class _Watch:
-    """Two or more looks at all guests of `runs`, until each disk has moved."""
-
-    def __init__(self, runs: Sequence[FioRun], except_disks: Sequence[str], sys_class_block: str) -> None:
-        self._runs = runs
-        self._except_disks = except_disks
-        self._sys = sys_class_block
-        self._before = {
-            (run.vm, disk.name): (disk.sectors_before, run.asked_at)
-            for run in runs
-            for serial, disk in run.disks.items()
-            if serial not in run.moving_since
-        }
-        self._waiting = {
-            (run, serial): disk.name for run in runs for serial, disk in run.disks.items() if serial not in except_disks
-        }
-
-    def missing(self) -> str:
-        """Which disks have not moved yet."""
-        return ", ".join(f"disk '{serial}' of VM '{run.vm}'" for run, serial in self._waiting)
-
-    def all_moved(self) -> bool:
-        """Looks once at each guest that has disks to wait for."""
-        waiting = {run for run, _ in self._waiting}
-        for run in waiting:
-            self._ensure_no_error(run)
-        for guest in {run.vm: run.guest for run in waiting}.values():
-            self._look(guest, [run for run in self._runs if run in waiting and run.guest is guest])
-        return not self._waiting
-
-    def _ensure_no_error(self, run: FioRun) -> None:
-        if run.finished or any(run.first_error(serial) for of, serial in self._waiting if of is run):
-            ensure_running(run, self._except_disks)
-
-    def _look(self, guest: Guest, runs: Sequence[FioRun]) -> None:
-        sample = take_sample(guest, runs, self._sys)
-        for run in runs:
-            for serial, disk in run.disks.items():
-                now = sample.sectors.get(disk.name)
-                before = self._before.get((run.vm, disk.name))
-                if now is not None and before is not None and now > before[0] and run.pid in sample.alive:
-                    run.moving_since.setdefault(serial, sample.seen)
-                    run.moving_last[serial] = before[1]  # it moved then or later
-                    self._waiting.pop((run, serial), None)
-        self._before.update({(guest.name, name): (sectors, sample.asked) for name, sectors in sample.sectors.items()})

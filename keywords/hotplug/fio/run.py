@@ -37,16 +37,12 @@ class RunFiles:
 
 @dataclass(frozen=True)
 class DiskInGuest:
-    """A disk as fio sees it: node as given, device behind it (`/dev/sda`), name in sysfs (`sda`).
-
-    `sectors_before` is the guest's count of sectors written to the disk just before fio's start.
-    """
+    """A disk as fio sees it: node as given, device behind it (`/dev/sda`), name in sysfs (`sda`)."""
 
     serial: str
     node: str
     device: str
     name: str
-    sectors_before: int
 
 
 class FioRun:
@@ -59,11 +55,10 @@ class FioRun:
         self.label = label
         self.margin = margin
         self.disks: Mapping[str, DiskInGuest] = {}
-        self.moving_since: dict[str, float] = {}
-        self.moving_last: dict[str, float] = {}
         self.stopped = False
         self.asked_at = 0.0
         self.folder = ""
+        self._script = ""
         self._log = BoundedLog(files.errors, _STDERR_BOUND)
         self.live = LiveOutput(self._log)
         self._command: GuestCommand | None = None
@@ -113,13 +108,15 @@ class FioRun:
             self.guest, scripts.prepare(self.job.text, self.job.disks, sys_class_block), _PREPARE_SECONDS
         )
         self._take_prepared(prepared)
+        names = [disk.name for disk in self.disks.values()]
+        self._script = scripts.start(self.folder, names, sys_class_block)
 
     def begin(self) -> None:
         """Starts fio. Raises `KitError` when it does not start, or was started before."""
         if self._command is not None:
             raise KitError(f"{self} was started before; prepare another run.")
         self.asked_at = time.monotonic()
-        self._command = self.guest.start(scripts.start(self.folder), self.live.take)
+        self._command = self.guest.start(self._script, self.live.take)
         wait_until(lambda: self.live.pid or self.finished, _PREPARE_SECONDS, f"{self} to start", interval=0.01)
         if self.live.pid is None:
             self._command.wait(0)
@@ -202,8 +199,8 @@ class FioRun:
         self.folder = lines[-1].removeprefix("folder ")
         found = [shlex.split(line.removeprefix("disk ")) for line in lines if line.startswith("disk ")]
         self.disks = {
-            serial: DiskInGuest(serial, node, device, name, scripts.sectors_written(stat))
-            for (serial, node), (_, device, name, *stat) in zip(self.job.disks.items(), found, strict=True)
+            serial: DiskInGuest(serial, node, device, name)
+            for (serial, node), (_, device, name) in zip(self.job.disks.items(), found, strict=True)
         }
 
     def _collect(self) -> RunResult:
@@ -236,8 +233,8 @@ class FioRun:
                     node=disk.node,
                     job=jobs[serial],
                     first_error=self.first_error(serial),
-                    moving_since=self.moving_since.get(serial),
-                    moving_last=self.moving_last.get(serial),
+                    moving_since=self.live.movement.first_moved(disk.name),
+                    moving_last=self.live.movement.last_moved(disk.name),
                 )
                 for serial, disk in self.disks.items()
             },

@@ -77,7 +77,7 @@ class LocalGuest:
             Path(node).touch()
             (self.sys_class_block / Path(node).name).mkdir()
             (self.sys_class_block / Path(node).name / "stat").write_text("1 2 3 4 5 6 100 8 9 10 11\n")
-        for tool in ("sh", "mktemp", "readlink", "rm", "ls"):
+        for tool in ("sh", "mktemp", "readlink", "rm", "ls", "sleep"):
             (self.bin / tool).symlink_to(str(shutil.which(tool)))
         fio = self.bin / "fio"
         fio.write_text(f'#!/bin/sh\nexec {sys.executable} -I -S {FAKE} "$@"\n')

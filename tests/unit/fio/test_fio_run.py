@@ -41,7 +41,7 @@ def fio(guest: LocalGuest, runtime: float = 0.6, margin: float = 5, options: str
 
 
 def moving(run: FioRun, guest: LocalGuest, seconds: float = 5, except_disks: tuple[str, ...] = ()) -> None:
-    wait_until_moving([run], seconds, except_disks=except_disks, sys_class_block=str(guest.sys_class_block))
+    wait_until_moving([run], seconds, except_disks=except_disks)
 
 
 def detach_order(guest: LocalGuest, serial: str) -> Event:

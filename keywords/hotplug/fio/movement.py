@@ -1,0 +1,43 @@
+"""How far fio has come on each disk, from the guest's own write counters that a run's shell sends all the time."""
+
+from collections import defaultdict, deque
+
+SAMPLE_MARK = "hotplug-kit sectors written"
+_KEPT_SAMPLES = 20_000  # over an hour's worth
+
+
+class Movement:
+    """The samples of one run: for each disk's name in sysfs, when it had written how many sectors.
+
+    Times are arrivals on the host (`time.monotonic()`), so a sample is never younger than its time says.
+    """
+
+    def __init__(self) -> None:
+        self._samples: dict[str, deque[tuple[float, int]]] = defaultdict(lambda: deque(maxlen=_KEPT_SAMPLES))
+        self._first_moved: dict[str, float] = {}
+        self._last_moved: dict[str, float] = {}
+
+    def take(self, line: str, at: float) -> None:
+        """Reads one line of `guest_scripts.start`: the mark, then NAME=SECTORS for each disk that is there."""
+        for word in line.removeprefix(SAMPLE_MARK).split():
+            name, _, sectors = word.partition("=")
+            if not sectors.isdecimal():
+                continue
+            samples = self._samples[name]
+            if samples and int(sectors) > samples[-1][1]:
+                self._first_moved.setdefault(name, at)
+                self._last_moved[name] = samples[-1][0]
+            samples.append((at, int(sectors)))
+
+    def first_moved(self, name: str) -> float | None:
+        """When the disk was first seen to have written more than before."""
+        return self._first_moved.get(name)
+
+    def last_moved(self, name: str) -> float | None:
+        """A moment after which the disk has written for sure: the sample before the last one that grew."""
+        return self._last_moved.get(name)
+
+    def moved_after(self, name: str, moment: float) -> bool:
+        """Whether the disk wrote between two samples that both came after `moment`."""
+        after = [sectors for at, sectors in self._samples.get(name, ()) if at >= moment]
+        return bool(after) and after[-1] > after[0]
