@@ -27,6 +27,19 @@ class RunKeywords:
         self._count = 0
 
     @keyword(tags=["fio"])
+    def fio_job_should_be_usable(self, job: str = "default_integrity.job") -> None:
+        """Reads the job file ``job`` and checks it, with no guest and before any is started.
+
+        ``job`` is a path, or the name of a file in ``fio_jobs/``. Fails with ``SetupError`` when there is no such file,
+        when it is no job file, or when it would let a verdict be fooled. Values that only fio understands are
+        judged by fio itself in `Prepare Fio`.
+
+        Example:
+        | Fio Job Should Be Usable | default_integrity_nightly.job |
+        """
+        read_template(find_job_file(job, self._library.job_folder))
+
+    @keyword(tags=["fio"])
     def prepare_fio(
         self, vm: str, disks: dict[str, str], job: str = "default_integrity.job", runtime: timedelta | None = None
     ) -> FioRun:

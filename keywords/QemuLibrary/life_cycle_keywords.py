@@ -152,6 +152,14 @@ class LifeCycleKeywords:
         self._library.fleet.kill_all()
 
     @keyword(tags=["vm"])
+    def get_started_vms(self) -> list[str]:
+        """Returns the names of the VMs that were started and ended by no keyword since, also of those that died.
+
+        | ${names} =    Get Started Vms
+        """
+        return self._library.fleet.started()
+
+    @keyword(tags=["vm"])
     def get_vm_boot_id(self, vm: str) -> str:
         """Returns the guest's boot id, as of its last boot that was waited for; it changes with each boot.
 

@@ -148,6 +148,9 @@ class KitRun:
         assert not self.processes(), f"The run left these processes running: {self.describe(self.processes())}"
         assert not self._scratch_files(), f"The run left temporary files: {self._scratch_files()}"
         assert not list(self.work.iterdir()), f"The run wrote into its working folder: {list(self.work.iterdir())}"
+
+    def assert_sources_are_untouched(self) -> None:
+        """Fails when the project has a file that it did not have before the run."""
         written = _source_files() - self._sources_before
         assert not written, f"The run wrote beside the sources: {sorted(map(str, written))}"
 

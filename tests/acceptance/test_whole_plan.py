@@ -81,3 +81,4 @@ def test_the_whole_plan_passes_and_leaves_nothing_behind(start_robot: StartRobot
     assert {"vhost.log", "rpc.jsonl", "vm1.console.log", "vm4.qmp.jsonl"} <= kept
     assert [name for name in kept if name.startswith("fio-") and name.endswith(".json")]
     run.assert_nothing_is_left()
+    run.assert_sources_are_untouched()

@@ -156,7 +156,8 @@ class FioRun:
     def stop(self, seconds: float = 10.0) -> None:
         """Ends fio: asks it to (SIGINT), kills it when it does not end; does nothing when it has ended."""
         if self._command is None:
-            self.guest.run(scripts.remove(self.folder), seconds)
+            with suppress(ConnectionLostError):  # with the guest, its files are gone
+                self.guest.run(scripts.remove(self.folder), seconds)
             return
         if self.finished:
             return
@@ -278,7 +279,11 @@ def prepare_fio(
     """
     files.job.write_text(job.text)
     run = FioRun(guest, job, files, label, margin)
-    run.prepare(sys_class_block)
+    try:
+        run.prepare(sys_class_block)
+    except BaseException:
+        run.abandon()
+        raise
     return run
 
 
