@@ -12,7 +12,7 @@ ROBOT_SOURCES := suites resources tests/acceptance
 .PHONY: help run test unit contract acceptance lint docs bench clean setup host image
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | column -t -s '|'
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s%s\n", $$1, $$2 }' Makefile
 
 run: setup ## set up what is missing and run the whole plan; report in results/
 	@$(VENV)/bin/robot --outputdir $(RESULTS) $(ROBOT_ARGS) suites/
@@ -20,7 +20,7 @@ run: setup ## set up what is missing and run the whole plan; report in results/
 test: setup lint unit contract acceptance ## set up what is missing and run the project's own tests
 
 unit: $(VENV)/ready ## run the fast tests: no QEMU, no root
-	@$(VENV)/bin/pytest tests/unit
+	@$(VENV)/bin/pytest -n 2 tests/unit
 
 contract: $(VENV)/ready ## run the RPC contract against the embedded target
 	@$(VENV)/bin/pytest tests/contract
@@ -43,7 +43,7 @@ bench: setup ## measure speed and size against their bounds
 	@$(VENV)/bin/python -m benchmarks
 
 clean: ## remove results, caches and the virtual environment (the guest image stays cached)
-	@find $(RESULTS) -mindepth 1 ! -name .gitkeep -delete
+	@if [ -d $(RESULTS) ]; then find $(RESULTS) -mindepth 1 ! -name .gitkeep -delete; fi
 	@rm -rf $(VENV) docs/html .pytest_cache .mypy_cache .ruff_cache .robocop_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -56,5 +56,4 @@ image: $(VENV)/ready
 	@$(VENV)/bin/python -m guest_image > /dev/null
 
 $(VENV)/ready: pyproject.toml scripts/prepare-venv
-	@scripts/install-host-packages
 	@scripts/prepare-venv $(PYTHON) $(VENV)

@@ -30,8 +30,10 @@ class GuestKeywords:
     ) -> None:
         """Says at which SSH server the VM ``vm`` is reached; nothing is connected before it is needed.
 
-        Call it again after each boot of the VM: the older connection is dropped. ``key_file`` is the path of a private
-        key; without one, ``password`` is used. QemuLibrary's ``Get Vm Ssh Address`` returns just these arguments.
+        ``host`` and ``port`` are the server's address seen from this machine. ``user`` logs in with the private key in
+        ``key_file``, or with ``password`` where no key is given, and must be allowed to write to the disks.
+        QemuLibrary's ``Get Vm Ssh Address`` returns just these arguments. Call it again after each boot of the VM: the
+        older connection is dropped.
 
         Example:
         | &{address} = | Get Vm Ssh Address | vm1 |

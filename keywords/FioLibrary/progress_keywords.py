@@ -37,7 +37,7 @@ class ProgressKeywords:
 
     @keyword(tags=["fio", "progress"])
     def wait_until_fio_moves_bytes(self, *runs: FioRun, deadline: timedelta = timedelta(seconds=20)) -> None:
-        """Waits until the guest's own counters show new writes on every disk of every run. Use it before an event.
+        """Waits until the guest's own counters show new writes on every disk of ``runs``. Use it before an event.
 
         Fails as the device's fault when a disk reports an error, or takes no write until ``deadline`` although fio
         lives; with ``KitError`` when a fio has ended.
@@ -53,7 +53,7 @@ class ProgressKeywords:
     def fio_should_still_move_bytes(
         self, *runs: FioRun, except_disk: str | None = None, within: timedelta = timedelta(seconds=5)
     ) -> None:
-        """Checks that new writes come on every disk of every run, from now on and at most ``within`` later.
+        """Checks that new writes come on every disk of ``runs``, from now on and at most ``within`` later.
 
         Use it after an event. ``except_disk`` is the serial of a detached disk, which need not move. Fails like
         `Wait Until Fio Moves Bytes`.

@@ -43,10 +43,11 @@ class RunKeywords:
     def prepare_fio(
         self, vm: str, disks: dict[str, str], job: str = "default_integrity.job", runtime: timedelta | None = None
     ) -> FioRun:
-        """Starts one fio with one job for each disk in the VM ``vm``, in the background, and returns the run.
+        """Prepares one fio with one job for each disk in the VM ``vm``, and returns the run; `Start Fio` starts it.
 
-        ``disks`` is a dictionary of serial and node in the guest. ``job`` is a path, or the name of a file in
-        ``fio_jobs/``. ``runtime`` replaces the run time of the job file (a number is seconds).
+        All that takes time is done here, so that fio starts at once when it is asked to. ``disks`` is a dictionary of
+        serial and node in the guest. ``job`` is a path, or the name of a file in ``fio_jobs/``. ``runtime`` replaces
+        the run time of the job file (a number is seconds).
 
         Fails with ``SetupError`` when the job file would let a verdict be fooled, when fio refuses it (the message has
         fio's own words), or when the VM has no fio; with ``KitError`` when a node is not there.

@@ -73,7 +73,9 @@ class DiskKeywords:
 
     @keyword(tags=["disk"])
     def expect_detach_of_disk(self, vm: str, controller: str, target: int) -> GuestDisk:
-        """Tells, before a detach, which disk is about to go, and returns it as the guest has it now.
+        """Tells, before a detach, that the disk at a ``target`` of a ``controller`` is about to go, and returns it.
+
+        It is returned as the guest has it now; see `Get Vm Disks` for its attributes.
 
         What a detach is known to make the kernel print about that disk is then no trouble for `Vm Should Be Healthy`;
         what it prints about any other disk still is. Fails with SetupError when the guest has no disk there.

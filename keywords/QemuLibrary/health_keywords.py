@@ -54,7 +54,7 @@ class HealthKeywords:
     def vm_is_healthy(self, vm: str, deadline: timedelta = timedelta(seconds=15)) -> bool:
         """Returns whether a VM was started and is healthy, as `Vm Should Be Healthy` judges it; never fails.
 
-        For set-ups that mend what the test before has left.
+        For set-ups that mend what the test before has left. The guest has ``deadline`` to answer.
 
         | ${healthy} =    Vm Is Healthy    vm1
         | IF    not ${healthy}    Start Vm    vm1

@@ -145,7 +145,7 @@ class LifeCycleKeywords:
 
     @keyword(tags=["vm"])
     def kill_all_vms(self) -> None:
-        """Ends every VM with SIGKILL.
+        """Ends every VM with SIGKILL, as `Kill Vm` does. Their definitions stay; `Start Vm` starts them anew.
 
         | Kill All Vms
         """

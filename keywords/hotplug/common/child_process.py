@@ -75,18 +75,24 @@ class ChildProcess:
             start_new_session=True,
             cwd=cwd,
         )
-        self.pid = self._await_pid()
+        try:
+            self.pid = self._await_pid()
+        except BaseException:
+            self._release_keeper()
+            raise
 
     def _await_pid(self) -> int:
         def started() -> dict[str, object] | None:
             status = self._status()
             if not status and self._keeper.poll() is not None:
-                raise SetupError(f"{self.name} could not be started: its keeper ended with {self._keeper.returncode}.")
+                raise SetupError(
+                    f"{self.name} could not be started: its log '{self.log}' or the files beside it cannot be written "
+                    f"({os.strerror(self._keeper.returncode)}); make room there, or name another output folder."
+                )
             return status
 
         status = wait_until(started, 10, f"{self.name} to start", interval=0.005, error=SetupError)
         if "start_error" in status:
-            self._keeper.wait()
             self._status_file.unlink(missing_ok=True)
             raise SetupError(f"{self.name} could not be started with '{self.command[0]}': {status['start_error']}.")
         pid = status["pid"]
@@ -152,6 +158,10 @@ class ChildProcess:
                 break
             self.send_signal(number)
             status = self.wait(seconds)
+        self._release_keeper()
+        return status or self.exit_status or ExitStatus(-signal.SIGKILL)
+
+    def _release_keeper(self) -> None:
         if self._keeper.stdin is not None and not self._keeper.stdin.closed:
             self._keeper.stdin.close()  # the keeper kills what is left of the group
         try:
@@ -159,4 +169,3 @@ class ChildProcess:
         except subprocess.TimeoutExpired:
             self._keeper.kill()
             self._keeper.wait()
-        return status or self.exit_status or ExitStatus(-signal.SIGKILL)

@@ -65,10 +65,12 @@ def test_log_a_little_longer_than_its_head_loses_nothing(tmp_path: Path) -> None
 
 
 def test_new_log_forgets_the_tails_of_an_old_one(tmp_path: Path) -> None:
-    BoundedLog(tmp_path / "a.log", BOUND).write(b"old\n" * 2000)
+    old = BoundedLog(tmp_path / "a.log", BOUND)
+    old.write(b"old\n" * 2000)
     with BoundedLog(tmp_path / "a.log", BOUND) as log:
         log.write(b"new\n")
         assert read_log(log.path) == "new\n"
+    old.close()
 
 
 def test_tail_of_a_log(tmp_path: Path) -> None:

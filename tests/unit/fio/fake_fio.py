@@ -2,8 +2,8 @@
 """Stands in for fio in the tests of runs: real processes, one a job, that "write" by raising a counter.
 
 Takes fio's arguments and job file. What goes wrong is said by files in the folder $FAKE_FIO: `detach-NAME` makes the
-job on that disk fail like a detach does, `hang` keeps jobs from ending, `deaf` makes all ignore SIGINT,
-`still-NAME` keeps a disk's counter from moving, `truncate` cuts the output short.
+job on that disk fail like a detach does, `end` ends all jobs early, `hang` keeps jobs from ending, `deaf` makes all
+ignore SIGINT, `still-NAME` keeps a disk's counter from moving, `truncate` cuts the output short.
 """
 
 import configparser
@@ -24,7 +24,7 @@ def job(name: str, node: str, runtime: float) -> int:
     number = int(stat.read_text().split()[6])
     end = time.monotonic() + runtime
     with Path(node).open("rb"):
-        while time.monotonic() < end or (ORDERS / "hang").exists():
+        while (time.monotonic() < end and not (ORDERS / "end").exists()) or (ORDERS / "hang").exists():
             time.sleep(0.02)
             if (ORDERS / f"detach-{disk}").exists():
                 for _ in range(3):

@@ -55,10 +55,18 @@ class LocalCommand:
     def _read(self, stream: str, on_line: LineSink | None) -> None:
         pipe = self._process.stdout if stream == "stdout" else self._process.stderr
         assert pipe is not None
-        for line in pipe:
-            self._texts[stream] += line
-            if on_line:
-                on_line(stream, line.rstrip("\n"), time.monotonic())
+        with pipe:
+            for line in pipe:
+                self._texts[stream] += line
+                if on_line:
+                    on_line(stream, line.rstrip("\n"), time.monotonic())
+
+    def close(self) -> None:
+        """Ends the command and its threads."""
+        self._process.kill()
+        self._process.wait()
+        for thread in self._threads:
+            thread.join()
 
 
 class LocalGuest:
@@ -94,3 +102,8 @@ class LocalGuest:
 
     def run(self, command: str, seconds: float = 10, stdin: bytes = b"") -> CommandResult:
         return self.start(command).wait(seconds)
+
+    def close(self) -> None:
+        """Ends all commands."""
+        for command in self.commands:
+            command.close()

@@ -62,9 +62,10 @@ class Recording:
         stopped: bool = False,
     ) -> RunResult:
         """The typed result, as if all lines of standard error had arrived at `error_at`."""
-        live = LiveOutput(BoundedLog(tmp_path / "err"))
-        for line in self.err.splitlines():
-            live.take("stderr", line, error_at)
+        with BoundedLog(tmp_path / "err") as log:
+            live = LiveOutput(log)
+            for line in self.err.splitlines():
+                live.take("stderr", line, error_at)
         document = self.document
         disks = {job["jobname"]: job["job options"]["filename"] for job in document["jobs"]}
         output = parse_output(self.out, "run")

@@ -1,7 +1,8 @@
 """Fixtures: a fake vhost behind a socket, and a target that talks to it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,6 +11,22 @@ from hotplug.vhost.process import ForeignVhost
 from hotplug.vhost.rpc_client import RpcClient
 from hotplug.vhost.target import WATCH, Target
 from tests.unit.vhost.fake_rpc_server import FakeRpcServer, FakeVhost
+
+Connect = Callable[..., RpcClient]
+
+
+@pytest.fixture
+def connect() -> Iterator[Connect]:
+    """Makes RPC clients, as `RpcClient` does, and closes them after the test."""
+    made: list[RpcClient] = []
+
+    def connect(path: Path, *arguments: Any, **more: Any) -> RpcClient:
+        made.append(RpcClient(path, *arguments, **more))
+        return made[-1]
+
+    yield connect
+    for client in made:
+        client.close()
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """RPC client: answers, errors, deadlines in wall-clock time, connections."""
 
+import contextlib
 import json
 import logging
 import socket
@@ -12,8 +13,9 @@ import pytest
 
 from hotplug.common.errors import ConnectionLostError, DeadlineError
 from hotplug.common.vital_signs import VITAL_SIGNS
-from hotplug.vhost.rpc_client import RpcClient, RpcError, RpcProtocolError, socket_is_served
+from hotplug.vhost.rpc_client import RpcError, RpcProtocolError, socket_is_served
 from hotplug.vhost.rpc_trace import RpcTrace, read_trace
+from tests.unit.vhost.conftest import Connect
 from tests.unit.vhost.fake_rpc_server import Behaviour, FakeRpcServer, Request, answer, refusal
 
 Steps = Iterable[bytes | float | None]
@@ -27,37 +29,37 @@ def serve(tmp_path: Path, behaviour: Behaviour) -> FakeRpcServer:
     return FakeRpcServer(tmp_path / "rpc.sock", behaviour)
 
 
-def test_result_and_parameters_pass_through(tmp_path: Path) -> None:
+def test_result_and_parameters_pass_through(connect: Connect, tmp_path: Path) -> None:
     with serve(tmp_path, echo) as server:
-        assert RpcClient(server.path).call("m", {"a": 1, "b": [None, "ü"]}) == {"a": 1, "b": [None, "ü"]}
+        assert connect(server.path).call("m", {"a": 1, "b": [None, "ü"]}) == {"a": 1, "b": [None, "ü"]}
     assert server.requests[0]["method"] == "m"
 
 
-def test_error_answer_keeps_code_message_and_call(tmp_path: Path) -> None:
+def test_error_answer_keeps_code_message_and_call(connect: Connect, tmp_path: Path) -> None:
     with serve(tmp_path, lambda request: [refusal(request, -32602, "File exists")]) as server:
         with pytest.raises(RpcError) as caught:
-            RpcClient(server.path).call("some_method", {"ctrlr": "naa.c1"})
+            connect(server.path).call("some_method", {"ctrlr": "naa.c1"})
         error = caught.value
         assert (error.code, error.message, error.method) == (-32602, "File exists", "some_method")
         assert error.params == {"ctrlr": "naa.c1"}
         assert str(error) == "vhost answered some_method(ctrlr=naa.c1) with error -32602 'File exists'."
 
 
-def test_error_of_an_empty_target_is_explained(tmp_path: Path) -> None:
+def test_error_of_an_empty_target_is_explained(connect: Connect, tmp_path: Path) -> None:
     params = {"ctrlr": "naa.c1", "scsi_target_num": 3}
     with (
         serve(tmp_path, lambda request: [refusal(request, -32602, "Device or resource busy")]) as server,
         pytest.raises(RpcError, match=r"Target 3 of controller 'naa\.c1' is empty"),
     ):
-        RpcClient(server.path).call("vhost_scsi_controller_remove_target", params)
+        connect(server.path).call("vhost_scsi_controller_remove_target", params)
 
 
-def test_connection_survives_an_error_answer_and_is_used_again(tmp_path: Path) -> None:
+def test_connection_survives_an_error_answer_and_is_used_again(connect: Connect, tmp_path: Path) -> None:
     def behaviour(request: Request) -> Steps:
         yield refusal(request, -1, "no") if request["method"] == "bad" else answer(request, 1)
 
     with serve(tmp_path, behaviour) as server:
-        client = RpcClient(server.path)
+        client = connect(server.path)
         for method in ("good", "bad", "good"):
             if method == "bad":
                 with pytest.raises(RpcError):
@@ -67,9 +69,9 @@ def test_connection_survives_an_error_answer_and_is_used_again(tmp_path: Path) -
         assert server.connections == 1
 
 
-def test_connection_closed_between_calls_is_replaced(tmp_path: Path) -> None:
+def test_connection_closed_between_calls_is_replaced(connect: Connect, tmp_path: Path) -> None:
     with serve(tmp_path, echo) as server:
-        client = RpcClient(server.path)
+        client = connect(server.path)
         client.call("m")
         server.hang_up()
         assert client.call("m", {"x": 2}) == {"x": 2}
@@ -77,25 +79,25 @@ def test_connection_closed_between_calls_is_replaced(tmp_path: Path) -> None:
         assert len(server.requests) == 2
 
 
-def test_request_is_not_repeated_when_the_peer_closes_after_it(tmp_path: Path) -> None:
+def test_request_is_not_repeated_when_the_peer_closes_after_it(connect: Connect, tmp_path: Path) -> None:
     with serve(tmp_path, lambda _: [None]) as server:
         with pytest.raises(ConnectionLostError, match="closed before vhost had answered m"):
-            RpcClient(server.path).call("m")
+            connect(server.path).call("m")
         assert len(server.requests) == 1
 
 
-def test_deadline_is_wall_clock_time_although_no_cpu_time_passes(tmp_path: Path) -> None:
+def test_deadline_is_wall_clock_time_although_no_cpu_time_passes(connect: Connect, tmp_path: Path) -> None:
     with serve(tmp_path, lambda _: [5.0]) as server:
         began = time.monotonic()
         with pytest.raises(DeadlineError) as caught:
-            RpcClient(server.path, deadline=0.3).call("slow_method")
+            connect(server.path, deadline=0.3).call("slow_method")
         assert 0.3 <= time.monotonic() - began < 3
         assert "slow_method" in str(caught.value)
         assert str(server.path) in str(caught.value)
         assert "0.3 s" in str(caught.value)
 
 
-def test_trickled_bytes_do_not_extend_the_deadline(tmp_path: Path) -> None:
+def test_trickled_bytes_do_not_extend_the_deadline(connect: Connect, tmp_path: Path) -> None:
     def trickle(request: Request) -> Steps:
         for byte in answer(request, "x" * 200):
             yield bytes([byte])
@@ -104,11 +106,11 @@ def test_trickled_bytes_do_not_extend_the_deadline(tmp_path: Path) -> None:
     with serve(tmp_path, trickle) as server:
         began = time.monotonic()
         with pytest.raises(DeadlineError, match="what came was"):
-            RpcClient(server.path, deadline=0.4).call("m")
+            connect(server.path, deadline=0.4).call("m")
         assert time.monotonic() - began < 3
 
 
-def test_endless_answer_does_not_extend_the_deadline(tmp_path: Path) -> None:
+def test_endless_answer_does_not_extend_the_deadline(connect: Connect, tmp_path: Path) -> None:
     def endless(_: Request) -> Steps:
         end = time.monotonic() + 4
         while time.monotonic() < end:
@@ -117,59 +119,59 @@ def test_endless_answer_does_not_extend_the_deadline(tmp_path: Path) -> None:
     with serve(tmp_path, endless) as server:
         began = time.monotonic()
         with pytest.raises(DeadlineError):
-            RpcClient(server.path, deadline=0.2).call("m")
+            connect(server.path, deadline=0.2).call("m")
         assert time.monotonic() - began < 3
 
 
-def test_answer_that_nobody_asked_for_does_not_meet_the_next_call(tmp_path: Path) -> None:
+def test_answer_that_nobody_asked_for_does_not_meet_the_next_call(connect: Connect, tmp_path: Path) -> None:
     def talkative(request: Request) -> Steps:
         yield answer(request, "asked")
         yield answer({"id": request["id"] + 1}, "not asked")
 
     with serve(tmp_path, talkative) as server:
-        client = RpcClient(server.path)
+        client = connect(server.path)
         for _ in range(3):
             assert client.call("m") == "asked"
             time.sleep(0.1)
 
 
-def test_late_answer_does_not_meet_the_next_call(tmp_path: Path) -> None:
+def test_late_answer_does_not_meet_the_next_call(connect: Connect, tmp_path: Path) -> None:
     def late_first(request: Request) -> Steps:
         if request["method"] == "late":
             yield 0.3
         yield answer(request, request["method"])
 
     with serve(tmp_path, late_first) as server:
-        client = RpcClient(server.path, deadline=0.1)
+        client = connect(server.path, deadline=0.1)
         with pytest.raises(DeadlineError):
             client.call("late")
         time.sleep(0.3)
         assert client.call("next") == "next"
 
 
-def test_delete_of_a_controller_in_use_is_explained_at_the_deadline(tmp_path: Path) -> None:
+def test_delete_of_a_controller_in_use_is_explained_at_the_deadline(connect: Connect, tmp_path: Path) -> None:
     with serve(tmp_path, lambda _: [1.0]) as server, pytest.raises(DeadlineError, match="shut the VM down first"):
-        RpcClient(server.path, deadline=0.1).call("vhost_delete_controller", {"ctrlr": "naa.c1"})
+        connect(server.path, deadline=0.1).call("vhost_delete_controller", {"ctrlr": "naa.c1"})
 
 
-def test_wrong_id_is_no_answer(tmp_path: Path) -> None:
+def test_wrong_id_is_no_answer(connect: Connect, tmp_path: Path) -> None:
     with (
         serve(tmp_path, lambda request: [answer({"id": request["id"] + 7}, True)]) as server,
         pytest.raises(RpcProtocolError, match="id 8, the request had id 1"),
     ):
-        RpcClient(server.path).call("m")
+        connect(server.path).call("m")
 
 
 @pytest.mark.parametrize("garbage", [b"HTTP/1.1 400 Bad Request\r\n", b"\xff\xfe\x00", b'{"hello": 1}', b"[1]"])
-def test_garbage_is_named_at_once(tmp_path: Path, garbage: bytes) -> None:
+def test_garbage_is_named_at_once(connect: Connect, tmp_path: Path, garbage: bytes) -> None:
     with serve(tmp_path, lambda _: [garbage, 5.0]) as server:
         began = time.monotonic()
         with pytest.raises(RpcProtocolError, match="no valid answer"):
-            RpcClient(server.path, deadline=5).call("m")
+            connect(server.path, deadline=5).call("m")
         assert time.monotonic() - began < 3
 
 
-def test_utf8_split_across_reads(tmp_path: Path) -> None:
+def test_utf8_split_across_reads(connect: Connect, tmp_path: Path) -> None:
     def split(request: Request) -> Steps:
         text = json.dumps({"jsonrpc": "2.0", "id": request["id"], "result": "äöü€😀"}, ensure_ascii=False).encode()
         for byte in text:
@@ -177,27 +179,27 @@ def test_utf8_split_across_reads(tmp_path: Path) -> None:
             yield 0.001
 
     with serve(tmp_path, split) as server:
-        assert RpcClient(server.path).call("m") == "äöü€😀"
+        assert connect(server.path).call("m") == "äöü€😀"
 
 
-def test_huge_answer(tmp_path: Path) -> None:
+def test_huge_answer(connect: Connect, tmp_path: Path) -> None:
     huge = [{"name": f"disk{n}", "text": "}" * 50} for n in range(30_000)]
     with serve(tmp_path, lambda request: [answer(request, huge)]) as server:
-        assert RpcClient(server.path, deadline=20).call("m") == huge
+        assert connect(server.path, deadline=20).call("m") == huge
 
 
-def test_answer_with_a_line_end_leaves_the_connection_usable(tmp_path: Path) -> None:
+def test_answer_with_a_line_end_leaves_the_connection_usable(connect: Connect, tmp_path: Path) -> None:
     with serve(tmp_path, lambda request: [answer(request, 1) + b"\n"]) as server:
-        client = RpcClient(server.path)
+        client = connect(server.path)
         assert [client.call("m") for _ in range(5)] == [1] * 5
 
 
-def test_nobody_listens(tmp_path: Path) -> None:
+def test_nobody_listens(connect: Connect, tmp_path: Path) -> None:
     with pytest.raises(ConnectionLostError, match=r"none\.sock' cannot be connected to: No such file"):
-        RpcClient(tmp_path / "none.sock").call("m")
+        connect(tmp_path / "none.sock").call("m")
 
 
-def test_full_backlog_ends_at_the_deadline(tmp_path: Path) -> None:
+def test_full_backlog_ends_at_the_deadline(connect: Connect, tmp_path: Path) -> None:
     path = tmp_path / "rpc.sock"
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
         listener.bind(str(path))
@@ -210,21 +212,22 @@ def test_full_backlog_ends_at_the_deadline(tmp_path: Path) -> None:
             waiting.append(client)
         began = time.monotonic()
         with pytest.raises(DeadlineError, match="hangs"):
-            RpcClient(path, deadline=0.3).call("m")
+            connect(path, deadline=0.3).call("m")
         assert time.monotonic() - began < 3
         for client in waiting:
             client.close()
 
 
-def test_calls_from_several_threads_do_not_wait_for_each_other(tmp_path: Path) -> None:
+def test_calls_from_several_threads_do_not_wait_for_each_other(connect: Connect, tmp_path: Path) -> None:
     def behaviour(request: Request) -> Steps:
         if request["method"] == "slow":
-            yield 2.0
+            released.wait(20)
         yield answer(request, request["params"]["n"])
 
+    released = threading.Event()
     results: dict[int, object] = {}
     with serve(tmp_path, behaviour) as server:
-        client = RpcClient(server.path)
+        client = connect(server.path, deadline=20)
 
         def run(number: int) -> None:
             for _ in range(20):
@@ -233,17 +236,17 @@ def test_calls_from_several_threads_do_not_wait_for_each_other(tmp_path: Path) -
         slow = threading.Thread(target=lambda: results.__setitem__(-1, client.call("slow", {"n": -1})))
         slow.start()
         threads = [threading.Thread(target=run, args=(number,)) for number in range(4)]
-        began = time.monotonic()
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        assert time.monotonic() - began < 2
+        assert results == {n: n for n in range(4)}  # the slow call is not answered before all others were
+        released.set()
         slow.join()
     assert results == {n: n for n in range(-1, 4)}
 
 
-def test_death_of_something_vital_ends_a_call(tmp_path: Path) -> None:
+def test_death_of_something_vital_ends_a_call(connect: Connect, tmp_path: Path) -> None:
     dead: list[str] = []
     VITAL_SIGNS.watch("thing", lambda: dead[0] if dead else None)
     try:
@@ -251,15 +254,17 @@ def test_death_of_something_vital_ends_a_call(tmp_path: Path) -> None:
             threading.Timer(0.1, lambda: dead.append("thing died.")).start()
             began = time.monotonic()
             with pytest.raises(AssertionError, match=r"thing died\."):
-                RpcClient(server.path, deadline=5).call("m")
+                connect(server.path, deadline=5).call("m")
             assert time.monotonic() - began < 3
     finally:
         VITAL_SIGNS.forget("thing")
 
 
-def test_connections_leave_no_log_handlers_behind(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_connections_leave_no_log_handlers_behind(
+    connect: Connect, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     with serve(tmp_path, echo) as server:
-        client = RpcClient(server.path)
+        client = connect(server.path)
         for _ in range(3):
             client.call("m")
             client.close()
@@ -267,7 +272,7 @@ def test_connections_leave_no_log_handlers_behind(tmp_path: Path, capsys: pytest
     assert capsys.readouterr().err == ""
 
 
-def test_every_call_is_traced(tmp_path: Path) -> None:
+def test_every_call_is_traced(connect: Connect, tmp_path: Path) -> None:
     def behaviour(request: Request) -> Steps:
         if request["method"] == "bad":
             yield refusal(request, -19, "No such device")
@@ -277,8 +282,8 @@ def test_every_call_is_traced(tmp_path: Path) -> None:
             yield answer(request, [1])
 
     trace = RpcTrace(tmp_path / "rpc.jsonl")
-    with serve(tmp_path, behaviour) as server:
-        client = RpcClient(server.path, 0.1, trace)
+    with contextlib.closing(trace), serve(tmp_path, behaviour) as server:
+        client = connect(server.path, 0.5, trace)
         before = time.monotonic()
         client.call("good", {"x": 1})
         with pytest.raises(RpcError):
@@ -289,14 +294,14 @@ def test_every_call_is_traced(tmp_path: Path) -> None:
     assert (good["method"], good["params"], good["result"]) == ("good", {"x": 1}, [1])
     assert bad["error"] == {"code": -19, "message": "No such device"}
     assert "did not answer" in str(slow["failure"])
-    assert isinstance(slow["seconds"], float) and slow["seconds"] >= 0.1
+    assert isinstance(slow["seconds"], float) and slow["seconds"] >= 0.5
     assert isinstance(good["monotonic"], float) and before <= good["monotonic"] <= time.monotonic()
     assert isinstance(good["wall"], float) and abs(good["wall"] - time.time()) < 5
 
 
 def test_trace_is_bounded_and_keeps_its_newest_call(tmp_path: Path) -> None:
     trace = RpcTrace(tmp_path / "rpc.jsonl", max_bytes=20_000)
-    for number in range(2000):
+    for number in range(600):
         trace.record(time.monotonic(), f"method{number}", {}, "result", True)
     trace.record(time.monotonic(), "large", {}, "result", "x" * 1_000_000)
     trace.close()
@@ -306,15 +311,16 @@ def test_trace_is_bounded_and_keeps_its_newest_call(tmp_path: Path) -> None:
     assert methods[-1] == "large"
 
 
-def test_round_trip_is_short(tmp_path: Path) -> None:
+def test_round_trip_is_short(connect: Connect, tmp_path: Path) -> None:
+    """The fastest of many: a wait in the client's own way (a poll interval, a delayed acknowledgement) slows all."""
     with serve(tmp_path, echo) as server:
-        client = RpcClient(server.path)
+        client = connect(server.path)
         times = []
         for _ in range(200):
             began = time.perf_counter()
             client.call("m")
             times.append(time.perf_counter() - began)
-    assert sorted(times)[100] < 0.005
+    assert min(times) < 0.005
 
 
 def test_served_and_dead_sockets_are_told_apart(tmp_path: Path) -> None:

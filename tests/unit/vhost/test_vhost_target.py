@@ -18,6 +18,7 @@ from hotplug.vhost.process import STOP_SIGNALS
 from hotplug.vhost.rpc_client import RpcClient
 from hotplug.vhost.target import Target, attach_to_target, start_target
 from tests.unit.vhost import fake_vhost_program
+from tests.unit.vhost.conftest import Connect
 from tests.unit.vhost.fake_rpc_server import FakeRpcServer, FakeVhost
 
 Start = Callable[..., Target]
@@ -135,11 +136,11 @@ def test_stopped_process_is_alive_but_does_not_answer(start: Start) -> None:
         target.check_alive(0.3)
 
 
-def test_served_rpc_socket_is_not_touched(start: Start, tmp_path: Path, vhost: FakeVhost) -> None:
+def test_served_rpc_socket_is_not_touched(start: Start, connect: Connect, tmp_path: Path, vhost: FakeVhost) -> None:
     with FakeRpcServer(tmp_path / "rpc.sock", vhost) as server:
         with pytest.raises(SetupError, match="is served by another process"):
             start()
-        assert RpcClient(server.path).call("spdk_get_version")
+        assert connect(server.path).call("spdk_get_version")
 
 
 def test_dead_rpc_socket_gives_way_but_a_file_does_not(start: Start, tmp_path: Path) -> None:
