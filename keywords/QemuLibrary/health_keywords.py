@@ -52,14 +52,16 @@ class HealthKeywords:
 
     @keyword(tags=["health"])
     def vm_is_healthy(self, vm: str, deadline: timedelta = timedelta(seconds=15)) -> bool:
-        """Returns whether a VM was started and is healthy, as `Vm Should Be Healthy` judges it; never fails.
+        """Returns whether a VM has booted and is healthy, as `Vm Should Be Healthy` judges it; never fails.
 
-        For set-ups that mend what the test before has left. The guest has ``deadline`` to answer.
+        A VM that `Wait Until Vm Is Ready` did not see ready counts as not booted. For set-ups that mend what the test
+        before has left. The guest has ``deadline`` to answer.
 
         | ${healthy} =    Vm Is Healthy    vm1
         | IF    not ${healthy}    Start Vm    vm1
         """
-        if vm not in self._library.fleet.started():
+        fleet = self._library.fleet
+        if vm not in fleet.started() or not fleet.member(vm).machine.boot_id:
             return False
         try:
             self.vm_should_be_healthy(vm, deadline=deadline)

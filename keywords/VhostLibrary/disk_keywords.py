@@ -61,8 +61,8 @@ class DiskKeywords:
         """Creates a disk on a file of this machine and returns its name.
 
         With ``size`` (bytes, or a number with a unit) or ``size_mib``, a missing ``file`` is made with that size,
-        sparse; an existing one must have that size and keeps its content. Without a size the file must exist.
-        Without a ``file``, one is made in the folder of the run and removed when vhost is stopped. ``block_size`` is
+        its room reserved; an existing one must have that size and keeps its content. Without a size the file must
+        exist. Without a ``file``, one is made in the folder of the run and removed when vhost is stopped. ``block_size`` is
         in bytes. Fails when vhost refuses, and with SetupError when the disk exists already, when the file cannot be
         made, or when its file system has too little space.
 

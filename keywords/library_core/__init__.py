@@ -1,5 +1,6 @@
 """What the three keyword libraries have in common: components, clean-up, first causes, links to evidence."""
 
+import errno
 import html
 import os
 from collections.abc import Sequence
@@ -10,10 +11,13 @@ from robot.api import logger
 from robot.libraries.BuiltIn import BuiltIn, RobotNotRunningError
 from robotlibcore import DynamicCore
 
+from hotplug.common.errors import SetupError
 from hotplug.common.run_directory import RunDirectory
 from hotplug.common.vital_signs import VITAL_SIGNS
 
 __all__ = ["KitLibrary", "link_to_file"]
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 class KitLibrary(DynamicCore):  # type: ignore[misc]
@@ -46,6 +50,11 @@ class KitLibrary(DynamicCore):  # type: ignore[misc]
         except Exception as error:
             cause = VITAL_SIGNS.first_cause()
             self._log_evidence()
+            if cause is None and isinstance(error, OSError) and error.errno in _NO_ROOM:
+                raise SetupError(
+                    f"There is no room left for the files of the run in '{self.run_directory.root}'; free some, or "
+                    f"name another output folder. Noticed by keyword '{_title(name)}': {error.strerror}."
+                ) from error
             if cause is None or cause in str(error):
                 raise
             raise AssertionError(f"{cause} Noticed when keyword '{_title(name)}' failed: {error}") from error

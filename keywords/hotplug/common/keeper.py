@@ -33,9 +33,17 @@ def _die_with_keeper() -> None:
 
 
 def _write_status(path: Path, **fields: object) -> None:
+    text = json.dumps(fields)
     scratch = path.with_name(path.name + ".new")
-    scratch.write_text(json.dumps(fields))
-    scratch.replace(path)
+    try:
+        scratch.write_text(text)
+        scratch.replace(path)
+    except OSError:  # a full disk still takes what fits into the room that the file has
+        scratch.unlink(missing_ok=True)
+        if not path.exists():
+            raise
+        with path.open("r+") as status:
+            status.write(text.ljust(path.stat().st_size))
 
 
 def _kill_group(pid: int) -> None:
@@ -44,7 +52,10 @@ def _kill_group(pid: int) -> None:
 
 
 def main() -> int:
-    """Runs the command line given; returns 0 when the program ended by itself, whatever its own status was."""
+    """Runs the command line given; returns 0 when the program ended, whatever its own status was.
+
+    Raises `OSError` when it cannot write its first files.
+    """
     parser = argparse.ArgumentParser()
     parser.add_argument("--log", type=Path, required=True)
     parser.add_argument("--error-log", type=Path)
@@ -104,7 +115,8 @@ def _pump(pid: int, streams: dict[int, BoundedLog]) -> bool:
         for stream, log in streams.items():
             if stream in ready:
                 if data := os.read(stream, _CHUNK):
-                    log.write(data)
+                    with contextlib.suppress(OSError):  # on a full disk the program goes on and its words are lost
+                        log.write(data)
                 else:
                     poller.unregister(stream)
         if exited in ready:
@@ -118,9 +130,12 @@ def _drain(stream: int, log: BoundedLog) -> None:
     try:
         while data := os.read(stream, _CHUNK):
             log.write(data)
-    except BlockingIOError:
-        pass  # a grandchild outside the group still holds the pipe
+    except OSError:
+        pass  # a grandchild outside the group still holds the pipe, or the disk is full
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except OSError as error:
+        sys.exit(error.errno or 1)  # the owner tells the reason

@@ -86,9 +86,9 @@ def create_malloc_disk(target: Target, name: str, size: int, block_size: int = 5
 def create_aio_disk(target: Target, name: str, file: Path, size: int | None, block_size: int = 512) -> Disk:
     """Makes a disk of a file on the target's machine.
 
-    With `size` (bytes) a missing file is made, sparse, of that size, while an existing file must have that size;
-    without it the file must exist. Raises `SetupError` when the file cannot be made or does not fit; an existing file
-    is never changed.
+    With `size` (bytes) a missing file is made of that size, its room reserved, while an existing file must have that
+    size; without it the file must exist. Raises `SetupError` when the file cannot be made or does not fit; an existing
+    file is never changed.
     """
     _check_new(target, name)
     path = file.expanduser().absolute()
@@ -187,7 +187,7 @@ def _ensure_file(name: str, path: Path, size: int) -> None:
         )
     try:
         with path.open("xb") as made:
-            os.truncate(made.fileno(), size)
+            os.posix_fallocate(made.fileno(), 0, size)  # a disk that finds no room later looks like a fault of vhost
     except OSError as error:
         path.unlink(missing_ok=True)
         reason = f"File '{path}' of {size} bytes for disk '{name}' cannot be made: {error.strerror}."

@@ -136,7 +136,8 @@ class VirtualMachine:
             self.boot_id = self._read_boot_id(connection, limit)
         except (DeadlineError, ConnectionLostError) as error:
             raise DeadlineError(
-                f"VM '{self.name}' was not ready within {seconds:g} s: {error} {_console_end(self.console_log)}"
+                f"VM '{self.name}' was not ready within {seconds:g} s; if its console shows that it is only slow, give "
+                f"it a longer deadline (timeouts.boot of a test bed). {error} {_console_end(self.console_log)}"
             ) from error
         return connection
 

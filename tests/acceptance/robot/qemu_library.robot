@@ -33,7 +33,7 @@ No Such Socket
 
 Images That Are None
     [Documentation]    A text file, and a qcow2 image of which only the beginning is there.
-    Image Should Be Refused    ${TEXT_FILE}    it is neither qcow2 nor a raw disk with a boot sector*
+    Image Should Be Refused    ${TEXT_FILE}    is no image that a VM can boot: it is neither qcow2 nor a raw disk with a boot sector*
     Image Should Be Refused    ${TORN_IMAGE}    cannot be used: *
     Image Should Be Refused    /nowhere/guest.qcow2    cannot be read: No such file*
 
@@ -41,7 +41,7 @@ A Vm That Never Boots
     [Documentation]    Its image begins as a boot disk does, and does nothing more. It is a kit's error, soon, and ends.
     Define Vm    vm1    image=${EMPTY_IMAGE}    password=none
     Start Vm    vm1
-    Run Keyword And Expect Error    DeadlineError: VM 'vm1' was not ready within 4 s: *
+    Run Keyword And Expect Error    DeadlineError: VM 'vm1' was not ready within 4 s; *
     ...    Wait Until Vm Is Ready    vm1    deadline=4s
     Kill Vm    vm1
 

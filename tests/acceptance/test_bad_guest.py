@@ -1,0 +1,52 @@
+"""Faults that show only when the plan starts a VM or fio in it: one sentence, within the deadline, nothing left."""
+
+import time
+from pathlib import Path
+
+from tests.acceptance.kit_run import SUITES, KitRun, StartRobot, one_message
+from tests.acceptance.test_libraries_alone import make_image_that_never_boots
+
+_ONE_CASE = ("-t", "*Case 1: Attach*")
+_BOOT = 180.0
+
+
+def test_a_missing_qemu(start_robot: StartRobot) -> None:
+    run = start_robot("-v", "QEMU:nope", *_ONE_CASE, SUITES)
+    assert run.wait(30) == 1
+    _message_says(run, "SetupError: VM 'vm1' cannot start: there is no program 'nope'", "install Debian's package")
+
+
+def test_an_image_that_is_none(start_robot: StartRobot, tmp_path: Path) -> None:
+    image = tmp_path / "guest.qcow2"
+    image.write_text("This is no image.\n" * 100)
+    run = start_robot("-v", f"GUEST_IMAGE:{image}", "-v", "GUEST_PASSWORD:secret", *_ONE_CASE, SUITES)
+    assert run.wait(30) == 1
+    _message_says(run, f"SetupError: The image '{image}' of VM 'vm1' is no image that a VM can boot")
+
+
+def test_a_vm_that_never_boots(start_robot: StartRobot, tmp_path: Path) -> None:
+    image, bed = tmp_path / "guest.img", tmp_path / "bed.yaml"
+    make_image_that_never_boots(image)
+    bed.write_text(f"guest_image: {image}\nguest_password: secret\ntimeouts: {{boot: 5s}}\n")
+    began = time.monotonic()
+    run = start_robot("--variablefile", bed, *_ONE_CASE, SUITES)
+    assert run.wait(60) == 1
+    _message_says(run, "DeadlineError: VM 'vm1' was not ready within 5 s", "timeouts.boot")
+    assert time.monotonic() - began < 40
+
+
+def test_a_value_that_fio_refuses(start_robot: StartRobot, tmp_path: Path) -> None:
+    job = tmp_path / "x.job"
+    job.write_text("[global]\nrw=randwrite\nbs=banana\ndirect=1\nverify=md5\ntime_based=1\nruntime=5\n")
+    run = start_robot("-v", f"FIO_JOB:{job}", *_ONE_CASE, SUITES)
+    assert run.wait(_BOOT) == 1
+    _message_says(run, "SetupError: ", f"'{job}'", "banana")
+
+
+def _message_says(run: KitRun, *words: str) -> None:
+    message = one_message(run)
+    assert message.startswith(words[0]), message
+    for each in words:
+        assert each in message
+    assert "teardown failed" not in message, message
+    run.assert_nothing_is_left()
