@@ -101,6 +101,11 @@ class KitRun:
 
         self._await(said, seconds, f"robot to say '{text}'")
 
+    def wait_for_console(self, text: str, seconds: float) -> None:
+        """Waits until robot's console says `text`."""
+        what = f"robot's console to say '{text}'"
+        self._await(lambda: text in self.console.read_text(errors="replace"), seconds, what, needs_robot=False)
+
     def target(self) -> psutil.Process:
         """The embedded target of this run."""
         found = [

@@ -2,7 +2,9 @@
 
 import signal
 
-from tests.acceptance.kit_run import SHORT_FIO, SUITES, StartRobot
+import pytest
+
+from tests.acceptance.kit_run import SHORT_FIO, SUITES, KitRun, StartRobot
 
 FIO = ("-v", "FIO_RUNTIME:6s", "-v", f"FIO_JOB:{SHORT_FIO}")
 _BOOT = 180.0
@@ -28,24 +30,49 @@ def test_a_killed_target_fails_its_case_and_the_next_case_gets_another(start_rob
     run.assert_nothing_is_left()
 
 
-def test_an_interrupted_robot_ends_in_order(start_robot: StartRobot) -> None:
-    run = start_robot(*FIO, "-t", "*Case 1: Attach*", SUITES)
-    run.wait_for_step("START KEYWORD: FioLibrary.Wait For Fio", _BOOT)
-    assert len(run.processes()) > 5
+@pytest.mark.parametrize(
+    ("step", "message"),
+    [
+        ("QemuLibrary.Wait Until Vm Is Ready", "Test execution stopped due to a fatal error."),
+        ("FioLibrary.Wait For Fio", "Execution terminated by signal"),
+    ],
+)
+def test_an_interrupted_robot_ends_in_order(start_robot: StartRobot, step: str, message: str) -> None:
+    run = _run_until(start_robot, step)
 
     run.interrupt()
 
     run.wait(40)
-    assert "terminated by signal" in run.case("Case 1: Attach").message
+    assert run.case("Case 1: Attach").message == message
     run.assert_nothing_is_left()
 
 
-def test_a_killed_robot_leaves_nothing(start_robot: StartRobot) -> None:
-    run = start_robot(*FIO, "-t", "*Case 1: Attach*", SUITES)
-    run.wait_for_step("START KEYWORD: FioLibrary.Wait For Fio", _BOOT)
-    assert list(run.scratch.glob("hotplug-*/*"))
+def test_a_robot_that_is_interrupted_twice_leaves_nothing(start_robot: StartRobot) -> None:
+    run = _run_until(start_robot, "QemuLibrary.Wait Until Vm Is Ready")
+
+    run.interrupt()
+    run.wait_for_console("Second signal will force exit", 10)
+    run.interrupt()
+
+    run.wait(20)
+    run.assert_nothing_is_left(10)
+
+
+@pytest.mark.parametrize("step", ["QemuLibrary.Wait Until Vm Is Ready", "FioLibrary.Wait For Fio"])
+def test_a_killed_robot_leaves_nothing(start_robot: StartRobot, step: str) -> None:
+    run = _run_until(start_robot, step)
 
     run.robot.kill()
 
     run.wait(5)
     run.assert_nothing_is_left(10)
+
+
+def _run_until(start_robot: StartRobot, step: str) -> KitRun:
+    """A run of one case that has come to a keyword, with its target, VMs and sockets."""
+    run = start_robot(*FIO, "-t", "*Case 1: Attach*", SUITES)
+    run.wait_for_step(f"START KEYWORD: {step}", _BOOT)
+    assert run.target().is_running()
+    assert [each for each in run.processes() if each.name().startswith("qemu-system")]
+    assert list(run.scratch.glob("hotplug-*/*"))
+    return run
