@@ -30,22 +30,24 @@ def prepare(job: str, disks: Mapping[str, str], sys_class_block: str) -> str:
             f" || {{ echo no-disk {quoted}; give_up {NO_DISK}; }}",
             f'echo disk {quoted} "$p" "${{p##*/}}"',
         ]
-    lines += [f'cd "$d" && fio --parse-only kit.job 2>&1 || give_up {BAD_JOB}', 'echo "folder $d"']
+    lines += [f'cd "$d" && fio --parse-only kit.job 2>&1 || give_up {BAD_JOB}']
+    lines += [f"mkfifo kit.go || give_up {NO_FOLDER}", 'echo "folder $d"']
     return "\n".join(lines)
 
 
-def start(folder: str, names: Sequence[str], sys_class_block: str) -> str:
-    """Runs fio on the prepared folder, prints its process number first, removes the folder, exits as fio did.
+def load(folder: str, names: Sequence[str], sys_class_block: str) -> str:
+    """Loads fio, which then waits for its job file; prints its process number first, exits as fio did.
 
-    All the while it prints how many sectors each disk of `names` has written, from a loop that stands ready when fio
-    begins and starts one small program a sample. The shell waits for fio so that a death by a signal arrives as
-    exit code 128 + signal.
+    A guest may need seconds to load fio, which must not count as run time. So fio is told to read a named pipe, and
+    begins when `begin` writes the job file there. All the while this prints how many sectors each disk of `names`
+    has written, from a loop that starts one small program a sample. The shell waits for fio so that a death by a
+    signal arrives as exit code 128 + signal. It removes the folder.
     """
     place = shlex.quote(folder)
     counters = " ".join(f"{shlex.quote(name)}" for name in names)
     return (
         f"cd {place} || exit {NO_FOLDER}\n"
-        "fio --output-format=json --eta=never kit.job &\n"
+        "fio --output-format=json --eta=never kit.go &\n"
         f"pid=$!; echo {shlex.quote(PID_MARK)} $pid >&2\n"
         "while [ -d /proc/$$ ]; do\n"
         f"  line=; for n in {counters}; do\n"
@@ -57,9 +59,10 @@ def start(folder: str, names: Sequence[str], sys_class_block: str) -> str:
     )
 
 
-def remove(folder: str) -> str:
-    """Removes a prepared folder."""
-    return f"rm -rf {shlex.quote(folder)}"
+def begin(folder: str, pid: int) -> str:
+    """Gives the fio that `load` has loaded its job file; fails when that fio is not there any more."""
+    place = shlex.quote(folder)
+    return f"[ -d /proc/{pid} ] && cat {place}/kit.job > {place}/kit.go"
 
 
 def interrupt(pid: int) -> str:

@@ -56,9 +56,8 @@ class FioRun:
         self.margin = margin
         self.disks: Mapping[str, DiskInGuest] = {}
         self.stopped = False
-        self.asked_at = 0.0
+        self.asked_at: float | None = None
         self.folder = ""
-        self._script = ""
         self._log = BoundedLog(files.errors, _STDERR_BOUND)
         self.live = LiveOutput(self._log)
         self._command: GuestCommand | None = None
@@ -109,18 +108,21 @@ class FioRun:
         )
         self._take_prepared(prepared)
         names = [disk.name for disk in self.disks.values()]
-        self._script = scripts.start(self.folder, names, sys_class_block)
+        self._command = self.guest.start(scripts.load(self.folder, names, sys_class_block), self.live.take)
+        wait_until(lambda: self.live.pid or self.finished, _PREPARE_SECONDS, f"{self} to be loaded", interval=0.01)
+        if self.live.pid is None:
+            self._command.wait(0)
+            raise KitError(f"{self} did not load: {' / '.join(self.live.stderr_lines) or 'no reason was given'}.")
 
     def begin(self) -> None:
         """Starts fio. Raises `KitError` when it does not start, or was started before."""
-        if self._command is not None:
+        if self.asked_at is not None:
             raise KitError(f"{self} was started before; prepare another run.")
         self.asked_at = time.monotonic()
-        self._command = self.guest.start(self._script, self.live.take)
-        wait_until(lambda: self.live.pid or self.finished, _PREPARE_SECONDS, f"{self} to start", interval=0.01)
-        if self.live.pid is None:
-            self._command.wait(0)
-            raise KitError(f"{self} did not start: {' / '.join(self.live.stderr_lines) or 'no reason was given'}.")
+        begun = run_watched(self.guest, scripts.begin(self.folder, self.pid), _PREPARE_SECONDS)
+        if begun.exit_code != 0:
+            words = " / ".join(self.live.stderr_lines) or begun.stderr.strip() or "no reason was given"
+            raise KitError(f"{self} did not start: {words}.")
 
     def wait(self) -> RunResult:
         """Waits for fio's end, at most its run time and margin from its start, and returns the result.
@@ -128,7 +130,7 @@ class FioRun:
         Raises `AssertionError` when fio hangs in a guest that answers, `DeadlineError` when the guest does not answer
         either, else as `collect` does.
         """
-        if self._command is None:
+        if self.asked_at is None:
             raise KitError(f"{self} was prepared but never started.")
         limit = Deadline(max(0.0, self.asked_at + self.job.runtime + self.margin - time.monotonic()))
         try:
@@ -155,14 +157,11 @@ class FioRun:
 
     def stop(self, seconds: float = 10.0) -> None:
         """Ends fio: asks it to (SIGINT), kills it when it does not end; does nothing when it has ended."""
-        if self._command is None:
-            with suppress(ConnectionLostError):  # with the guest, its files are gone
-                self.guest.run(scripts.remove(self.folder), seconds)
-            return
-        if self.finished:
+        if self.finished or self._command is None:
             return
         self.stopped = True
-        for script in (scripts.interrupt(self.pid), scripts.kill(self.pid, self.folder)):
+        kill = scripts.kill(self.pid, self.folder)  # fio that still waits for its job file does not hear SIGINT
+        for script in (kill,) if self.asked_at is None else (scripts.interrupt(self.pid), kill):
             with suppress(KitError):
                 self.guest.run(script, seconds / 2)
                 self._await_end(Deadline(seconds / 2))
@@ -205,7 +204,7 @@ class FioRun:
         }
 
     def _collect(self) -> RunResult:
-        assert self._command is not None and self.finished and self._ended_at is not None
+        assert self._command is not None and self.finished and self._ended_at is not None and self.asked_at is not None
         self._log.close()
         try:
             ended = self._command.wait(0)

@@ -1,7 +1,9 @@
 """A guest that is this machine: the kit's scripts run in a local shell, with a fio that is not the real one."""
 
+import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -27,6 +29,7 @@ class LocalCommand:
             stderr=subprocess.PIPE,
             text=True,
             env=environment,
+            start_new_session=True,
         )
         self._texts = {"stdout": "", "stderr": ""}
         self._cut = False
@@ -62,8 +65,9 @@ class LocalCommand:
                     on_line(stream, line.rstrip("\n"), time.monotonic())
 
     def close(self) -> None:
-        """Ends the command and its threads."""
-        self._process.kill()
+        """Ends the command with all that it started, and its threads."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         for thread in self._threads:
             thread.join()
@@ -85,7 +89,7 @@ class LocalGuest:
             Path(node).touch()
             (self.sys_class_block / Path(node).name).mkdir()
             (self.sys_class_block / Path(node).name / "stat").write_text("1 2 3 4 5 6 100 8 9 10 11\n")
-        for tool in ("sh", "mktemp", "readlink", "rm", "ls", "sleep"):
+        for tool in ("sh", "mktemp", "readlink", "rm", "ls", "sleep", "mkfifo", "cat"):
             (self.bin / tool).symlink_to(str(shutil.which(tool)))
         fio = self.bin / "fio"
         fio.write_text(f'#!/bin/sh\nexec {sys.executable} -I -S {FAKE} "$@"\n')
