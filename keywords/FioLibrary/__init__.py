@@ -53,17 +53,19 @@ class FioLibrary(KitLibrary):
 
     To prove that an event met I/O: `Wait Until Fio Moves Bytes` before the event, `Fio Should Have Met Event` after
     the run. Events are what ``Attach Target`` and ``Detach Target`` of VhostLibrary return.
-
-    = Importing =
-
-    ``artifacts`` is the folder for job files, fio's JSON and standard error, by default ``artifacts`` below Robot's
-    output folder. ``margin`` is the time in seconds that fio may take beyond its run time.
     """
 
     ROBOT_LIBRARY_DOC_FORMAT = "ROBOT"
     ROBOT_LIBRARY_VERSION = __version__
 
     def __init__(self, artifacts: str | None = None, margin: float = DEFAULT_MARGIN) -> None:
+        """Settings for all keywords.
+
+        ``artifacts`` is the folder for job files, fio's JSON and standard error, by default ``artifacts`` below Robot's
+        output directory. ``margin`` is the time in seconds that fio may take beyond its run time.
+
+        | Library    FioLibrary    margin=60
+        """
         self.guests = Guests()
         self.runs: list[FioRun] = []
         self.margin = margin

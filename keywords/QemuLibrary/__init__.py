@@ -63,7 +63,10 @@ class QemuLibrary(KitLibrary):
     ROBOT_LIBRARY_VERSION = __version__
 
     def __init__(self, artifacts: str | None = None) -> None:
-        """``artifacts`` is the folder for the run's files, by default ``artifacts`` below Robot's output directory."""
+        """``artifacts`` is the folder for the run's files, by default ``artifacts`` below Robot's output directory.
+
+        | Library    QemuLibrary    artifacts=/var/tmp/hotplug
+        """
         self.fleet = Fleet(lambda: self.run_directory)
         components = [LifeCycleKeywords(self), DiskKeywords(self), GuestKeywords(self), HealthKeywords(self)]
         super().__init__(components, artifacts)

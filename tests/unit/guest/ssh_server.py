@@ -1,5 +1,6 @@
 """An SSH server in this process, whose commands are Python functions."""
 
+import contextlib
 import socket
 import threading
 from collections.abc import Callable
@@ -39,8 +40,13 @@ class _Rules(paramiko.ServerInterface):
         if command == b"never-answered":
             self.server.stuck.wait(20)
         handler = self.server.commands[command.decode()]
-        threading.Timer(0.02, handler, args=(channel,)).start()  # after the answer to the request itself
+        threading.Timer(0.02, _perform, args=(handler, channel)).start()  # after the answer to the request itself
         return True
+
+
+def _perform(handler: Handler, channel: paramiko.Channel) -> None:
+    with contextlib.suppress(OSError, EOFError, paramiko.SSHException):  # the client may have gone
+        handler(channel)
 
 
 class SshServer:

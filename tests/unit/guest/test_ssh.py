@@ -228,7 +228,9 @@ def test_conversation_answers_and_ends(server: SshServer, connection: SshConnect
         buffer = b""
         while True:
             while b"\n" not in buffer:
-                buffer += channel.recv(100)
+                if not (data := channel.recv(100)):
+                    return
+                buffer += data
             request, buffer = buffer.split(b"\n", 1)
             if request == b"stop":
                 channel.sendall_stderr(b"no more")

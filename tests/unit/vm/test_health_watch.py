@@ -1,0 +1,95 @@
+"""Whose kernel lines are forgiven, and until when."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from guest_image.initramfs import ROOT_FILES
+from hotplug.vm.boot_source import SSH_LISTENS
+from hotplug.vm.health import HealthWatch
+from tests.unit.vm.made_up_disks import disk
+
+GONE = disk("naa.2", 0, "S", "sda")  # HCTL 1:0:0:0
+OTHER = disk("naa.1", 1, "T", "sdb")
+
+
+class Vm:
+    """A VM whose kernel says what a test wants."""
+
+    def __init__(self) -> None:
+        self.name, self.boot_id, self.records = "vm1", "boot", 0
+        self.messages: list[str] = []
+        self.definition = SimpleNamespace(controllers={})
+        self.qmp = SimpleNamespace(execute=lambda command, **more: {"status": "running"})
+        self.say("booted")
+
+    def say(self, text: str) -> None:
+        self.messages.append(f"3,{len(self.messages)},{len(self.messages)}000000,-;{text}\n")
+
+    def trouble(self) -> None:
+        return None
+
+    def console(self) -> str:
+        return ""
+
+    def as_root(self, command: str) -> str:
+        return command
+
+    def run(self, command: str, seconds: float) -> SimpleNamespace:
+        return SimpleNamespace(stdout="".join(self.messages), stderr="")
+
+
+@pytest.fixture
+def vm() -> Vm:
+    return Vm()
+
+
+@pytest.fixture
+def watch(vm: Vm) -> HealthWatch:
+    return HealthWatch(vm)  # type: ignore[arg-type]
+
+
+def error(node: str) -> str:
+    return f"I/O error, dev {node}, sector 8 op 0x1:(WRITE)"
+
+
+def test_detached_disk_is_forgiven_again_and_again(vm: Vm, watch: HealthWatch) -> None:
+    watch.expect_detach(GONE)
+    for _ in range(2):
+        vm.say(error("sda"))
+        watch.check(5)
+
+
+def test_other_disk_is_never_forgiven(vm: Vm, watch: HealthWatch) -> None:
+    watch.expect_detach(GONE)
+    vm.say(error("sdb"))
+    with pytest.raises(AssertionError, match="I/O error, dev sdb"):
+        watch.check(5)
+
+
+@pytest.mark.parametrize("successor", [disk("naa.2", 0, "N", "sdz"), disk("naa.1", 3, "N", "sda")])
+def test_forgiveness_ends_after_the_check_that_follows_the_next_disk(
+    successor: object, vm: Vm, watch: HealthWatch
+) -> None:
+    watch.expect_detach(GONE)
+    watch.expect_disk(successor)  # type: ignore[arg-type]
+    vm.say(error("sda"))
+    watch.check(5)
+    vm.say(error("sda"))
+    with pytest.raises(AssertionError, match="I/O error, dev sda"):
+        watch.check(5)
+
+
+def test_disk_elsewhere_ends_no_forgiveness(vm: Vm, watch: HealthWatch) -> None:
+    watch.expect_detach(GONE)
+    watch.expect_disk(OTHER)
+    for _ in range(2):
+        vm.say(error("sda"))
+        watch.check(5)
+
+
+def test_guest_prints_the_mark_that_the_boot_waits_for() -> None:
+    prefix, words = SSH_LISTENS.split(": ")
+    init = (ROOT_FILES / "init").read_text()
+    assert f'say "{words}"' in init
+    assert f'echo "{prefix}: $*' in init
