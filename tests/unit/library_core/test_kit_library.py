@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from robot.api import logger
 from robot.api.deco import keyword
 
 import library_core
@@ -72,7 +73,7 @@ def test_links_are_relative_and_escaped(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_failure_logs_links_to_the_evidence_that_there_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     logged: list[str] = []
-    monkeypatch.setattr(library_core.logger, "info", lambda text, html=False: logged.append(text))
+    monkeypatch.setattr(logger, "info", lambda text, html=False: logged.append(text))
     monkeypatch.setattr(library_core, "_output_directory", lambda: tmp_path)
     (tmp_path / "there.log").touch()
     with pytest.raises(ValueError, match="no"):
