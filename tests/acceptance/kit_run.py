@@ -25,7 +25,7 @@ SUITES = PROJECT / "suites"
 SHORT_FIO = Path(__file__).with_name("short_integrity.job")
 StartRobot = Callable[..., "KitRun"]
 _ROBOT = Path(sys.executable).with_name("robot")
-_NOT_SOURCES = {".git", ".venv", "results", "__pycache__"}
+_READ_BY_A_RUN = ("suites", "resources", "fio_jobs", "keywords", "embedded_vhost", "guest_image")
 
 
 @dataclass(frozen=True)
@@ -213,11 +213,8 @@ def _command(process: psutil.Process) -> str:
 
 
 def _source_files() -> set[Path]:
-    """Every file of the project that is neither a result nor a cache of a tool."""
-    found = set()
-    for folder, folders, files in os.walk(PROJECT):
-        folders[:] = [
-            name for name in folders if name not in _NOT_SOURCES and not name.endswith(("_cache", ".egg-info"))
-        ]
-        found |= {Path(folder, name) for name in files}
+    """What is at the top of the project and every file in the folders that a run reads; caches of Python aside."""
+    found = {path for path in PROJECT.iterdir() if not path.name.endswith("_cache")}
+    for folder in _READ_BY_A_RUN:
+        found |= {path for path in (PROJECT / folder).rglob("*") if "__pycache__" not in path.parts}
     return found

@@ -3,8 +3,8 @@
 import time
 from pathlib import Path
 
+from tests.acceptance.images import write_image_that_never_boots, write_text_image
 from tests.acceptance.kit_run import SUITES, KitRun, StartRobot, one_message
-from tests.acceptance.test_libraries_alone import make_image_that_never_boots
 
 _ONE_CASE = ("-t", "*Case 1: Attach*")
 _BOOT = 180.0
@@ -17,16 +17,14 @@ def test_a_missing_qemu(start_robot: StartRobot) -> None:
 
 
 def test_an_image_that_is_none(start_robot: StartRobot, tmp_path: Path) -> None:
-    image = tmp_path / "guest.qcow2"
-    image.write_text("This is no image.\n" * 100)
+    image = write_text_image(tmp_path / "guest.qcow2")
     run = start_robot("-v", f"GUEST_IMAGE:{image}", "-v", "GUEST_PASSWORD:secret", *_ONE_CASE, SUITES)
     assert run.wait(30) == 1
     _message_says(run, f"SetupError: The image '{image}' of VM 'vm1' is no image that a VM can boot")
 
 
 def test_a_vm_that_never_boots(start_robot: StartRobot, tmp_path: Path) -> None:
-    image, bed = tmp_path / "guest.img", tmp_path / "bed.yaml"
-    make_image_that_never_boots(image)
+    image, bed = write_image_that_never_boots(tmp_path / "guest.img"), tmp_path / "bed.yaml"
     bed.write_text(f"guest_image: {image}\nguest_password: secret\ntimeouts: {{boot: 5s}}\n")
     began = time.monotonic()
     run = start_robot("--variablefile", bed, *_ONE_CASE, SUITES)

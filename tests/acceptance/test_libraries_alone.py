@@ -1,7 +1,6 @@
 """Each library alone in a small suite of its own, and the three of them with a user's own commands."""
 
 import socket
-import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,6 +11,7 @@ from hotplug.common.run_directory import RunDirectory
 from hotplug.vm.definition import VmDefinition
 from hotplug.vm.ssh_key import make_ssh_key
 from hotplug.vm.virtual_machine import VirtualMachine
+from tests.acceptance.images import write_image_that_never_boots, write_text_image, write_torn_image
 from tests.acceptance.kit_run import KitRun, StartRobot
 
 _SUITES = Path(__file__).with_name("robot")
@@ -33,11 +33,8 @@ def test_vhost_library(start_robot: StartRobot, tmp_path: Path) -> None:
 
 
 def test_qemu_library(start_robot: StartRobot, tmp_path: Path) -> None:
-    text, torn, empty = tmp_path / "text.img", tmp_path / "torn.qcow2", tmp_path / "empty.img"
-    text.write_text("This is no image.\n" * 100)
-    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", torn, "64M"], check=True, timeout=30)
-    torn.write_bytes(torn.read_bytes()[:50])
-    make_image_that_never_boots(empty)
+    text, torn = write_text_image(tmp_path / "text.img"), write_torn_image(tmp_path / "torn.qcow2")
+    empty = write_image_that_never_boots(tmp_path / "empty.img")
     images = ("-v", f"TEXT_FILE:{text}", "-v", f"TORN_IMAGE:{torn}", "-v", f"EMPTY_IMAGE:{empty}")
     before = empty.read_bytes()
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -80,11 +77,6 @@ def guest(tmp_path: Path) -> Iterator[VirtualMachine]:
         stack.callback(machine.kill)
         machine.wait_ready(_DEADLINE)
         yield machine
-
-
-def make_image_that_never_boots(path: Path) -> None:
-    """A raw disk whose boot sector jumps to itself for ever."""
-    path.write_bytes(b"\xeb\xfe".ljust(510, b"\0") + b"\x55\xaa" + bytes(1 << 20))
 
 
 def _passed(run: KitRun) -> None:
