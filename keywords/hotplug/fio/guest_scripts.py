@@ -35,27 +35,35 @@ def prepare(job: str, disks: Mapping[str, str], sys_class_block: str) -> str:
     return "\n".join(lines)
 
 
-def load(folder: str, names: Sequence[str], sys_class_block: str) -> str:
+def load(folder: str) -> str:
     """Loads fio, which then waits for its job file; prints its process number first, exits as fio did.
 
     A guest may need seconds to load fio, which must not count as run time. So fio is told to read a named pipe, and
-    begins when `begin` writes the job file there. All the while this prints how many sectors each disk of `names`
-    has written, from a loop that starts one small program a sample. The shell waits for fio so that a death by a
-    signal arrives as exit code 128 + signal. It removes the folder.
+    begins when `begin` writes the job file there. The shell waits for fio so that a death by a signal arrives as
+    exit code 128 + signal. It removes the folder.
     """
     place = shlex.quote(folder)
-    counters = " ".join(f"{shlex.quote(name)}" for name in names)
     return (
         f"cd {place} || exit {NO_FOLDER}\n"
         "fio --output-format=json --eta=never kit.go &\n"
-        f"pid=$!; echo {shlex.quote(PID_MARK)} $pid >&2\n"
-        "while [ -d /proc/$$ ]; do\n"
+        f"echo {shlex.quote(PID_MARK)} $! >&2\n"
+        f"wait $!; rc=$?; cd /; rm -rf {place}; exit $rc"
+    )
+
+
+def sample(pid: int, names: Sequence[str], sys_class_block: str) -> str:
+    """Prints how many sectors each disk of `names` has written, again and again as long as fio lives.
+
+    Starts one small program a sample. On a channel of its own: fio writes its messages in pieces.
+    """
+    counters = " ".join(shlex.quote(name) for name in names)
+    return (
+        f"while [ -d /proc/{pid} ]; do\n"
         f"  line=; for n in {counters}; do\n"
         f'    read -r a b c d e f sectors rest < {sys_class_block}/$n/stat && line="$line $n=$sectors"\n'
         "  done 2>/dev/null\n"
-        f"  echo {shlex.quote(SAMPLE_MARK)}$line >&2; sleep {SAMPLE_SECONDS}\n"
-        "done >/dev/null &\n"
-        f"sampler=$!; wait $pid; rc=$?; kill $sampler; cd /; rm -rf {place}; exit $rc"
+        f"  echo {shlex.quote(SAMPLE_MARK)}$line; sleep {SAMPLE_SECONDS}\n"
+        "done"
     )
 
 

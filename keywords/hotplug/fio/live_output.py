@@ -47,6 +47,11 @@ class LiveOutput:
         self.stderr_lines: list[str] = []
         """The first lines of standard error; all are in the log."""
 
+    def take_sample(self, stream: str, line: str, at: float) -> None:
+        """Receives one line of the samples' channel; a `hotplug.guest.ssh.LineSink`."""
+        if stream == "stdout" and line.startswith(SAMPLE_MARK):
+            self.movement.take(line, at)
+
     def take(self, stream: str, line: str, at: float) -> None:
         """Receives one line; a `hotplug.guest.ssh.LineSink`."""
         if stream != "stderr":
@@ -54,9 +59,6 @@ class LiveOutput:
         if line.startswith(PID_MARK):
             self.started = at
             self.pid = int(line.removeprefix(PID_MARK))
-            return
-        if line.startswith(SAMPLE_MARK):
-            self.movement.take(line, at)
             return
         self._log.write(line.encode() + b"\n")
         if line.strip() and len(self.stderr_lines) < _KEPT_LINES:

@@ -107,12 +107,13 @@ class FioRun:
             self.guest, scripts.prepare(self.job.text, self.job.disks, sys_class_block), _PREPARE_SECONDS
         )
         self._take_prepared(prepared)
-        names = [disk.name for disk in self.disks.values()]
-        self._command = self.guest.start(scripts.load(self.folder, names, sys_class_block), self.live.take)
+        self._command = self.guest.start(scripts.load(self.folder), self.live.take)
         wait_until(lambda: self.live.pid or self.finished, _PREPARE_SECONDS, f"{self} to be loaded", interval=0.01)
         if self.live.pid is None:
             self._command.wait(0)
             raise KitError(f"{self} did not load: {' / '.join(self.live.stderr_lines) or 'no reason was given'}.")
+        names = [disk.name for disk in self.disks.values()]
+        self.guest.start(scripts.sample(self.pid, names, sys_class_block), self.live.take_sample)
 
     def begin(self) -> None:
         """Starts fio. Raises `KitError` when it does not start, or was started before."""
