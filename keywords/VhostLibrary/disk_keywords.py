@@ -63,8 +63,8 @@ class DiskKeywords:
         With ``size`` (bytes, or a number with a unit) or ``size_mib``, a missing ``file`` is made with that size,
         its room reserved; an existing one must have that size and keeps its content. Without a size the file must
         exist. Without a ``file``, one is made in the folder of the run and removed when vhost is stopped.
-        ``block_size`` is in bytes. Fails when vhost refuses, and with SetupError when the disk exists already, when the file cannot be
-        made, or when its file system has too little space.
+        ``block_size`` is in bytes. Fails when vhost refuses, and with SetupError when the disk exists already, when the
+        file cannot be made, or when its file system has too little space.
 
         | Create Aio Disk    Aio0    ${OUTPUT_DIR}/aio0.img    64 MiB
         """
