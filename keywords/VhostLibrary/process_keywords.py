@@ -145,6 +145,15 @@ class ProcessKeywords:
         self._library.target.check_alive(within.total_seconds())
 
     @keyword(tags=["process"])
+    def vhost_is_in_use(self) -> bool:
+        """Returns whether a vhost was started or connected to and not stopped since; it may have died meanwhile.
+
+        | ${in_use} =    Vhost Is In Use
+        | IF    ${in_use}    Vhost Should Be Alive
+        """
+        return self._library.has_target
+
+    @keyword(tags=["process"])
     def vhost_is_running(self) -> bool:
         """Returns whether a vhost is in use, alive and answering; never fails.
 
