@@ -148,6 +148,11 @@ class TestBed(_Part):
                         f"which uses {', '.join(needed)}"
                     )
 
+    @property
+    def target_arguments(self) -> list[str]:
+        """Further arguments of the program under test."""
+        return self.spdk_arguments if self.target == "spdk" else []
+
     def vms_of(self, suite: Suite) -> list[Vm]:
         """The VMs that a suite runs, in the order of the file."""
         return [vm for vm in self.vms if vm.suite == suite]
