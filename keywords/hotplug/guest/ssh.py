@@ -28,6 +28,7 @@ logging.getLogger("paramiko").propagate = False
 HEARTBEAT_SECONDS = 2.0
 SILENCE_SECONDS = 8.0
 _MAX_OUTPUT_BYTES = 16 << 20
+_CHANNEL_TRIES = 5
 
 
 class GuestCommand(Protocol):
@@ -149,13 +150,24 @@ class SshConnection:
         return running
 
     def _execute(self, command: str, limit: Deadline) -> paramiko.Channel:
-        try:
-            channel = self._transport.open_session(timeout=max(limit.remaining, 0.1))
-            with _bounded(channel, limit):  # exec_command waits for its answer without a bound of its own
-                channel.exec_command(command)
-        except (OSError, EOFError, paramiko.SSHException) as error:
-            raise self._not_started(command, limit, error) from error
-        return channel
+        """Opens a channel and has the server start the command on it.
+
+        dropbear sometimes closes a new channel because the command of another one ends at that moment. A server says
+        that it took a command before anything else of that command (RFC 4254, section 6.5), so one whose channel
+        was closed without that has not run, and is asked for again.
+        """
+        tries = 0
+        while True:
+            tries += 1
+            try:
+                channel = self._transport.open_session(timeout=max(limit.remaining, 0.1))
+                with _bounded(channel, limit):  # exec_command waits for its answer without a bound of its own
+                    channel.exec_command(command)
+            except (OSError, EOFError, paramiko.SSHException) as error:
+                if tries == _CHANNEL_TRIES or limit.expired or not self.alive:
+                    raise self._not_started(command, limit, error) from error
+            else:
+                return channel
 
     def _not_started(self, command: str, limit: Deadline, error: BaseException) -> Exception:
         if self.alive and limit.expired:

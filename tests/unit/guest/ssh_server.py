@@ -39,6 +39,10 @@ class _Rules(paramiko.ServerInterface):
     def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
         if command == b"never-answered":
             self.server.stuck.wait(20)
+        if self.server.refusals:
+            self.server.refusals -= 1
+            channel.close()
+            return False
         handler = self.server.commands[command.decode()]
         threading.Timer(0.02, _perform, args=(handler, channel)).start()  # after the answer to the request itself
         return True
@@ -55,6 +59,8 @@ class SshServer:
     def __init__(self, key_file: Path) -> None:
         self.key = paramiko.PKey.from_path(key_file)
         self.commands: dict[str, Handler] = {}
+        self.refusals = 0
+        """So many channels are closed before their command is taken."""
         self.stuck = threading.Event()
         self.transports: list[paramiko.Transport] = []
         self._listener = socket.create_server(("127.0.0.1", 0))

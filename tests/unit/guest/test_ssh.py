@@ -49,6 +49,20 @@ def test_output_and_exit_code_arrive_whole(server: SshServer, connection: SshCon
         assert (result.exit_code, len(result.stdout), result.stderr) == (3, len(big), "warning\n")
 
 
+def test_command_that_was_never_taken_is_asked_for_again(server: SshServer, connection: SshConnection) -> None:
+    ran: list[int] = []
+    server.commands["once"] = lambda channel: (ran.append(1), finish(channel, 0))[1]
+    server.refusals = 3
+    assert connection.run("once", 5).exit_code == 0
+    assert ran == [1]
+
+
+def test_server_that_takes_no_command_is_an_error(server: SshServer, connection: SshConnection) -> None:
+    server.refusals = 1000
+    with pytest.raises(ConnectionLostError, match="before 'once' could start"):
+        connection.run("once", 5)
+
+
 def test_last_output_right_before_the_end_is_not_lost(server: SshServer, connection: SshConnection) -> None:
     def command(channel: paramiko.Channel) -> None:
         channel.send_exit_status(0)  # a server may send it before the rest of the output
