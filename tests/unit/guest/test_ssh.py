@@ -50,11 +50,16 @@ def test_output_and_exit_code_arrive_whole(server: SshServer, connection: SshCon
 
 
 def test_command_that_was_never_taken_is_asked_for_again(server: SshServer, connection: SshConnection) -> None:
-    ran: list[int] = []
-    server.commands["once"] = lambda channel: (ran.append(1), finish(channel, 0))[1]
+    ran: list[str] = []
+
+    def once(channel: paramiko.Channel) -> None:
+        ran.append("once")
+        finish(channel, 0)
+
+    server.commands["once"] = once
     server.refusals = 3
     assert connection.run("once", 5).exit_code == 0
-    assert ran == [1]
+    assert ran == ["once"]
 
 
 def test_server_that_takes_no_command_is_an_error(server: SshServer, connection: SshConnection) -> None:
