@@ -14,6 +14,9 @@ from hotplug.common.vital_signs import VITAL_SIGNS
 from hotplug.guest.ssh import SshAddress, SshConnection
 from tests.unit.guest.ssh_server import SshServer, finish, write_key
 
+# The server's side runs in this process too, and its threads fail when a test cuts the connection under them.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+
 
 @pytest.fixture
 def key_file(tmp_path: Path) -> Path:
