@@ -1,5 +1,6 @@
 """What the three keyword libraries have in common: components, clean-up, first causes, links to evidence."""
 
+import contextlib
 import errno
 import html
 import os
@@ -11,11 +12,14 @@ from robot.api import logger
 from robot.libraries.BuiltIn import BuiltIn, RobotNotRunningError
 from robotlibcore import DynamicCore
 
+from hotplug.common.chronicle import CHRONICLE
 from hotplug.common.errors import SetupError
 from hotplug.common.run_directory import RunDirectory
 from hotplug.common.vital_signs import VITAL_SIGNS
 
 __all__ = ["KitLibrary", "link_to_file"]
+
+TIMELINE = "timeline.jsonl"
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
@@ -71,6 +75,8 @@ class KitLibrary(DynamicCore):  # type: ignore[misc]
         self.close_all()
         if self._run_directory is not None:
             self._run_directory.remove_sockets()
+            with contextlib.suppress(OSError):
+                CHRONICLE.write(self._run_directory.root / TIMELINE)
 
     def _log_evidence(self) -> None:
         links = [link_to_file(path) for path in self.evidence() if path.exists()]

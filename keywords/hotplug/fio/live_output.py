@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 
 from hotplug.common.bounded_log import BoundedLog
+from hotplug.common.chronicle import CHRONICLE, Kind
 from hotplug.fio.movement import SAMPLE_MARK, Movement
 
 PID_MARK = "hotplug-kit fio pid"
@@ -37,7 +38,9 @@ class LiveOutput:
     def __init__(self, log: BoundedLog) -> None:
         self._log = log
         self._failed: set[str] = set()
-        self.movement = Movement()
+        self.lanes: dict[str, str] = {}
+        """The chronicle's lane of each disk, by its node and by its name in sysfs."""
+        self.movement = Movement(self.lanes)
         self.pid: int | None = None
         self.started: float | None = None
         self.first_errors: dict[str, SeenLine] = {}
@@ -71,4 +74,6 @@ class LiveOutput:
         elif node:
             self._failed.add(node)
         if node:
+            if node not in self.first_errors:
+                CHRONICLE.record(self.lanes.get(node, node), Kind.FIO_ERROR, line.strip(), at)
             self.first_errors.setdefault(node, SeenLine(at, line))

@@ -1,18 +1,24 @@
 """How far fio has come on each disk, from the guest's own write counters that a run's shell sends all the time."""
 
 from collections import defaultdict, deque
+from collections.abc import Mapping
+
+from hotplug.common.chronicle import CHRONICLE, Kind
 
 SAMPLE_MARK = "hotplug-kit sectors written"
 _KEPT_SAMPLES = 20_000  # over an hour's worth
+_SECTOR = 512  # the unit of the kernel's counters, whatever the disk's own
 
 
 class Movement:
     """The samples of one run: for each disk's name in sysfs, when it had written how many sectors.
 
     Times are arrivals on the host (`time.monotonic()`), so a sample is never younger than its time says.
+    `lanes` are the disks' lanes in the chronicle, by name in sysfs.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, lanes: Mapping[str, str] | None = None) -> None:
+        self._lanes = {} if lanes is None else lanes
         self._samples: dict[str, deque[tuple[float, int]]] = defaultdict(lambda: deque(maxlen=_KEPT_SAMPLES))
         self._first_moved: dict[str, float] = {}
         self._last_moved: dict[str, float] = {}
@@ -28,6 +34,8 @@ class Movement:
                 self._first_moved.setdefault(name, at)
                 self._last_moved[name] = samples[-1][0]
             samples.append((at, int(sectors)))
+            if name in self._lanes:
+                CHRONICLE.record(self._lanes[name], Kind.FIO_SAMPLE, "", at, bytes=int(sectors) * _SECTOR)
 
     def first_moved(self, name: str) -> float | None:
         """When the disk was first seen to have written more than before."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hotplug.common.bounded_log import BoundedLog
+from hotplug.common.chronicle import CHRONICLE, Kind, disk_lane
 from hotplug.common.deadline import Deadline, wait_until
 from hotplug.common.errors import ConnectionLostError, DeadlineError, KitError, SetupError
 from hotplug.fio import guest_scripts as scripts
@@ -88,6 +89,7 @@ class FioRun:
         done = self._command is not None and self._command.finished
         if done and self._ended_at is None:
             self._ended_at = time.monotonic()
+            self._record(Kind.FIO_END, f"{self.label} ended", self._ended_at)
         return done
 
     def first_error(self, serial: str) -> SeenLine | None:
@@ -124,6 +126,7 @@ class FioRun:
         if begun.exit_code != 0:
             words = " / ".join(self.live.stderr_lines) or begun.stderr.strip() or "no reason was given"
             raise KitError(f"{self} did not start: {words}.")
+        self._record(Kind.FIO_START, str(self), self.asked_at)
 
     def wait(self) -> RunResult:
         """Waits for fio's end, at most its run time and margin from its start, and returns the result.
@@ -176,6 +179,10 @@ class FioRun:
             self.stop(4.0)
         self._log.close()
 
+    def _record(self, kind: Kind, text: str, at: float) -> None:
+        for serial in self.disks:
+            CHRONICLE.record(disk_lane(serial), kind, text, at)
+
     def _await_end(self, limit: Deadline) -> None:
         while not self.finished and not limit.expired:  # without vital signs: this is clean-up
             time.sleep(limit.slice(0.02))
@@ -203,6 +210,8 @@ class FioRun:
             serial: DiskInGuest(serial, node, device, name)
             for (serial, node), (_, device, name) in zip(self.job.disks.items(), found, strict=True)
         }
+        for disk in self.disks.values():
+            self.live.lanes |= {disk.node: disk_lane(disk.serial), disk.name: disk_lane(disk.serial)}
 
     def _collect(self) -> RunResult:
         assert self._command is not None and self.finished and self._ended_at is not None and self.asked_at is not None

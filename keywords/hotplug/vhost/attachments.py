@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from hotplug.common.chronicle import CHRONICLE, Kind, disk_lane, place_of
 from hotplug.common.errors import SetupError
 from hotplug.common.event import Event
 from hotplug.vhost.controllers import TARGETS, find_controller, get_controllers, listed
@@ -105,7 +106,7 @@ def attach_target(target: Target, controller: str, disk: str, number: int = FIRS
             f"vhost was asked to attach disk '{disk}' to controller '{controller}' "
             f"{'at the first free target' if number == FIRST_FREE else f'target {number}'} and answered {answer!r}."
         )
-    return Event("attach", controller, answer, disk, sent, answered)
+    return _recorded(Event("attach", controller, answer, disk, sent, answered))
 
 
 def detach_target(target: Target, controller: str, number: int) -> Event:
@@ -128,7 +129,19 @@ def detach_target(target: Target, controller: str, number: int) -> Event:
             f"vhost was asked to detach disk '{disk}' from controller '{controller}' target {number} "
             f"and answered {answer!r} instead of true."
         )
-    return Event("detach", controller, number, disk, sent, answered)
+    return _recorded(Event("detach", controller, number, disk, sent, answered))
+
+
+def _recorded(event: Event) -> Event:
+    CHRONICLE.record(
+        disk_lane(event.disk),
+        Kind.ATTACH if event.kind == "attach" else Kind.DETACH,
+        str(event),
+        event.answered,
+        place=place_of(event.controller, event.target),
+        seconds=event.answered - event.sent,
+    )
+    return event
 
 
 def compare(expected: Expected, seen: Sequence[Attachment]) -> list[str]:

@@ -7,9 +7,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from hotplug.common.bounded_log import BoundedLog, read_log
+from hotplug.common.chronicle import CHRONICLE, VHOST, Kind
 
 TRACE_BOUND = 16 * 1024 * 1024
 _LONGEST_VALUE = 64 * 1024
+_LONGEST_WORDS = 300
 
 
 class RpcTrace:
@@ -29,6 +31,8 @@ class RpcTrace:
     def record(self, began: float, method: str, params: Mapping[str, object], kind: str, outcome: object) -> None:
         """Adds a call that began at `began` (`time.monotonic()`) and ends now; `kind` names the outcome's field."""
         seconds = time.monotonic() - began
+        said = "" if kind == "result" else f": {kind} {outcome}"
+        CHRONICLE.record(VHOST, Kind.RPC, method + said[:_LONGEST_WORDS], began, seconds=seconds)
         line = {
             "wall": round(time.time() - seconds, 6),
             "monotonic": round(began, 6),

@@ -7,6 +7,7 @@ import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from hotplug.common.chronicle import CHRONICLE, VHOST, Kind
 from hotplug.common.deadline import Deadline, wait_until
 from hotplug.common.errors import ConnectionLostError, DeadlineError, SetupError
 from hotplug.common.vital_signs import VITAL_SIGNS
@@ -107,6 +108,7 @@ class Target:
         try:
             return self.process.stop()
         finally:
+            CHRONICLE.record(VHOST, Kind.END, "vhost was stopped")
             self.rpc.close()
             if self.rpc.trace is not None:
                 self.rpc.trace.close()
@@ -140,6 +142,7 @@ def start_target(
     scratch = (socket_folder, rpc.path, rpc.path.with_name(rpc.path.name + ".lock"))
     try:
         process = OwnVhost(launch.command, log, remove=[*scratch, *remove])
+        CHRONICLE.record(VHOST, Kind.START, f"vhost was started as process {process.pid}")
     except SetupError:
         shutil.rmtree(socket_folder, ignore_errors=True)
         raise
@@ -151,6 +154,7 @@ def start_target(
         for path in scratch:
             shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
         raise
+    CHRONICLE.record(VHOST, Kind.READY, "vhost answers on its RPC socket")
     return Target(rpc, process, socket_folder, _how_started(launch), scratch, launch.kind == "embedded")
 
 

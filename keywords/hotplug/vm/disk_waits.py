@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from hotplug.common.chronicle import CHRONICLE, Kind, disk_lane, place_of, vm_lane
 from hotplug.common.deadline import Deadline, wait_until
 from hotplug.vm.definition import VmDefinition
 from hotplug.vm.disk_set import ExpectedDisk, differences
@@ -43,7 +44,7 @@ def wait_until_present(
             )
         return None
 
-    return wait_until(
+    disk = wait_until(
         usable,
         limit,
         f"disk '{serial}' to appear in VM '{vm.name}' at controller '{controller}' target {target}",
@@ -51,6 +52,9 @@ def wait_until_present(
         interval=_PAUSE_SECONDS,
         error=AssertionError,
     )
+    text = f"VM '{vm.name}' can use it as {disk.node}"
+    CHRONICLE.record(disk_lane(serial), Kind.USABLE, text, disk.seen, place=place_of(controller, target))
+    return disk
 
 
 def wait_until_gone(
@@ -88,6 +92,8 @@ def wait_until_gone(
         interval=_PAUSE_SECONDS,
         error=AssertionError,
     )
+    place = place_of(controller, target)
+    CHRONICLE.record(vm_lane(vm.name), Kind.GONE, f"nothing is left of the disk at {place}", gone, place=place)
     return gone
 
 

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Mapping, Sequence
 
+from hotplug.common.chronicle import CHRONICLE, Kind, vm_lane
 from hotplug.vm.qmp import QmpEvent
 
 _FIRMWARE_RESET_SECONDS = 3.0  # sooner than any kernel gets so far that it could reset
@@ -57,6 +58,7 @@ class EventWatch:
 
     def see(self, event: QmpEvent) -> None:
         """Takes in an event."""
+        CHRONICLE.record(vm_lane(self.vm), Kind.QMP, f"{event.name}{_details(event.data)}", event.monotonic)
         with self._lock:
             self._events.append(event)
             sentence = FAULTS.get(event.name)
@@ -68,6 +70,7 @@ class EventWatch:
                     self._reset_at = event.monotonic if event.name == "RESET" else self._reset_at
             if sentence is not None and self._fault is None:
                 self._fault = f"{sentence.format(vm=self.vm)} (QMP event {event.name}{_details(event.data)})."
+                CHRONICLE.record(vm_lane(self.vm), Kind.FINDING, self._fault, event.monotonic)
 
     def _is_the_firmwares(self, event: QmpEvent) -> bool:
         """Whether a reset belongs to the one before: SeaBIOS adds one or two when it finds the memory in use."""

@@ -12,6 +12,7 @@ import psutil
 
 from hotplug.common.bounded_log import read_log, tail_of
 from hotplug.common.child_process import ChildProcess, ExitStatus
+from hotplug.common.chronicle import CHRONICLE, Kind, vm_lane
 from hotplug.common.deadline import Deadline, wait_until
 from hotplug.common.errors import ConnectionLostError, DeadlineError, KitError, SetupError
 from hotplug.common.run_directory import RunDirectory
@@ -139,6 +140,7 @@ class VirtualMachine:
                 f"VM '{self.name}' was not ready within {seconds:g} s; if its console shows that it is only slow, give "
                 f"it a longer deadline (timeouts.boot of a test bed). {error} {_console_end(self.console_log)}"
             ) from error
+        self._record(Kind.READY, "the guest has booted and answers over SSH")
         return connection
 
     def reboot(self) -> None:
@@ -149,6 +151,7 @@ class VirtualMachine:
         self._resets_before = self.events.count("RESET")
         self._marks_before = self._marks()
         self.events.expect("RESET")
+        self._record(Kind.REBOOT, "the guest is told to reboot")
         with contextlib.suppress(ConnectionLostError):  # the guest may go down before it answers
             result = connection.run(self.as_root("reboot"), limit.remaining)
             if result.exit_code != 0:
@@ -184,6 +187,7 @@ class VirtualMachine:
         if boot_id == self._rebooting_from:
             raise AssertionError(f"VM '{self.name}' has the boot id {boot_id} still, so its guest did not reboot.")
         self.boot_id, self._rebooting_from = boot_id, ""
+        self._record(Kind.READY, "the guest has rebooted and answers over SSH")
         return connection
 
     def _marks(self) -> int:
@@ -267,6 +271,7 @@ class VirtualMachine:
             max_bytes=_LOG_BYTES,
             remove=[files.sockets],
         )
+        self._record(Kind.START, f"QEMU was started as process {self.pid}")
         self._qmp = QmpConnection(name, self.qmp_log, self.events.see)
         try:
             self._qmp.connect(launch.qmp_socket, _LAUNCH_SECONDS, self._check_launched)
@@ -327,7 +332,12 @@ class VirtualMachine:
         """Ends whatever still runs of the VM."""
         self._drop_connection()
         self._qmp.close()
-        return self._process.stop()
+        status = self._process.stop()
+        self._record(Kind.END, f"QEMU ended with {status}")
+        return status
+
+    def _record(self, kind: Kind, text: str) -> None:
+        CHRONICLE.record(vm_lane(self.name), kind, text)
 
 
 def _check_sockets(definition: VmDefinition) -> None:

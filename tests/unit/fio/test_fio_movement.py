@@ -1,5 +1,6 @@
 """Whether a disk moved is read from samples of its write counter."""
 
+from hotplug.common.chronicle import CHRONICLE, Kind
 from hotplug.fio.movement import SAMPLE_MARK, Movement
 
 
@@ -29,3 +30,10 @@ def test_disk_that_is_gone_and_words_that_are_cut_are_passed_over() -> None:
     movement = taken((1, "sda=0 sdb=1"), (2, "sdb=2"), (3, "sda= sdb"), (4, ""))
     assert movement.first_moved("sdb") == 2
     assert movement.first_moved("sda") is None
+
+
+def test_samples_of_known_disks_go_to_the_chronicle_in_bytes() -> None:
+    movement = Movement({"sdz": "disk of-this-test"})
+    movement.take(f"{SAMPLE_MARK} sdz=10 sdy=99", 5.0)
+    (sample,) = CHRONICLE.moments(lanes=["disk of-this-test"])
+    assert (sample.kind, sample.at, sample.figures) == (Kind.FIO_SAMPLE, 5.0, {"bytes": 5120})

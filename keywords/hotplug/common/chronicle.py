@@ -1,0 +1,144 @@
+"""What happened in a run, on one clock: who, when, what kind of thing, in words, with figures.
+
+Every part of the kit records its moments here as they happen; reports, pictures and evidence are made of them. A
+record costs some microseconds, never waits and never raises, so it may be made in any thread.
+"""
+
+import json
+import threading
+import time
+from collections import deque
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+KEPT_OF_A_KIND = 20_000
+
+VHOST = "vhost"
+"""The lane of the target process."""
+
+
+def vm_lane(name: str) -> str:
+    """The lane of a VM."""
+    return f"VM {name}"
+
+
+def disk_lane(serial: str) -> str:
+    """The lane of a disk, which its serial names."""
+    return f"disk {serial}"
+
+
+class Kind(StrEnum):
+    """What kind of thing a moment is."""
+
+    RPC = "rpc"
+    """A call to vhost, from its beginning; the figure `seconds` tells how long it took."""
+    ATTACH = "attach"
+    """vhost answered an attach; the figure `seconds` tells how long that took."""
+    DETACH = "detach"
+    """vhost answered a detach; the figure `seconds` tells how long that took."""
+    UEVENT = "uevent"
+    USABLE = "disk usable"
+    """The guest can use the disk."""
+    GONE = "disk gone"
+    """Nothing of the disk is left in the guest."""
+    START = "start"
+    """A process was started: vhost, or the QEMU of a VM."""
+    READY = "ready"
+    """What was started answers: vhost its RPC, a guest its SSH; after a reboot, too."""
+    REBOOT = "reboot"
+    """A guest was asked to reboot."""
+    END = "end"
+    """A process ended, or was ended."""
+    QMP = "qmp event"
+    LOG_LINE = "log line"
+    KERNEL_LINE = "kernel line"
+    FIO_START = "fio start"
+    FIO_SAMPLE = "fio sample"
+    """The figure `bytes` is what the disk has written since its guest booted."""
+    FIO_ERROR = "fio error"
+    FIO_END = "fio end"
+    LATENCY = "latency"
+    """An event's way through the parts, in seconds."""
+    FINDING = "finding"
+    """Something is wrong; the text is the sentence that says what."""
+    CASE = "case"
+    """A case began or ended."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One thing that happened.
+
+    `at` is `time.monotonic()` of the host, `lane` who it happened to (`VHOST`, `vm_lane`, `disk_lane`), `place` the
+    controller's target that it is about (see `place_of`), `figures` have their unit as name (`seconds`, `bytes`).
+    """
+
+    at: float
+    lane: str
+    kind: Kind
+    text: str
+    place: str = ""
+    figures: Mapping[str, float] = field(default_factory=dict)
+
+
+def place_of(controller: str, target: int) -> str:
+    """How a moment names a target of a controller."""
+    return f"{controller}:{target}"
+
+
+class Chronicle:
+    """The moments of a run, in a bounded memory: of each kind, the newest are kept, at most `kept` of them."""
+
+    def __init__(self, kept: int = KEPT_OF_A_KIND) -> None:
+        self.started = time.monotonic()
+        self.started_wall = time.time()
+        self.dropped = 0
+        self._lock = threading.Lock()
+        self._moments: dict[Kind, deque[Moment]] = {kind: deque(maxlen=kept) for kind in Kind}
+
+    def record(
+        self, lane: str, kind: Kind, text: str, at: float | None = None, *, place: str = "", **figures: float
+    ) -> Moment:
+        """Adds a moment that happened at `at` (`time.monotonic()`), now by default, and returns it."""
+        moment = Moment(time.monotonic() if at is None else at, lane, kind, text, place, figures)
+        with self._lock:
+            moments = self._moments[kind]
+            self.dropped += len(moments) == moments.maxlen
+            moments.append(moment)
+        return moment
+
+    def moments(
+        self,
+        since: float = float("-inf"),
+        until: float = float("inf"),
+        *,
+        kinds: Collection[Kind] = tuple(Kind),
+        lanes: Collection[str] | None = None,
+    ) -> list[Moment]:
+        """The moments from `since` to `until`, both included, in the order of time: of `kinds` and of `lanes`."""
+        with self._lock:
+            found = [
+                moment
+                for kind in kinds
+                for moment in self._moments[kind]
+                if since <= moment.at <= until and (lanes is None or moment.lane in lanes)
+            ]
+        return sorted(found, key=lambda moment: moment.at)
+
+    def wall(self, at: float) -> float:
+        """The wall time (seconds since 1970) of a moment `at` on the one clock."""
+        return self.started_wall + at - self.started
+
+    def write(self, path: Path) -> None:
+        """Writes all moments to `path`, one JSON object a line, with the wall time of each."""
+        lines = [
+            json.dumps({"wall": round(self.wall(moment.at), 6), **asdict(moment)}, default=str)
+            for moment in self.moments()
+        ]
+        path.write_text("".join(line + "\n" for line in lines))
+
+
+CHRONICLE = Chronicle()
+"""The run's own; one a process, as a run has one."""
