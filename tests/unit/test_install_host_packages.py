@@ -18,5 +18,5 @@ def test_without_apt_names_what_to_install(tmp_path: Path) -> None:
         ["/bin/sh", SCRIPT], env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=False
     )
     assert result.returncode == 1
-    assert "qemu-system-x86 mmdebstrap python3-venv" in result.stderr
+    assert "qemu-system-x86 qemu-utils mmdebstrap python3-venv" in result.stderr
     assert result.stderr.count("\n") == 1
