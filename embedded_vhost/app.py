@@ -10,6 +10,8 @@ import sys
 from embedded_vhost import DESCRIPTION, log
 from embedded_vhost.bdev.registry import BdevRegistry
 from embedded_vhost.controller import ControllerRegistry
+from embedded_vhost.faults.base import FaultError, Parts
+from embedded_vhost.faults.registry import plant, with_faults
 from embedded_vhost.loop import Loop
 from embedded_vhost.options import Options, parse
 from embedded_vhost.rpc.app_methods import AppMethods
@@ -25,18 +27,20 @@ class App:
     def __init__(self, options: Options) -> None:
         """Raises: OSError, the RPC socket cannot be made."""
         self._options = options
+        self._description = f"{DESCRIPTION}{with_faults(options.faults)}"
         self._loop = Loop()
         self._bdevs = BdevRegistry()
         self._controllers = ControllerRegistry(self._loop, options.socket_dir, options.core_mask, self._bdevs)
         self._dispatcher = Dispatcher()
-        AppMethods(self._dispatcher, self._start).register()
+        AppMethods(self._dispatcher, self._start, self._description).register()
         BdevMethods(self._bdevs).register(self._dispatcher)
         VhostMethods(self._controllers).register(self._dispatcher)
+        plant(options.faults, Parts(self._loop, self._bdevs, self._controllers, self._dispatcher))
         self._rpc = RpcServer(self._loop, options.rpc_socket, self._dispatcher.call)
 
     def _start(self) -> None:
         self._dispatcher.running = True
-        log.notice("app", f"{DESCRIPTION} is running, controllers in {self._options.socket_dir.resolve()}")
+        log.notice("app", f"{self._description} is running, controllers in {self._options.socket_dir.resolve()}")
 
     def run(self) -> None:
         """Serve until SIGINT or SIGTERM; all sockets are removed on return."""
@@ -52,7 +56,7 @@ class App:
         if not self._options.wait_for_rpc:
             self._start()
         else:
-            log.notice("app", f"{DESCRIPTION} waits for framework_start_init")
+            log.notice("app", f"{self._description} waits for framework_start_init")
         # Requests make no reference cycles; the collector would only add pauses.
         gc.collect()
         gc.freeze()
@@ -78,7 +82,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse(sys.argv[1:] if arguments is None else arguments)
     if options.verbose:
         log.set_level("INFO")
-    log.notice("app", f"Starting {DESCRIPTION}, pid {os.getpid()}")
+    log.notice("app", f"Starting {DESCRIPTION}{with_faults(options.faults)}, pid {os.getpid()}")
     try:
         if not options.socket_dir.is_dir():
             log.error("app", f"-S {options.socket_dir} is no directory; create it or name another one")
@@ -90,6 +94,9 @@ def main(arguments: list[str] | None = None) -> int:
         else:
             reason = str(exc)
         log.error("app", f"RPC socket {options.rpc_socket} cannot be used: {reason}")
+        return 1
+    except FaultError as exc:
+        log.error("app", str(exc))
         return 1
     app.run()
     return 0

@@ -4,7 +4,7 @@ import errno
 import itertools
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from embedded_vhost import log
@@ -34,10 +34,23 @@ class ControllerError(Exception):
         log.error("vhost", text)
 
 
+MakeDevice = Callable[["Controller", str], VirtioScsiDevice]
+"""Makes the device of a VM that connects to a controller; the name is the session's."""
+
+MakeUnit = Callable[[Bdev, Identity], LogicalUnit]
+"""Makes the logical unit of a target."""
+
+
+def _device(controller: "Controller", name: str) -> VirtioScsiDevice:
+    return VirtioScsiDevice(name, controller.targets, ABSENT)
+
+
 class Controller:
     """One controller. Targets can be added and removed at any time; connected drivers are told."""
 
-    def __init__(self, name: str, path: Path, cpumask: int, loop: Loop, vids: "FreeNumbers") -> None:
+    def __init__(
+        self, name: str, path: Path, cpumask: int, loop: Loop, vids: "FreeNumbers", make_device: MakeDevice = _device
+    ) -> None:
         """Raises: OSError, the socket cannot be made."""
         self.name = name
         self.path = path
@@ -47,12 +60,13 @@ class Controller:
         self._devices: dict[Session, VirtioScsiDevice] = {}
         self._loop = loop
         self._vids = vids
+        self._make_device = make_device
         self._listener = Listener(loop, path, self._connected)
 
     def _connected(self, connection: socket.socket) -> None:
         vid = self._vids.take()
         name = f"{self.name}s{vid}"
-        device = VirtioScsiDevice(name, self.targets, ABSENT)
+        device = self._make_device(self, name)
         session = Session(
             self._loop,
             connection,
@@ -129,10 +143,16 @@ class FreeNumbers:
 
 
 class ControllerRegistry:
-    """All controllers by name, and which bdev sits where."""
+    """All controllers by name, and which bdev sits where.
+
+    Attributes:
+        make_device, make_unit: what is made for each VM and each target from now on; here faults are planted.
+    """
 
     def __init__(self, loop: Loop, socket_dir: Path, core_mask: int, bdevs: BdevRegistry) -> None:
         self.core_mask = core_mask
+        self.make_device: MakeDevice = _device
+        self.make_unit: MakeUnit = LogicalUnit
         self._loop = loop
         self._socket_dir = socket_dir
         self._bdevs = bdevs
@@ -172,7 +192,7 @@ class ControllerRegistry:
         if os.path.basename(path) in ("", ".", "..") or "\0" in name:  # noqa: PTH119
             raise ControllerError(errno.EIO, f'Cannot create a domain socket at path "{path!r}": this is no file name')
         try:
-            self._controllers[name] = Controller(name, Path(path), mask, self._loop, self._vids)
+            self._controllers[name] = Controller(name, Path(path), mask, self._loop, self._vids, self.make_device)
         except OSError as exc:
             raise ControllerError(errno.EIO, f'Cannot create a domain socket at path "{path}": {exc}') from exc
 
@@ -224,7 +244,7 @@ class ControllerRegistry:
             raise ControllerError(errno.EINVAL, text) from exc
         target_id = self._target_ids.take()
         identity = Identity(bdev.product_name, bdev.name, target_name(number), target_id)
-        controller.attach(Target(number, target_id, LogicalUnit(bdev, identity)))
+        controller.attach(Target(number, target_id, self.make_unit(bdev, identity)))
         return number
 
     def remove_target(self, name: str, number: int) -> None:

@@ -1,11 +1,14 @@
 """Command line, with the option names of SPDK's applications."""
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from embedded_vhost import DESCRIPTION
 from embedded_vhost.core_mask import parse_core_mask
+from embedded_vhost.faults.base import Fault, FaultError
+from embedded_vhost.faults.registry import describe_faults, parse_faults
 
 
 @dataclass(frozen=True)
@@ -14,6 +17,7 @@ class Options:
 
     Attributes:
         ignored: options of SPDK's that mean nothing here, as they were written.
+        faults: what is to be wrong with this target, for tests of the tests.
     """
 
     rpc_socket: Path
@@ -22,6 +26,7 @@ class Options:
     wait_for_rpc: bool
     verbose: bool
     ignored: list[str]
+    faults: Sequence[Fault]
 
 
 def parse(arguments: list[str]) -> Options:
@@ -40,12 +45,29 @@ def parse(arguments: list[str]) -> Options:
     parser.add_argument("--no-huge", action="store_true", help="accepted for SPDK's sake, ignored")
     parser.add_argument("-u", "--no-pci", action="store_true", help="accepted for SPDK's sake, ignored")
     parser.add_argument("-v", "--version", action="version", version=DESCRIPTION)
+    parser.add_argument(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="NAME[:PARAMETER]",
+        help="be faulty on purpose, to prove that a test notices it; may be given several times",
+    )
+    parser.add_argument("--list-faults", action="store_true", help="list the faults and end")
     given = parser.parse_args(arguments)
+    if given.list_faults:
+        print(describe_faults())
+        parser.exit()
     try:
         core_mask = parse_core_mask(given.cpumask)
     except ValueError as exc:
         parser.error(f"-m {given.cpumask}: {exc}; a mask such as 0x1 or a list such as [0,1] is expected")
+    try:
+        faults = parse_faults(given.fault)
+    except FaultError as exc:
+        parser.error(str(exc))
     ignored = [f"-s {given.mem_size}"] if given.mem_size else []
     ignored += ["--no-huge"] if given.no_huge else []
     ignored += ["--no-pci"] if given.no_pci else []
-    return Options(given.rpc_socket, given.vhost_dir, core_mask, given.wait_for_rpc, bool(given.logflag), ignored)
+    return Options(
+        given.rpc_socket, given.vhost_dir, core_mask, given.wait_for_rpc, bool(given.logflag), ignored, faults
+    )

@@ -5,7 +5,7 @@ import os
 import signal
 from collections.abc import Callable
 
-from embedded_vhost import DESCRIPTION, VERSION, log
+from embedded_vhost import VERSION, log
 from embedded_vhost.rpc.dispatcher import Dispatcher, When
 from embedded_vhost.rpc.errors import invalid_params
 from embedded_vhost.rpc.params import Params
@@ -16,9 +16,10 @@ _SIGNALS = ("SIGINT", "SIGTERM", "SIGQUIT", "SIGHUP", "SIGKILL", "SIGUSR1")
 class AppMethods:
     """Methods that need nothing but the program."""
 
-    def __init__(self, dispatcher: Dispatcher, start: Callable[[], None]) -> None:
-        """start: called once, by framework_start_init."""
+    def __init__(self, dispatcher: Dispatcher, start: Callable[[], None], description: str) -> None:
+        """start: called once, by framework_start_init. description: what the program says that it is."""
         self._dispatcher = dispatcher
+        self._description = description
         self._start = start
 
     def register(self) -> None:
@@ -53,7 +54,7 @@ class AppMethods:
         params.finish()
         major, minor, patch = (int(part) for part in VERSION.split("."))
         fields = {"major": major, "minor": minor, "patch": patch, "suffix": "-embedded", "commit": ""}
-        return {"version": DESCRIPTION, "fields": fields}
+        return {"version": self._description, "fields": fields}
 
     def _kill_instance(self, params: Params) -> object:
         name = params.text("sig_name")

@@ -1,7 +1,7 @@
 """Methods by name, and in which state of the program each may be called."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from embedded_vhost import log
@@ -9,6 +9,8 @@ from embedded_vhost.rpc.errors import INTERNAL_ERROR, INVALID_STATE, METHOD_NOT_
 from embedded_vhost.rpc.params import Params
 
 Method = Callable[[Params], object]
+Around = Callable[[Method, Params], object]
+"""Stands before a method: does it, or something else in its place."""
 
 _TOO_EARLY = "Method may only be called after framework is initialized using framework_start_init RPC."
 _TOO_LATE = (
@@ -41,6 +43,11 @@ class Dispatcher:
     def add(self, name: str, method: Method, when: When = When.RUNTIME) -> None:
         """Register a method. It takes its parameters from Params and calls finish()."""
         self._entries[name] = _Entry(method, when)
+
+    def wrap(self, name: str, around: Around) -> None:
+        """Let `around` stand before a method that is there."""
+        entry = self._entries[name]
+        self._entries[name] = replace(entry, method=lambda params: around(entry.method, params))
 
     def names(self, current: bool) -> list[str]:
         """Names of all methods; current: only of those that may be called now."""

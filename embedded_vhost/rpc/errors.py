@@ -18,6 +18,13 @@ class RpcError(Exception):
         self.code = code
 
 
+class Unanswered(RpcError):
+    """A request is taken and never answered."""
+
+    def __init__(self) -> None:
+        super().__init__(INTERNAL_ERROR, "never answered")
+
+
 def invalid_params(errno: int) -> RpcError:
     """-32602 with the text of an errno value, as the vhost methods answer."""
     return RpcError(INVALID_PARAMS, os.strerror(errno))

@@ -18,6 +18,10 @@ class Params:
             raise self._refuse("params are not an object")
         self._left: dict[str, object] = dict(params or {})
 
+    def peek(self, name: str) -> object:
+        """A parameter as it came, without taking it; None where it is not there."""
+        return self._left.get(name)
+
     def _refuse(self, why: str) -> Exception:
         log.error("rpc", f"{self._method}: {why}")
         return invalid_params(errno.EINVAL)

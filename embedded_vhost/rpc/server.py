@@ -99,6 +99,8 @@ class _Connection:
             return _error(None, errors.INVALID_REQUEST, "Invalid request")
         try:
             result = self._call(method, request.get("params"))
+        except errors.Unanswered:
+            return None
         except errors.RpcError as exc:
             response = _error(identifier, exc.code, str(exc))
         else:

@@ -113,8 +113,7 @@ class VirtioScsiDevice:
         """
         try:
             if queue >= FIRST_REQUEST_QUEUE:
-                for head, readable, writable in ring.take(BATCH):
-                    ring.push(head, self._request(readable, writable))
+                self.serve_requests(ring)
             elif queue == EVENT_QUEUE:
                 self.events.deliver(ring)
             else:
@@ -124,6 +123,15 @@ class VirtioScsiDevice:
             ring.publish()
             raise
         return ring.publish()
+
+    def serve_requests(self, ring: SplitRing) -> None:
+        """Do up to BATCH requests.
+
+        Raises:
+            RingError: as service().
+        """
+        for head, readable, writable in ring.take(BATCH):
+            ring.push(head, self._request(readable, writable))
 
     def wants(self, queue: int) -> bool:
         """Whether chains of this queue are of use now; event buffers are not while no event waits."""

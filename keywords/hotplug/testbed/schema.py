@@ -83,6 +83,7 @@ class TestBed(_Part):
     target: Literal["embedded", "spdk"] = "embedded"
     spdk_vhost: str = ""
     spdk_arguments: list[str] = []
+    embedded_arguments: list[str] = []
     disks: Disks = Disks()
     controllers: Annotated[list[Name], Field(min_length=CONTROLLERS_OF_THE_PLAN)]
     vms: list[Vm]
@@ -151,7 +152,7 @@ class TestBed(_Part):
     @property
     def target_arguments(self) -> list[str]:
         """Further arguments of the program under test."""
-        return self.spdk_arguments if self.target == "spdk" else []
+        return self.spdk_arguments if self.target == "spdk" else self.embedded_arguments
 
     def vms_of(self, suite: Suite) -> list[Vm]:
         """The VMs that a suite runs, in the order of the file."""

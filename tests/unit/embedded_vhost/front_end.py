@@ -4,12 +4,16 @@ import array
 import os
 import socket
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from embedded_vhost.bdev.registry import BdevRegistry
 from embedded_vhost.controller import ControllerRegistry
+from embedded_vhost.faults.base import Parts
+from embedded_vhost.faults.registry import parse_faults, plant
 from embedded_vhost.loop import Loop
+from embedded_vhost.rpc.dispatcher import Dispatcher
+from embedded_vhost.rpc.vhost_methods import VhostMethods
 from tests.unit.embedded_vhost.driver_ring import GUEST_BASE, WRITE, Descriptor, DriverRing, GuestRam
 
 HOTPLUG_AND_CHANGE = 0x6
@@ -20,15 +24,39 @@ DATA = GUEST_BASE + 0x40000
 
 
 class Bed:
-    """A target with one controller `c` and one malloc bdev `M` of 1 MiB, its loop turned by the test."""
+    """A target with one controller `c` and one malloc bdev `M` of 1 MiB, its loop turned by the test.
 
-    def __init__(self, directory: Path) -> None:
+    `faults` are planted in it, as on its command line.
+    """
+
+    def __init__(self, directory: Path, faults: Sequence[str] = ()) -> None:
         self.loop = Loop()
         self.bdevs = BdevRegistry()
         self.controllers = ControllerRegistry(self.loop, directory, 1, self.bdevs)
+        self.dispatcher = Dispatcher()
+        self.dispatcher.running = True
+        VhostMethods(self.controllers).register(self.dispatcher)
+        plant(parse_faults(faults), Parts(self.loop, self.bdevs, self.controllers, self.dispatcher))
         self.controllers.create("c", None)
         self.bdevs.create_malloc("M", 512, 2048, None)
         self.path = directory / "c"
+
+    def call(self, method: str, **params: object) -> object:
+        """Do an RPC method; it may wait for nothing."""
+        return self.dispatcher.call(method, params)
+
+    def attach(self, bdev: str = "M", controller: str = "c", number: int = -1) -> object:
+        """Attach by RPC and let the driver be told."""
+        name = "vhost_scsi_controller_add_target"
+        answer = self.call(name, ctrlr=controller, scsi_target_num=number, bdev_name=bdev)
+        self.turn()
+        return answer
+
+    def detach(self, number: int = 0, controller: str = "c") -> object:
+        """Detach by RPC and let the driver be told."""
+        answer = self.call("vhost_scsi_controller_remove_target", ctrlr=controller, scsi_target_num=number)
+        self.turn()
+        return answer
 
     def turn(self, rounds: int = 20) -> None:
         """Let the target work off what has come."""

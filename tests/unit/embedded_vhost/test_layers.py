@@ -35,6 +35,11 @@ def test_a_layer_imports_only_what_is_below_it(layer: str) -> None:
         assert imported(path) <= ALLOWED[layer] | BASE, path
 
 
+def test_only_the_program_itself_knows_of_faults() -> None:
+    healthy = [path for path in PACKAGE.rglob("*.py") if path.parent.name != "faults"]
+    assert {path.name for path in healthy if "faults" in imported(path)} == {"app.py", "options.py"}
+
+
 def test_no_module_is_too_large() -> None:
     sizes = {str(path): len(path.read_text().splitlines()) for path in PACKAGE.rglob("*.py")}
     assert {path: size for path, size in sizes.items() if size > 500} == {}

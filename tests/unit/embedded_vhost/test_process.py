@@ -102,3 +102,31 @@ def test_options_of_spdk_are_taken(start: Start, tmp_path: Path) -> None:
     _, log = process.communicate(timeout=DEADLINE)
     assert process.returncode == 0
     assert "ignored, they mean nothing here: -s 1024 --no-huge --no-pci" in log
+
+
+def test_a_planted_target_says_so_wherever_it_says_what_it_is(start: Start, tmp_path: Path) -> None:
+    process = start("--fault", "exit-status:3", "--fault", "bit-flip")
+    version = call(tmp_path / "rpc", "spdk_get_version")
+    assert isinstance(version, dict)
+    assert version["version"].endswith("WITH PLANTED FAULTS: exit-status:3, bit-flip:10000")
+    process.send_signal(signal.SIGINT)
+    _, log = process.communicate(timeout=DEADLINE)
+    assert process.returncode == 3
+    assert log.count("WITH PLANTED FAULTS: exit-status:3, bit-flip:10000") == 2
+    assert "planted fault exit-status:3 strikes: exit code 3" in log
+
+
+@pytest.mark.parametrize(("fault", "code"), [("crash:stop", -signal.SIGSEGV), ("abort:stop", -signal.SIGABRT)])
+def test_a_planted_crash(start: Start, tmp_path: Path, fault: str, code: int) -> None:
+    process = start("--fault", fault)
+    call(tmp_path / "rpc", "spdk_get_version")
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=DEADLINE)
+    assert process.returncode == code
+
+
+def test_an_unknown_fault_is_refused(start: Start) -> None:
+    process = start("--fault", "nope")
+    _, log = process.communicate(timeout=DEADLINE)
+    assert process.returncode == 2
+    assert "there is no fault nope" in log

@@ -91,6 +91,12 @@ def test_overlay_file_changes_its_keys_alone(tmp_path: Path) -> None:
     assert testbed.disks.count == 16
 
 
+def test_each_target_gets_its_own_arguments() -> None:
+    arguments = {"spdk_arguments": ["-L", "vhost"], "embedded_arguments": ["--fault", "crash"], "spdk_vhost": "/x"}
+    for target, own in (("spdk", ["-L", "vhost"]), ("embedded", ["--fault", "crash"])):
+        assert load_testbed(DEFAULT, values={**arguments, "target": target}).target_arguments == own
+
+
 def test_fault_in_an_overlay_names_the_overlay(tmp_path: Path) -> None:
     overlay = tmp_path / "overlay.yaml"
     overlay.write_text("fio_runtimes: 2min\n")

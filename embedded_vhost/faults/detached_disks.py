@@ -1,0 +1,54 @@
+"""What becomes of I/O to a disk that was detached."""
+
+from embedded_vhost.controller import Controller
+from embedded_vhost.faults.base import Fault, Parts
+from embedded_vhost.faults.device import FaultyDevice
+from embedded_vhost.faults.requests import HoldingDevice
+
+
+class StillServed(Fault):
+    """vhost says that the disk is gone; the guest hears nothing and its I/O succeeds."""
+
+    name = "detached-still-served"
+    summary = "detaches for the RPC alone: the guest is not told and its I/O goes on"
+
+    def plant(self, parts: Parts) -> None:
+        fault = self
+
+        class Device(FaultyDevice):
+            def target_removed(self, target: int) -> None:
+                fault.strike(f"{self.controller.name} target {target} is served as before")
+
+        parts.replace_device(Device)
+
+
+class NeverCompleted(Fault):
+    """I/O to the detached disk is taken and never given back."""
+
+    name = "detached-io-hangs"
+    summary = "takes the I/O of detached disks and never completes it"
+
+    def plant(self, parts: Parts) -> None:
+        fault = self
+
+        class Device(HoldingDevice):
+            def __init__(self, controller: Controller, name: str) -> None:
+                super().__init__(controller, name)
+                self._gone: set[int] = set()
+
+            def target_attached(self, target: int) -> None:
+                self._gone.discard(target)
+                super().target_attached(target)
+
+            def target_removed(self, target: int) -> None:
+                fault.strike(f"I/O of {self.controller.name} target {target} hangs")
+                self._gone.add(target)
+                super().target_removed(target)
+
+            def is_held(self, target: int) -> bool:
+                return target in self._gone
+
+        parts.replace_device(Device)
+
+
+FAULTS: tuple[type[Fault], ...] = (StillServed, NeverCompleted)

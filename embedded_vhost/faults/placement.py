@@ -1,0 +1,177 @@
+"""Where a guest finds a disk, and what it says that it is; the RPC tells the truth that was asked for."""
+
+from dataclasses import replace
+
+from embedded_vhost.bdev.base import Bdev
+from embedded_vhost.controller import Controller
+from embedded_vhost.faults.base import Fault, Parts, whole_number
+from embedded_vhost.faults.bdev import WrappedBdev
+from embedded_vhost.faults.device import FaultyDevice
+from embedded_vhost.faults.moments import Countdown
+from embedded_vhost.scsi.inquiry import Identity
+from embedded_vhost.scsi.logical_unit import LogicalUnit
+
+
+class WrongSlot(Fault):
+    """The guest finds the disk one slot further than vhost says."""
+
+    name = "wrong-slot"
+    summary = "shows the PARAMETER-th disk that is attached to the guest in the slot after its own"
+    default = "1"
+
+    def plant(self, parts: Parts) -> None:
+        fault, is_due = self, Countdown(whole_number(self))
+
+        class Device(FaultyDevice):
+            moved_from: int | None = None
+
+            def target_attached(self, target: int) -> None:
+                if not is_due():
+                    super().target_attached(target)
+                    return
+                self.moved_from, slot = target, self.free_slot(target + 1)
+                fault.strike(f"{self.controller.name} target {target} is shown as target {slot}")
+                self.show(slot, self.controller.targets[target])
+
+        parts.replace_device(Device)
+
+
+class WrongController(Fault):
+    """Another controller gets the disk; with 2 controllers a VM, another one of the same VM or one of the next VM."""
+
+    name = "wrong-controller"
+    summary = "shows the first attached disk at the controller PARAMETER places after its own: 1 same VM, 2 other VM"
+    default = "1"
+
+    def plant(self, parts: Parts) -> None:
+        fault, offset, is_due = self, whole_number(self), Countdown(1)
+        devices: dict[Controller, FaultyDevice] = {}
+
+        class Device(FaultyDevice):
+            def __init__(self, controller: Controller, name: str) -> None:
+                super().__init__(controller, name)
+                devices[controller] = self
+
+            def target_attached(self, target: int) -> None:
+                if not is_due():
+                    super().target_attached(target)
+                    return
+                controllers = parts.controllers.all()
+                other = controllers[(controllers.index(self.controller) + offset) % len(controllers)]
+                fault.strike(f"target {target} of {self.controller.name} is shown at {other.name}")
+                devices[other].show(devices[other].free_slot(), self.controller.targets[target])
+
+        parts.replace_device(Device)
+
+
+class WrongSerial(Fault):
+    """The disk's data is right and its serial number is not."""
+
+    name = "wrong-serial"
+    summary = "gives the PARAMETER-th disk that is attached the serial number FOREIGN0"
+    default = "1"
+
+    def plant(self, parts: Parts) -> None:
+        make, is_due = parts.controllers.make_unit, Countdown(whole_number(self))
+
+        def make_unit(bdev: Bdev, identity: Identity) -> LogicalUnit:
+            if not is_due():
+                return make(bdev, identity)
+            self.strike(f"{bdev.name} says that it is FOREIGN0")
+            return make(bdev, replace(identity, serial="FOREIGN0"))
+
+        parts.controllers.make_unit = make_unit
+
+
+class WrongSize(Fault):
+    """The disk ends too early."""
+
+    name = "wrong-size"
+    summary = "gives the PARAMETER-th disk that is attached half of its size"
+    default = "1"
+
+    def plant(self, parts: Parts) -> None:
+        make, is_due = parts.controllers.make_unit, Countdown(whole_number(self))
+
+        def make_unit(bdev: Bdev, identity: Identity) -> LogicalUnit:
+            if not is_due():
+                return make(bdev, identity)
+            half = WrappedBdev(bdev)
+            half.num_blocks //= 2
+            self.strike(f"{bdev.name} has {half.num_blocks} blocks")
+            return make(half, identity)
+
+        parts.controllers.make_unit = make_unit
+
+
+class BackAfterReboot(Fault):
+    """What was detached is found again by the guest's next boot."""
+
+    name = "back-after-reboot"
+    summary = "shows the last disk that was detached again after a reboot"
+
+    def plant(self, parts: Parts) -> None:
+        fault, is_due = self, Countdown(1)
+
+        class Device(FaultyDevice):
+            detached: int | None = None
+
+            def target_removed(self, target: int) -> None:
+                self.detached, self.ghost = target, self.seen[target]
+                super().target_removed(target)
+
+            def rebooted(self) -> None:
+                if self.detached is not None and is_due():
+                    fault.strike(f"{self.controller.name} target {self.detached} is there again")
+                    self.seen[self.detached] = self.ghost
+
+        parts.replace_device(Device)
+
+
+class LostAfterReboot(Fault):
+    """One disk is not found by the guest's next boot."""
+
+    name = "lost-after-reboot"
+    summary = "hides one disk after a reboot"
+
+    def plant(self, parts: Parts) -> None:
+        fault, is_due = self, Countdown(1)
+
+        class Device(FaultyDevice):
+            def rebooted(self) -> None:
+                if self.occupied() and is_due():
+                    slot = self.occupied()[0]
+                    fault.strike(f"{self.controller.name} target {slot} is not there any more")
+                    self.seen[slot] = None
+
+        parts.replace_device(Device)
+
+
+class DoubledAfterReboot(Fault):
+    """One disk is found twice by the guest's next boot."""
+
+    name = "doubled-after-reboot"
+    summary = "shows one disk in a second slot, too, after a reboot"
+
+    def plant(self, parts: Parts) -> None:
+        fault, is_due = self, Countdown(1)
+
+        class Device(FaultyDevice):
+            def rebooted(self) -> None:
+                if self.occupied() and is_due():
+                    slot, other = self.occupied()[0], self.free_slot()
+                    fault.strike(f"{self.controller.name} target {slot} is target {other}, too")
+                    self.seen[other] = self.seen[slot]
+
+        parts.replace_device(Device)
+
+
+FAULTS: tuple[type[Fault], ...] = (
+    WrongSlot,
+    WrongController,
+    WrongSerial,
+    WrongSize,
+    BackAfterReboot,
+    LostAfterReboot,
+    DoubledAfterReboot,
+)
