@@ -318,6 +318,12 @@ def test_descriptors_leak(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None
     assert len(leaked) == 6
 
 
+def test_connections_are_closed(plant: Plant) -> None:
+    bed, front_end = plant("disconnect:attach")
+    bed.attach()
+    assert front_end.closed()
+
+
 def test_a_detach_blocks_all(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
     slept: list[float] = []
     bed, _ = plant("block-all:8")
