@@ -16,7 +16,7 @@ from embedded_vhost.scsi.logical_unit import LogicalUnit
 from embedded_vhost.scsi.target import ABSENT, Target, target_name
 from embedded_vhost.unix_socket import Listener
 from embedded_vhost.vhost_user.session import Session
-from embedded_vhost.virtio.scsi_device import EVENT_QUEUE, MAX_QUEUES, VirtioScsiDevice
+from embedded_vhost.virtio.scsi_device import EVENT_QUEUE, FIRST_REQUEST_QUEUE, MAX_QUEUES, VirtioScsiDevice
 
 MAX_TARGETS = 8
 
@@ -46,7 +46,11 @@ def _device(controller: "Controller", name: str) -> VirtioScsiDevice:
 
 
 class Controller:
-    """One controller. Targets can be added and removed at any time; connected drivers are told."""
+    """One controller. Targets can be added and removed at any time; drivers that run are told.
+
+    A driver that does not run, because the VM boots or is paused, is told of nothing, as in SPDK: it looks for
+    targets when it starts.
+    """
 
     def __init__(
         self, name: str, path: Path, cpumask: int, loop: Loop, vids: "FreeNumbers", make_device: MakeDevice = _device
@@ -61,6 +65,7 @@ class Controller:
         self._loop = loop
         self._vids = vids
         self._make_device = make_device
+        self._ids = itertools.count()
         self._listener = Listener(loop, path, self._connected)
 
     def _connected(self, connection: socket.socket) -> None:
@@ -71,6 +76,7 @@ class Controller:
             self._loop,
             connection,
             vid=vid,
+            id=next(self._ids),
             name=name,
             device=device,
             max_queues=MAX_QUEUES,
@@ -84,6 +90,11 @@ class Controller:
         del self._devices[session]
         self._vids.give_back(session.vid)
 
+    @staticmethod
+    def requests_under_way(session: Session) -> int:
+        """SCSI requests of a session that wait for their answer."""
+        return session.requests_under_way(FIRST_REQUEST_QUEUE)
+
     def first_free_slot(self) -> int:
         """Raises: ControllerError, ENOSPC, all are taken."""
         for number, target in enumerate(self.targets):
@@ -94,7 +105,7 @@ class Controller:
     def attach(self, target: Target) -> None:
         """Put a target into its slot and tell the drivers."""
         self.targets[target.number] = target
-        for session, device in self._devices.items():
+        for session, device in self._running():
             device.target_attached(target.number)
             session.wake(EVENT_QUEUE)
         log.notice("vhost_scsi", f"{self.name}: added {target.name} with bdev '{target.unit.bdev.name}'")
@@ -104,7 +115,7 @@ class Controller:
         target = self.targets[number]
         assert target is not None
         self.targets[number] = None
-        for session, device in self._devices.items():
+        for session, device in self._running():
             device.target_removed(number)
             session.wake(EVENT_QUEUE)
         log.notice("vhost_scsi", f"{self.name}: removed {target.name} with bdev '{target.unit.bdev.name}'")
@@ -114,9 +125,12 @@ class Controller:
         target = self.targets[number]
         assert target is not None
         target.unit.capacity_changed()
-        for session, device in self._devices.items():
-            device.events.capacity_changed(number)
+        for session, device in self._running():
+            device.capacity_changed(number)
             session.wake(EVENT_QUEUE)
+
+    def _running(self) -> list[tuple[Session, VirtioScsiDevice]]:
+        return [(session, device) for session, device in self._devices.items() if session.started]
 
     def close(self) -> None:
         """End the sessions and remove the socket."""
@@ -163,8 +177,8 @@ class ControllerRegistry:
         bdevs.on_resize(self._bdev_resized)
 
     def all(self) -> list[Controller]:
-        """All controllers in the order of their creation."""
-        return list(self._controllers.values())
+        """All controllers in the order of their names."""
+        return [self._controllers[name] for name in sorted(self._controllers)]
 
     def get(self, name: str) -> Controller:
         """Raises: ControllerError, ENODEV."""

@@ -76,13 +76,13 @@ class VhostMethods:
         sessions = [
             {
                 "vid": session.vid,
-                "id": index,
+                "id": session.id,
                 "name": session.name,
                 "started": session.started,
                 "max_queues": session.vring_count,
-                "inflight_task_cnt": 0,  # no request is under way while a method runs
+                "inflight_task_cnt": controller.requests_under_way(session),
             }
-            for index, session in enumerate(controller.sessions)
+            for session in controller.sessions
         ]
         targets = [
             {

@@ -1,4 +1,4 @@
-"""Commands on blocks: read, write, unmap, write same, verify, synchronize cache (SBC-3 5)."""
+"""Commands on blocks: read, write, compare and write, unmap, write same, synchronize cache (SBC-3 5)."""
 
 import struct
 from collections.abc import Callable
@@ -7,17 +7,19 @@ from embedded_vhost.bdev.base import Bdev
 from embedded_vhost.scsi import opcodes as op
 from embedded_vhost.scsi import sense
 from embedded_vhost.scsi.buffers import Views, cut, load, total
-from embedded_vhost.scsi.inquiry import MAX_TRANSFER_BYTES, MAX_UNMAP_DESCRIPTORS, MAX_WRITE_SAME_BYTES
+from embedded_vhost.scsi.inquiry import MAX_TRANSFER_BYTES, MAX_UNMAP_DESCRIPTORS
 
 _CDB_10 = struct.Struct(">xxIxH").unpack_from
 _CDB_12 = struct.Struct(">xxII").unpack_from
 _CDB_16 = struct.Struct(">xxQI").unpack_from
 _UNMAP_DESCRIPTOR = struct.Struct(">QI4x")
-_CHUNK = 1 << 20
 
 
 class BlockCommands:
-    """`table` maps operation codes to methods that take CDB, data-out and data-in and return bytes transferred."""
+    """`table` maps operation codes to methods that take CDB, data-out and data-in and return bytes transferred.
+
+    What is refused, and with which sense data, is as in SPDK.
+    """
 
     def __init__(self, bdev: Bdev) -> None:
         self._bdev = bdev
@@ -33,8 +35,7 @@ class BlockCommands:
             op.WRITE_SAME_10: self._write_same_10,
             op.WRITE_SAME_16: self._write_same_16,
             op.UNMAP: self._unmap,
-            op.VERIFY_10: self._verify_10,
-            op.VERIFY_16: self._verify_16,
+            op.COMPARE_AND_WRITE: self._compare_and_write,
             op.SYNCHRONIZE_CACHE_10: self._synchronize_10,
             op.SYNCHRONIZE_CACHE_16: self._synchronize_16,
         }
@@ -65,7 +66,7 @@ class BlockCommands:
 
     def _refuse(self, lba: int, blocks: int) -> None:
         if lba + blocks > self._bdev.num_blocks:
-            raise sense.lba_out_of_range(lba)
+            raise sense.lba_out_of_range()
         raise sense.invalid_field_in_cdb()
 
     @staticmethod
@@ -73,7 +74,7 @@ class BlockCommands:
         have = total(views)
         if have < length:
             # The initiator offers less memory than the CDB moves; half a transfer would help nobody.
-            raise sense.invalid_field_in_cdb()
+            raise sense.refused()
         return views if have == length else cut(views, length) if length else ()
 
     def _read_10(self, cdb: bytes, data_out: Views, data_in: Views) -> int:
@@ -106,86 +107,66 @@ class BlockCommands:
     def _write_6(self, cdb: bytes, data_out: Views, data_in: Views) -> int:
         return self._write(int.from_bytes(cdb[1:4], "big") & 0x1FFFFF, cdb[4] or 256, data_out)
 
+    def _compare_and_write(self, cdb: bytes, data_out: Views, data_in: Views) -> int:
+        bdev = self._bdev
+        lba = int.from_bytes(cdb[2:10], "big")
+        if cdb[13] != 1 or cdb[1] & 0xF8 or total(data_out) != 2 * bdev.block_size:
+            raise sense.invalid_field_in_cdb()
+        if lba >= bdev.num_blocks:
+            raise sense.lba_out_of_range()
+        given = load(data_out, 2 * bdev.block_size)
+        there = bytearray(bdev.block_size)
+        bdev.readv(lba * bdev.block_size, [memoryview(there)])
+        if there != given[: bdev.block_size]:
+            raise sense.miscompare()
+        bdev.writev(lba * bdev.block_size, [memoryview(given)[bdev.block_size :]])
+        return len(given)
+
     def _write_same_10(self, cdb: bytes, data_out: Views, data_in: Views) -> int:
         lba, blocks = _CDB_10(cdb)
-        return self._write_same(lba, blocks, cdb[1], data_out)
+        return self._write_same(lba, blocks, data_out)
 
     def _write_same_16(self, cdb: bytes, data_out: Views, data_in: Views) -> int:
         lba, blocks = _CDB_16(cdb)
-        if cdb[1] & 0x01:  # no data-out: zeroes are meant
-            self._write_same_range(lba, blocks, cdb[1], None)
-            return 0
-        return self._write_same(lba, blocks, cdb[1], data_out)
+        return self._write_same(lba, blocks, data_out)
 
-    def _write_same(self, lba: int, blocks: int, flags: int, data_out: Views) -> int:
-        block = load(data_out, self._bdev.block_size)
-        if len(block) < self._bdev.block_size:
-            raise sense.invalid_field_in_cdb()
-        self._write_same_range(lba, blocks, flags, block if any(block) else None)
-        return len(block)
-
-    def _write_same_range(self, lba: int, blocks: int, flags: int, block: bytes | None) -> None:
+    def _write_same(self, lba: int, blocks: int, data_out: Views) -> int:
+        """Repeats the one block of data-out; flags are passed over."""
         bdev = self._bdev
-        if flags & 0xF6:
-            raise sense.invalid_field_in_cdb()  # protection, anchor and old forms are not there
-        if lba > bdev.num_blocks or lba + blocks > bdev.num_blocks:
-            raise sense.lba_out_of_range(lba)
-        blocks = blocks or bdev.num_blocks - lba
-        if blocks * bdev.block_size > MAX_WRITE_SAME_BYTES:
-            raise sense.invalid_field_in_cdb()
+        if total(data_out) != bdev.block_size:
+            raise sense.refused()
+        if not blocks:
+            return 0
+        if lba + blocks > bdev.num_blocks or blocks * bdev.block_size > MAX_TRANSFER_BYTES:
+            self._refuse(lba, blocks)
+        block = load(data_out, bdev.block_size)
         offset, length = lba * bdev.block_size, blocks * bdev.block_size
-        if block is None and flags & 0x08 and bdev.supports_unmap:
-            bdev.unmap(offset, length)
-        elif block is None:
-            bdev.write_zeroes(offset, length)
+        if any(block):
+            bdev.writev(offset, [memoryview(block * blocks)])
         else:
-            chunk = memoryview(block * min(blocks, _CHUNK // bdev.block_size))
-            end = offset + length
-            while offset < end:
-                part = chunk[: end - offset]
-                bdev.writev(offset, [part])
-                offset += len(part)
+            bdev.write_zeroes(offset, length)
+        return len(block)
 
     def _unmap(self, cdb: bytes, data_out: Views, data_in: Views) -> int:
         bdev = self._bdev
-        if not bdev.supports_unmap:
-            raise sense.invalid_opcode()
-        if cdb[1] & 0x01:  # anchor
-            raise sense.invalid_field_in_cdb()
-        length = int.from_bytes(cdb[7:9], "big")
-        if length == 0:
-            return 0
-        if length < 8 or length > total(data_out):
-            raise sense.parameter_list_length_error()
+        length = total(data_out)
         parameters = load(data_out, length)
         described = int.from_bytes(parameters[2:4], "big")
-        if described % _UNMAP_DESCRIPTOR.size or described + 8 > length:
-            raise sense.invalid_field_in_parameter_list()
-        ranges = list(_UNMAP_DESCRIPTOR.iter_unpack(parameters[8 : 8 + described]))
+        if length < 8 or described > length - 8:
+            raise sense.invalid_field_in_cdb()
+        whole = described - described % _UNMAP_DESCRIPTOR.size
+        ranges = list(_UNMAP_DESCRIPTOR.iter_unpack(parameters[8 : 8 + whole]))
         if len(ranges) > MAX_UNMAP_DESCRIPTORS:
-            raise sense.invalid_field_in_parameter_list()
+            raise sense.invalid_field_in_cdb()
+        if ranges and not bdev.supports_unmap:
+            raise sense.refused()
         for lba, blocks in ranges:  # all are checked before one is done
             if lba + blocks > bdev.num_blocks:
-                raise sense.lba_out_of_range(lba)
+                raise sense.refused()
         for lba, blocks in ranges:
             if blocks:
                 bdev.unmap(lba * bdev.block_size, blocks * bdev.block_size)
         return length
-
-    def _verify_10(self, cdb: bytes, data_out: Views, data_in: Views) -> int:
-        lba, blocks = _CDB_10(cdb)
-        return self._verify(lba, blocks, cdb[1])
-
-    def _verify_16(self, cdb: bytes, data_out: Views, data_in: Views) -> int:
-        lba, blocks = _CDB_16(cdb)
-        return self._verify(lba, blocks, cdb[1])
-
-    def _verify(self, lba: int, blocks: int, flags: int) -> int:
-        if flags & 0x06:  # byte by byte against data-out
-            raise sense.invalid_field_in_cdb()
-        if lba + blocks > self._bdev.num_blocks:
-            raise sense.lba_out_of_range(lba)
-        return 0
 
     def _synchronize_10(self, cdb: bytes, data_out: Views, data_in: Views) -> int:
         lba, blocks = _CDB_10(cdb)
@@ -197,6 +178,6 @@ class BlockCommands:
 
     def _synchronize(self, lba: int, blocks: int) -> int:
         if lba + blocks > self._bdev.num_blocks:
-            raise sense.lba_out_of_range(lba)
+            raise sense.refused()
         self._bdev.flush()
         return 0

@@ -1,20 +1,25 @@
-"""INQUIRY data (SPC-4 6.6) and vital product data pages (SPC-4 7.8, SBC-3 6.6)."""
+"""INQUIRY data (SPC-4 6.6) and vital product data pages (SPC-4 7.8, SBC-3 6.6), with SPDK's values."""
 
 import struct
-import zlib
 from dataclasses import dataclass
 
-from embedded_vhost.scsi.sense import invalid_field_in_cdb
+from embedded_vhost.scsi.sense import refused
 
 VENDOR = b"INTEL   "
 REVISION = b"0001"
 MAX_TRANSFER_BYTES = 4 << 20
-MAX_WRITE_SAME_BYTES = 32 << 20
 MAX_UNMAP_DESCRIPTORS = 256
+_MAX_UNMAP_BLOCKS = 4 << 20
+_MAX_COMPARE_AND_WRITE_BLOCKS = 255
+_MAX_SERIAL = 31
 
 _BINARY, _ASCII, _UTF8 = 1, 2, 3
 _UNIT, _PORT, _TARGET_DEVICE = 0, 1, 2
 _PROTOCOL_SAS = 6
+_PROTOCOL_ISCSI = 5
+_SCSI_NAME = 8
+_PORT_NAME = b"vhost"
+_VERSIONS = (0x0960, 0x0300, 0x0320, 0x0040)  # version descriptors: iSCSI, SPC-3, SBC-2, SAM-2
 
 
 @dataclass(frozen=True)
@@ -39,16 +44,18 @@ def _padded(text: str, length: int) -> bytes:
 
 
 def standard(identity: Identity) -> bytes:
-    """Standard INQUIRY data, 96 bytes, of a direct access device that queues commands (SPC-3)."""
+    """Standard INQUIRY data, 96 bytes, of a direct access device with several ports that queues commands (SPC-3)."""
     data = bytearray(96)
     data[2] = 0x05
     data[3] = 0x12  # hierarchical addressing, response data format 2
     data[4] = len(data) - 5
+    data[6] = 0x10
     data[7] = 0x02
     data[8:16] = VENDOR
     data[16:32] = _padded(identity.product, 16)
     data[32:36] = REVISION
-    struct.pack_into(">HHH", data, 58, 0x0060, 0x0300, 0x0320)  # SAM-3, SPC-3, SBC-2
+    data[36:56] = b" " * 20
+    struct.pack_into(">HHHH", data, 58, *_VERSIONS)
     return bytes(data)
 
 
@@ -56,8 +63,6 @@ def absent() -> bytes:
     """Standard INQUIRY data of a LUN at which there is no unit and cannot be one."""
     data = bytearray(36)
     data[0] = 0x7F
-    data[2] = 0x05
-    data[3] = 0x12
     data[4] = len(data) - 5
     return bytes(data)
 
@@ -66,45 +71,57 @@ def vital_product_data(page: int, identity: Identity, block_size: int, can_unmap
     """One VPD page with its header.
 
     Raises:
-        CheckCondition: INVALID FIELD IN CDB, the page is not there.
+        CheckCondition: the page is not there; as SPDK says it, without a reason.
     """
     if page == 0x00:
-        body = bytes((0x00, 0x80, 0x83, 0xB0, 0xB1, 0xB2))
+        body = bytes((0x00, 0x80, 0x83, 0x85, 0x86, 0x87, 0x88, 0xB0, 0xB1)) + (b"\xb2" if can_unmap else b"")
     elif page == 0x80:
-        body = identity.serial.encode("ascii", "replace")[:252]
+        body = identity.serial.encode("ascii", "replace")[:_MAX_SERIAL] + b"\0"
     elif page == 0x83:
         body = _identification(identity)
+    elif page == 0x85:
+        body = b""  # no management network addresses
+    elif page == 0x86:
+        body = struct.pack(">BB58x", 0, 0x05)  # simple tasks and those for the head of the queue
+    elif page == 0x87:
+        body = bytes((0x3F, 0xFF, 0, 0))  # all mode pages are shared
+    elif page == 0x88:
+        port = _designator(_UTF8, _PORT, _SCSI_NAME, _PORT_NAME, _PROTOCOL_ISCSI)
+        body = struct.pack(">10xH", len(port)) + port
     elif page == 0xB0:
         body = _block_limits(block_size, can_unmap)
     elif page == 0xB1:
-        body = struct.pack(">H58x", 1)  # non-rotating
-    elif page == 0xB2:
-        # Unmapped blocks read as zeroes (LBPRZ); UNMAP and both forms of WRITE SAME can unmap.
-        body = bytes((0, 0xE4 if can_unmap else 0, 2 if can_unmap else 0, 0))
+        body = struct.pack(">HBB56x", 1, 0, 0x20)  # non-rotating
+    elif page == 0xB2 and can_unmap:
+        body = bytes((0, 0x80, 2, 0, 0, 0, 0))  # UNMAP, thin provisioning
     else:
-        raise invalid_field_in_cdb()
+        raise refused()
     return struct.pack(">BBH", 0, page, len(body)) + body
 
 
-def _designator(code_set: int, association: int, kind: int, value: bytes, protocol: int | None = None) -> bytes:
-    first = code_set | (protocol << 4 if protocol is not None else 0)
-    second = kind | association << 4 | (0x80 if protocol is not None else 0)
-    return bytes((first, second, 0, len(value))) + value
+def _designator(code_set: int, association: int, kind: int, value: bytes, protocol: int = _PROTOCOL_SAS) -> bytes:
+    return bytes((code_set | protocol << 4, 0x80 | association << 4 | kind, 0, len(value))) + value
+
+
+def _naa(name: str) -> int:
+    """NAA 2, IEEE extended, of a bdev: a polynomial hash of the name in its two vendor specific fields."""
+    value = 0
+    for character in name.encode():
+        value = value * 131 + character
+    return 0x2 << 60 | (value >> 24 & 0xFFF) << 48 | 0x000347 << 24 | value & 0xFFFFFF
 
 
 def _identification(identity: Identity) -> bytes:
-    # NAA 2 has 24 bits of the vendor's own to tell units apart; the serial decides them.
-    naa = 0x2830_000347_000000 | (zlib.crc32(identity.serial.encode()) & 0xFFFFFF)
     target = identity.target_name.encode() + b"\0"
     target += bytes(-len(target) % 4)
     return b"".join(
         (
-            _designator(_BINARY, _UNIT, 3, naa.to_bytes(8, "big")),
+            _designator(_BINARY, _UNIT, 3, _naa(identity.serial).to_bytes(8, "big")),
             _designator(_ASCII, _UNIT, 1, VENDOR + _padded(identity.product, 16) + _padded(identity.serial, 32)),
-            _designator(_UTF8, _TARGET_DEVICE, 8, target, _PROTOCOL_SAS),
-            _designator(_UTF8, _PORT, 8, b"vhost", _PROTOCOL_SAS),
-            _designator(_BINARY, _PORT, 4, bytes(4), _PROTOCOL_SAS),
-            _designator(_BINARY, _PORT, 5, bytes(4), _PROTOCOL_SAS),
+            _designator(_UTF8, _TARGET_DEVICE, _SCSI_NAME, target),
+            _designator(_UTF8, _PORT, _SCSI_NAME, _PORT_NAME),
+            _designator(_BINARY, _PORT, 4, bytes(4)),
+            _designator(_BINARY, _PORT, 5, bytes(4)),
             _designator(_BINARY, _UNIT, 6, struct.pack(">I", identity.target_id & 0xFFFF)),
         )
     )
@@ -113,14 +130,15 @@ def _identification(identity: Identity) -> bytes:
 def _block_limits(block_size: int, can_unmap: bool) -> bytes:
     maximum = MAX_TRANSFER_BYTES // block_size
     return struct.pack(
-        ">xxHIIIIIIIQ20x",
+        ">xBHIIIIIIIQ20x",
+        _MAX_COMPARE_AND_WRITE_BLOCKS,
         max(1, 4096 // block_size),  # optimal transfer length granularity
         maximum,
         maximum,  # optimal transfer length
         0,  # no prefetch
-        0xFFFFFFFF if can_unmap else 0,
+        _MAX_UNMAP_BLOCKS if can_unmap else 0,
         MAX_UNMAP_DESCRIPTORS if can_unmap else 0,
         0,  # no optimal unmap granularity
         0,
-        MAX_WRITE_SAME_BYTES // block_size,
+        maximum,  # of WRITE SAME
     )

@@ -12,11 +12,9 @@ class AbsentUnit:
     """Answers for a LUN that is not there, or not any more: LOGICAL UNIT NOT SUPPORTED (SPC-4 5.11)."""
 
     def execute(self, cdb: bytes, data_out: Sequence[memoryview], data_in: Sequence[memoryview]) -> Outcome:
-        """Do one command; only INQUIRY and REQUEST SENSE are answered with data."""
-        if cdb[0] == op.INQUIRY and not cdb[1] & 0x01:
+        """Do one command; only INQUIRY is answered with data."""
+        if cdb[0] == op.INQUIRY:
             return sense.GOOD, store(data_in, inquiry.absent()[: int.from_bytes(cdb[3:5], "big")]), b""
-        if cdb[0] == op.REQUEST_SENSE:
-            return sense.GOOD, store(data_in, sense.LOGICAL_UNIT_NOT_SUPPORTED[: cdb[4]]), b""
         return sense.CHECK_CONDITION, 0, sense.LOGICAL_UNIT_NOT_SUPPORTED
 
     def reset(self) -> None:

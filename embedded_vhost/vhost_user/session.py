@@ -37,7 +37,7 @@ class Device(Protocol):
         """Configuration space."""
 
     def driver_started(self, features: int) -> None:
-        """The rings start from the beginning, for a driver that took these features."""
+        """The first ring starts, for a driver that took these features."""
 
     def service(self, queue: int, ring: SplitRing, drain: Callable[[int], None]) -> bool:
         """Work on a queue; True if the driver wants an interrupt. drain(n) empties the queues from n on."""
@@ -51,6 +51,7 @@ class Session:
 
     Attributes:
         vid: number of the connection in this process.
+        id: number of the connection at its controller.
         name: controller and vid, for the log and for vhost_get_controllers.
     """
 
@@ -60,12 +61,14 @@ class Session:
         connection: socket.socket,
         *,
         vid: int,
+        id: int,
         name: str,
         device: Device,
         max_queues: int,
         on_close: Callable[["Session"], None],
     ) -> None:
         self.vid = vid
+        self.id = id
         self.name = name
         self._loop = loop
         self._device = device
@@ -113,6 +116,14 @@ class Session:
     def vring_count(self) -> int:
         """Vrings that the front end has mentioned."""
         return max(self._vrings, default=-1) + 1
+
+    def requests_under_way(self, first: int) -> int:
+        """Requests in the vrings from `first` on that the driver has made available and that were not answered yet."""
+        rings = [vring.ring for index, vring in self._vrings.items() if index >= first and vring.ring is not None]
+        try:
+            return sum(ring.pending() for ring in rings)
+        except RingError:
+            return 0  # the next look at the queue deals with it
 
     def wake(self, queue: int) -> None:
         """Look at a queue in the next round: the device has something for it."""
@@ -295,7 +306,7 @@ class Session:
 
     def _try_start(self, vring: Vring) -> None:
         if vring.ring is None and vring.ready() and self._memory is not None:
-            if not self.started and vring.base == 0:
+            if not self.started:
                 self._device.driver_started(self._features)
             self._start(vring)
         self._schedule(vring)

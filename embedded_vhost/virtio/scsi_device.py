@@ -28,17 +28,14 @@ _RESPONSE = struct.Struct("<IIHBB")  # sense_len, residual, status_qualifier, st
 _RESPONSE_SIZE = _RESPONSE.size + _SENSE_SIZE
 
 _OK = 0
+_ABORTED = 2
 _BAD_TARGET = 3
 
 _TMF = 0
 _AN_QUERY = 1
 _AN_SUBSCRIBE = 2
-_TMF_RESETS = {3: "I_T nexus reset", 4: "I_T nexus reset", 5: "logical unit reset"}
 _TMF_LOGICAL_UNIT_RESET = 5
-_TMF_SUBTYPES = range(8)
 _FUNCTION_COMPLETE = 0
-_FUNCTION_REJECTED = 11
-_INCORRECT_LUN = 12
 _CONTROL = struct.Struct("<I")
 _TMF_REQUEST = struct.Struct("<II8sQ")
 _AN_REQUEST = struct.Struct("<I8sI")
@@ -78,7 +75,7 @@ class VirtioScsiDevice:
         self._targets = targets
         self._absent = absent
         self._removed: set[int] = set()
-        self._hotplug = False
+        self._features = 0
         self.events = EventQueue()
 
     def config(self) -> bytes:
@@ -86,15 +83,15 @@ class VirtioScsiDevice:
         return struct.pack("<IIIIIIIHHI", 1, 126, 0xFFFF, 128, 16, _SENSE_SIZE, _CDB_SIZE, 0, MAX_TARGETS - 1, 16383)
 
     def driver_started(self, features: int) -> None:
-        """A driver that took these features begins anew: it knows of no target yet."""
-        self._hotplug = bool(features & FEATURE_HOTPLUG)
+        """A driver that took these features starts the device: what was removed before then was never there."""
+        self._features = features
         self._removed.clear()
         self.events.clear()
 
     def target_attached(self, target: int) -> None:
         """A slot got a target."""
         self._removed.discard(target)
-        if self._hotplug:
+        if self._features & FEATURE_HOTPLUG:
             self.events.target_attached(target)
         else:
             log.notice("virtio_scsi", f"{self._name}: no driver that takes events; target {target} needs a rescan")
@@ -102,8 +99,13 @@ class VirtioScsiDevice:
     def target_removed(self, target: int) -> None:
         """A slot lost its target; the driver is told by sense data and by an event."""
         self._removed.add(target)
-        if self._hotplug:
+        if self._features & FEATURE_HOTPLUG:
             self.events.target_removed(target)
+
+    def capacity_changed(self, target: int) -> None:
+        """The unit of a target has another size."""
+        if self._features & FEATURE_CHANGE:
+            self.events.capacity_changed(target)
 
     def service(self, queue: int, ring: SplitRing, drain: Callable[[int], None]) -> bool:
         """Do up to BATCH requests of a queue and give them back; True if the driver wants an interrupt.
@@ -115,7 +117,7 @@ class VirtioScsiDevice:
             if queue >= FIRST_REQUEST_QUEUE:
                 self.serve_requests(ring)
             elif queue == EVENT_QUEUE:
-                self.events.deliver(ring)
+                self.events.deliver(ring, self._name)
             else:
                 for head, readable, writable in ring.take(BATCH):
                     ring.push(head, self._control(readable, writable, drain))
@@ -204,7 +206,7 @@ class VirtioScsiDevice:
             _, subtype, lun, _ = _TMF_REQUEST.unpack_from(request)
             answer = bytes((self._task_management(subtype, lun, drain),))
         elif kind in (_AN_QUERY, _AN_SUBSCRIBE) and len(request) >= _AN_REQUEST.size:
-            answer = struct.pack("<IB", 0, _OK)  # there are no asynchronous notifications to subscribe to
+            answer = struct.pack("<IB", 0, _ABORTED)  # there are no asynchronous notifications to subscribe to
         else:
             raise RingError(f"a control request of type 0x{kind:x} with {len(request)} bytes")
         parts, _ = _cut(writable, len(answer), "control response")
@@ -214,15 +216,13 @@ class VirtioScsiDevice:
     def _task_management(self, subtype: int, lun: bytes, drain: Callable[[int], None]) -> int:
         # What the driver wants aborted may still be in a queue. Done before the answer, it cannot come after it.
         drain(FIRST_REQUEST_QUEUE)
-        if subtype not in _TMF_SUBTYPES:
-            return _FUNCTION_REJECTED
         unit = self._unit(lun)
-        if unit is None:
-            return _BAD_TARGET if lun[0] == 1 else _INCORRECT_LUN
-        if subtype in _TMF_RESETS:
-            log.notice("virtio_scsi", f"{self._name}: {_TMF_RESETS[subtype]} of target {lun[1]}")
-        if subtype == _TMF_LOGICAL_UNIT_RESET:
-            unit.reset()
+        if unit is None or unit is self._absent:
+            return _BAD_TARGET
+        if subtype != _TMF_LOGICAL_UNIT_RESET:
+            return _ABORTED  # SPDK knows no other
+        log.notice("virtio_scsi", f"{self._name}: logical unit reset of target {lun[1]}")
+        unit.reset()
         return _FUNCTION_COMPLETE
 
 

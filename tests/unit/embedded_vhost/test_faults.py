@@ -163,7 +163,7 @@ def test_a_disk_has_a_wrong_serial_or_size(plant: Plant) -> None:
     bed, front_end = plant("wrong-serial:2", "wrong-size:1")
     bed.attach("M")
     bed.attach("N")
-    assert [front_end.command(SERIAL, in_length=252, target=slot)[3][4:] for slot in (0, 1)] == [b"M", b"FOREIGN0"]
+    assert [front_end.command(SERIAL, in_length=252, target=slot)[3][4:] for slot in (0, 1)] == [b"M\0", b"FOREIGN0\0"]
     last = [struct.unpack(">II", front_end.command(CAPACITY, in_length=8, target=slot)[3])[0] for slot in (0, 1)]
     assert last == [1023, 2047]
 

@@ -11,7 +11,7 @@ import pytest
 from embedded_vhost.bdev.aio import AioBdev
 from embedded_vhost.bdev.base import Bdev
 from embedded_vhost.bdev.malloc import MallocBdev
-from embedded_vhost.scsi.inquiry import MAX_TRANSFER_BYTES, MAX_WRITE_SAME_BYTES, Identity
+from embedded_vhost.scsi.inquiry import MAX_TRANSFER_BYTES, Identity
 from embedded_vhost.scsi.logical_unit import LogicalUnit
 from embedded_vhost.scsi.target import ABSENT
 
@@ -20,8 +20,9 @@ GOOD, CHECK_CONDITION = 0, 2
 INVALID_OPCODE = (5, 0x20, 0)
 LBA_OUT_OF_RANGE = (5, 0x21, 0)
 INVALID_FIELD_IN_CDB = (5, 0x24, 0)
-INVALID_FIELD_IN_PARAMETERS = (5, 0x26, 0)
-PARAMETER_LENGTH = (5, 0x1A, 0)
+NO_SENSE = (0, 0, 0)
+MISCOMPARE = (0xE, 0x1D, 0)
+ABORTED = (0xB, 0, 0)
 
 
 class Initiator:
@@ -48,7 +49,7 @@ class Initiator:
         status, _, sense = self.raw(cdb, out, room)
         assert status == CHECK_CONDITION
         assert len(sense) == 18
-        assert sense[7] == 10
+        assert (sense[0], sense[7]) == (0xF0, 10)
         return sense[2] & 0xF, sense[12], sense[13]
 
 
@@ -97,12 +98,6 @@ def test_blocks_beyond_the_end(initiator: Initiator, build, opcode: int, lba: in
     assert initiator.sense(build(opcode, lba, blocks), bytes(1024), 1024) == LBA_OUT_OF_RANGE
 
 
-def test_the_sense_data_names_the_block(initiator: Initiator) -> None:
-    sense = initiator.raw(cdb10(0x28, 0x1234, 1), room=512)[2]
-    assert sense[0] == 0xF0
-    assert int.from_bytes(sense[3:7], "big") == 0x1234
-
-
 def test_a_6_byte_read_of_0_blocks_means_256() -> None:
     initiator = Initiator(MallocBdev("M", 512, 300))
     assert len(initiator.good(cdb6(0x08, 0, 0), room=256 * 512)) == 256 * 512
@@ -113,8 +108,8 @@ def test_a_10_byte_read_of_0_blocks_moves_nothing(initiator: Initiator) -> None:
 
 
 def test_less_memory_than_the_cdb_moves_is_refused(initiator: Initiator) -> None:
-    assert initiator.sense(cdb10(0x28, 0, 2), room=512) == INVALID_FIELD_IN_CDB
-    assert initiator.sense(cdb10(0x2A, 0, 2), bytes(512)) == INVALID_FIELD_IN_CDB
+    assert initiator.sense(cdb10(0x28, 0, 2), room=512) == NO_SENSE
+    assert initiator.sense(cdb10(0x2A, 0, 2), bytes(512)) == NO_SENSE
     assert initiator.good(cdb10(0x28, 0, 1), room=2048) == bytes(512), "more memory leaves a residual"
 
 
@@ -136,16 +131,15 @@ def test_scattered_memory() -> None:
 
 def test_standard_inquiry(initiator: Initiator) -> None:
     data = initiator.good(bytes((0x12, 0, 0, 0, 255, 0)), room=255)
-    assert data[0] == 0
-    assert data[2] == 5
-    assert data[4] == len(data) - 5
-    assert data[8:36] == b"INTEL   Malloc disk     0001"
+    assert data[:8] == bytes((0, 0, 5, 0x12, len(data) - 5, 0, 0x10, 2))
+    assert data[8:56] == b"INTEL   Malloc disk     0001" + b" " * 20
+    assert struct.unpack_from(">HHHHH", data, 58) == (0x0960, 0x0300, 0x0320, 0x0040, 0)
     assert initiator.good(bytes((0x12, 0, 0, 0, 36, 0)), room=255) == data[:36], "the allocation length counts"
 
 
-@pytest.mark.parametrize("cdb", [bytes((0x12, 0, 0x80, 0, 255, 0)), bytes((0x12, 1, 0xC7, 0, 255, 0))])
-def test_inquiry_of_an_unknown_page(initiator: Initiator, cdb: bytes) -> None:
-    assert initiator.sense(cdb, room=255) == INVALID_FIELD_IN_CDB
+def test_inquiry_of_an_unknown_page(initiator: Initiator) -> None:
+    assert initiator.sense(bytes((0x12, 0, 0x80, 0, 255, 0)), room=255) == INVALID_FIELD_IN_CDB
+    assert initiator.sense(bytes((0x12, 1, 0xC7, 0, 255, 0)), room=255) == NO_SENSE
 
 
 def vpd(initiator: Initiator, page: int) -> bytes:
@@ -157,25 +151,29 @@ def vpd(initiator: Initiator, page: int) -> bytes:
 
 def test_vpd_pages_are_those_that_are_listed(initiator: Initiator) -> None:
     pages = vpd(initiator, 0x00)
-    assert pages == bytes((0x00, 0x80, 0x83, 0xB0, 0xB1, 0xB2))
+    assert pages == bytes((0x00, 0x80, 0x83, 0x85, 0x86, 0x87, 0x88, 0xB0, 0xB1, 0xB2))
     for page in pages:
         vpd(initiator, page)
 
 
 def test_the_serial_number_is_the_bdevs_name(initiator: Initiator) -> None:
-    assert vpd(initiator, 0x80) == b"Nvme0n1p8"
+    assert vpd(initiator, 0x80) == b"Nvme0n1p8\0"
+    assert vpd(Initiator(MallocBdev("N" * 40, 512, 8)), 0x80) == b"N" * 31 + b"\0"
 
 
 def test_device_identification(initiator: Initiator) -> None:
     data = vpd(initiator, 0x83)
-    found = []
+    found, flags = [], []
     while data:
         length = data[3]
+        flags.append((data[0], data[1]))
         found.append((data[1] & 0x3F, data[4 : 4 + length]))
         data = data[4 + length :]
     kinds = [kind for kind, _ in found]
     assert kinds == [0x03, 0x01, 0x28, 0x18, 0x14, 0x15, 0x06]
-    assert found[0][1][:5] == bytes.fromhex("2830000347")
+    assert found[0][1] == bytes.fromhex("2830000347c471ef"), "as SPDK names a bdev of this name"
+    assert {first >> 4 for first, _ in flags} == {6}
+    assert all(second & 0x80 for _, second in flags), "each is of a protocol"
     assert found[1][1] == b"INTEL   Malloc disk     " + b"Nvme0n1p8".ljust(32)
     assert found[2][1] == b"Target 5\0\0\0\0"
     other = Initiator(MallocBdev("Nvme0n1p9", 512, BLOCKS))
@@ -185,6 +183,8 @@ def test_device_identification(initiator: Initiator) -> None:
 def test_block_limits(initiator: Initiator) -> None:
     data = b"\0\0\0\0" + vpd(initiator, 0xB0)
     assert len(data) == 64
+    assert data[5] == 255, "compare and write"
+    assert (struct.unpack_from(">II", data, 20), struct.unpack_from(">Q", data, 36)) == ((4 << 20, 256), (8192,))
     granularity, maximum, optimal = struct.unpack_from(">HII", data, 6)
     assert (granularity * 512, maximum * 512, optimal * 512) == (4096, MAX_TRANSFER_BYTES, MAX_TRANSFER_BYTES)
 
@@ -192,17 +192,19 @@ def test_block_limits(initiator: Initiator) -> None:
 def test_unmap_is_promised_only_where_it_works(initiator: Initiator, tmp_path: Path) -> None:
     (tmp_path / "disk").write_bytes(bytes(65536))
     aio = Initiator(AioBdev("A", str(tmp_path / "disk"), 512))
-    assert (vpd(initiator, 0xB2)[1], vpd(aio, 0xB2)[1]) == (0xE4, 0)
+    assert vpd(initiator, 0xB2) == bytes((0, 0x80, 2, 0, 0, 0, 0))
+    assert 0xB2 not in vpd(aio, 0x00)
+    assert aio.sense(bytes((0x12, 1, 0xB2, 0, 255, 0)), room=255) == NO_SENSE
     capacity = bytes((0x9E, 0x10)) + bytes(8) + struct.pack(">IH", 32, 0)
-    assert (initiator.good(capacity, room=32)[14], aio.good(capacity, room=32)[14]) == (0xC0, 0)
-    assert aio.sense(bytes((0x42,)) + bytes(9), bytes(24)) == INVALID_OPCODE
+    assert (initiator.good(capacity, room=32)[14], aio.good(capacity, room=32)[14]) == (0x80, 0)
+    assert aio.sense(*unmap((1, 1))) == NO_SENSE
 
 
 def test_capacity(initiator: Initiator) -> None:
     assert initiator.good(bytes((0x25,)) + bytes(9), room=8) == struct.pack(">II", BLOCKS - 1, 512)
     long = bytes((0x9E, 0x10)) + bytes(8) + struct.pack(">IH", 12, 0)
     assert initiator.good(long, room=32) == struct.pack(">QI", BLOCKS - 1, 512)
-    assert initiator.sense(bytes((0x9E, 0x12)) + bytes(14), room=32) == INVALID_FIELD_IN_CDB
+    assert initiator.sense(bytes((0x9E, 0x12)) + bytes(14), room=32) == INVALID_OPCODE
 
 
 def test_the_short_capacity_saturates(tmp_path: Path) -> None:
@@ -216,7 +218,8 @@ def test_report_luns(initiator: Initiator) -> None:
     cdb = bytes((0xA0, 0, 0, 0, 0, 0)) + struct.pack(">IH", 64, 0)
     assert initiator.good(cdb, room=64) == struct.pack(">IIQ", 8, 0, 0)
     well_known = bytes((0xA0, 0, 1, 0, 0, 0)) + struct.pack(">IH", 64, 0)
-    assert initiator.good(well_known, room=64) == bytes(8)
+    assert initiator.good(well_known, room=64) == struct.pack(">IIQ", 8, 0, 0)
+    assert initiator.sense(bytes((0xA0, 0, 3, 0, 0, 0)) + struct.pack(">IH", 64, 0), room=64) == NO_SENSE
     assert initiator.sense(bytes((0xA0,)) + bytes(11), room=64) == INVALID_FIELD_IN_CDB
 
 
@@ -237,51 +240,68 @@ def test_mode_sense_10(initiator: Initiator) -> None:
     assert data[24:26] == bytes((0x08, 18))
 
 
-def test_mode_sense_refusals(initiator: Initiator) -> None:
-    assert initiator.sense(bytes((0x1A, 0, 0x1B, 0, 255, 0)), room=255) == INVALID_FIELD_IN_CDB
+def pages(initiator: Initiator, code: int, subpage: int = 0) -> list[tuple[int, int]]:
+    """Code and subpage code of the mode pages in an answer."""
+    data = initiator.good(bytes((0x5A, 8, code, subpage, 0, 0, 0, 16, 0, 0)), room=4096)[8:]
+    found = []
+    while data:
+        long = bool(data[0] & 0x40)
+        found.append((data[0] & 0x3F, data[1] if long else 0))
+        data = data[4 + int.from_bytes(data[2:4], "big") :] if long else data[2 + data[1] :]
+    return found
+
+
+def test_mode_pages(initiator: Initiator) -> None:
+    every = [(code, 0) for code in (0x01, 0x02, 0x07, 0x08, 0x0A, 0x10, 0x1A, 0x1C)]
+    assert pages(initiator, 0x3F) == every
+    assert pages(initiator, 0x3F, 0xFF) == [*every, (0x0A, 0), (0x0A, 1)]
+    assert pages(initiator, 0x0A, 1) == [(0x0A, 1)]
+    assert pages(initiator, 0x0A, 0xFF) == [(0x0A, 0), (0x0A, 1)]
+    assert pages(initiator, 0x1B) == pages(initiator, 0x08, 1) == [], "no page is no error"
     assert initiator.sense(bytes((0x1A, 0, 0xC8, 0, 255, 0)), room=255) == (5, 0x39, 0)
     assert initiator.good(bytes((0x1A, 8, 0x48, 0, 255, 0)), room=255)[6:] == bytes(18), "nothing is changeable"
 
 
-def test_mode_select_takes_only_what_is_set(initiator: Initiator) -> None:
+def test_mode_select_takes_whole_lists_and_changes_nothing(initiator: Initiator) -> None:
     current = bytearray(initiator.good(bytes((0x1A, 8, 0x08, 0, 255, 0)), room=255))
-    current[0] = 0
+    no_write_cache = bytes(current[:6]) + bytes(len(current) - 6)
     select = bytes((0x15, 0x10, 0, 0, len(current), 0))
-    initiator.good(select, bytes(current))
-    current[6] = 0  # no write cache, please
-    assert initiator.sense(select, bytes(current)) == INVALID_FIELD_IN_PARAMETERS
-    assert initiator.sense(bytes((0x15, 0x10, 0, 0, 10, 0)), bytes(current)) == PARAMETER_LENGTH
-    assert initiator.sense(bytes((0x15, 0x11, 0, 0, 4, 0)), bytes(4)) == INVALID_FIELD_IN_CDB
+    initiator.good(select, no_write_cache)
+    assert initiator.good(bytes((0x1A, 8, 0x08, 0, 255, 0)), room=255) == current
+    assert initiator.sense(select, no_write_cache[:-1]) == INVALID_FIELD_IN_CDB
+    assert initiator.sense(bytes((0x15, 0x10, 0, 0, 3, 0)), bytes(3)) == INVALID_FIELD_IN_CDB
+    initiator.good(bytes((0x15, 0x10, 0, 0, 0, 0)))
 
 
-@pytest.mark.parametrize("opcode", [0x00, 0x1B, 0x1E])
+@pytest.mark.parametrize("opcode", [0x00, 0x1B])
 def test_commands_without_effect(initiator: Initiator, opcode: int) -> None:
     initiator.good(bytes((opcode, 0, 0, 0, 0, 0)))
 
 
 def test_request_sense(initiator: Initiator) -> None:
     assert initiator.good(bytes((0x03, 0, 0, 0, 252, 0)), room=252)[2] == 0
-    initiator.unit.capacity_changed()
-    assert initiator.good(bytes((0x03, 0, 0, 0, 252, 0)), room=252)[12:14] == bytes((0x2A, 0x09))
-    initiator.good(bytes(6))
+    assert initiator.sense(bytes((0x03, 1, 0, 0, 252, 0)), room=252) == INVALID_FIELD_IN_CDB
 
 
 def test_a_unit_attention_comes_once_and_spares_inquiry(initiator: Initiator) -> None:
-    initiator.unit.reset()
+    initiator.unit.capacity_changed()
     initiator.good(bytes((0x12, 0, 0, 0, 36, 0)), room=36)
-    assert initiator.sense(bytes(6)) == (6, 0x29, 0x03)
+    assert initiator.sense(bytes(6)) == (6, 0x2A, 0x09)
+    initiator.good(bytes(6))
+    initiator.unit.reset()
     initiator.good(bytes(6))
 
 
-@pytest.mark.parametrize("opcode", [0x04, 0x5E, 0x5F, 0xA3, 0xFF, 0x7F])
+@pytest.mark.parametrize("opcode", [0x04, 0x1E, 0x2F, 0x8F, 0x5E, 0x5F, 0xA3, 0xFF, 0x7F])
 def test_other_commands(initiator: Initiator, opcode: int) -> None:
     assert initiator.sense(bytes((opcode,))) == INVALID_OPCODE
 
 
-@pytest.mark.parametrize(("build", "opcode"), [(cdb10, 0x35), (cdb16, 0x91), (cdb10, 0x2F), (cdb16, 0x8F)])
-def test_synchronize_and_verify_check_the_range(initiator: Initiator, build, opcode: int) -> None:  # type: ignore[no-untyped-def]
+@pytest.mark.parametrize(("build", "opcode"), [(cdb10, 0x35), (cdb16, 0x91)])
+def test_synchronize_checks_the_range(initiator: Initiator, build, opcode: int) -> None:  # type: ignore[no-untyped-def]
     initiator.good(build(opcode, 0, BLOCKS))
-    assert initiator.sense(build(opcode, 1, BLOCKS)) == LBA_OUT_OF_RANGE
+    initiator.good(build(opcode, 1, 0))
+    assert initiator.sense(build(opcode, 1, BLOCKS)) == NO_SENSE
 
 
 def fill(initiator: Initiator) -> None:
@@ -295,21 +315,29 @@ def test_write_same(initiator: Initiator, build, opcode: int) -> None:  # type: 
     expected = b"\xaa" * 512 + b"\x55" * 20 * 512 + b"\xaa" * 512
     assert initiator.good(cdb10(0x28, 9, 22), room=22 * 512) == expected
     initiator.good(build(opcode, 100, 0), bytes(512))
-    assert initiator.good(cdb10(0x28, 100, 28), room=28 * 512) == bytes(28 * 512), "0 blocks means up to the end"
+    assert initiator.good(cdb10(0x28, 100, 28), room=28 * 512) == b"\xaa" * 28 * 512, "0 blocks means none"
+    initiator.good(build(opcode, 100, 28), bytes(512))
+    assert initiator.good(cdb10(0x28, 99, 29), room=29 * 512) == b"\xaa" * 512 + bytes(28 * 512)
     assert initiator.sense(build(opcode, 120, 9), bytes(512)) == LBA_OUT_OF_RANGE
-    assert initiator.sense(build(opcode, 0, 1), bytes(511)) == INVALID_FIELD_IN_CDB
-    assert initiator.sense(build(opcode, 0, 1, 0x10), bytes(512)) == INVALID_FIELD_IN_CDB
+    assert initiator.sense(build(opcode, 0, 1), bytes(511)) == NO_SENSE
+    assert initiator.sense(build(opcode, 0, 1)) == NO_SENSE
 
 
-def test_write_same_without_data_and_with_unmap(initiator: Initiator) -> None:
+def test_compare_and_write(initiator: Initiator) -> None:
     fill(initiator)
-    initiator.good(cdb16(0x93, 3, 17, 0x09))
-    assert initiator.good(cdb10(0x28, 2, 19), room=19 * 512) == b"\xaa" * 512 + bytes(17 * 512) + b"\xaa" * 512
+    cdb = struct.pack(">BBQ3xBxx", 0x89, 0, 7, 1)
+    initiator.good(cdb, b"\xaa" * 512 + b"\x77" * 512)
+    assert initiator.sense(cdb, b"\xaa" * 512 + b"\x88" * 512) == MISCOMPARE
+    expected = b"\xaa" * 512 + b"\x77" * 512 + b"\xaa" * 512
+    assert initiator.good(cdb10(0x28, 6, 3), room=3 * 512) == expected
+    assert initiator.sense(cdb, bytes(512)) == INVALID_FIELD_IN_CDB
+    assert initiator.sense(cdb[:1] + b"\x08" + cdb[2:], bytes(1024)) == INVALID_FIELD_IN_CDB
+    assert initiator.sense(struct.pack(">BBQ3xBxx", 0x89, 0, BLOCKS, 1), bytes(1024)) == LBA_OUT_OF_RANGE
 
 
 def test_write_same_has_a_limit() -> None:
     initiator = Initiator(MallocBdev("M", 512, 1 << 20))
-    blocks = MAX_WRITE_SAME_BYTES // 512
+    blocks = MAX_TRANSFER_BYTES // 512
     initiator.good(cdb16(0x93, 0, blocks), b"\x11" * 512)
     assert initiator.good(cdb16(0x88, blocks - 1, 2), room=1024) == b"\x11" * 512 + bytes(512)
     assert initiator.sense(cdb16(0x93, 0, blocks + 1), b"\x11" * 512) == INVALID_FIELD_IN_CDB
@@ -331,11 +359,12 @@ def test_unmap(initiator: Initiator) -> None:
 
 def test_unmap_does_all_or_nothing(initiator: Initiator) -> None:
     fill(initiator)
-    assert initiator.sense(*unmap((0, 1), (BLOCKS, 1))) == LBA_OUT_OF_RANGE
+    assert initiator.sense(*unmap((0, 1), (BLOCKS, 1))) == NO_SENSE
     assert initiator.good(cdb10(0x28, 0, 1), room=512) == b"\xaa" * 512
     cdb, data = unmap((0, 1))
-    assert initiator.sense(cdb, data[:-1]) == PARAMETER_LENGTH
-    assert initiator.sense(cdb, data[:2] + b"\0\x0f" + data[4:]) == INVALID_FIELD_IN_PARAMETERS
+    assert initiator.sense(cdb, data[:-1]) == INVALID_FIELD_IN_CDB
+    assert initiator.sense(cdb, data[:7]) == INVALID_FIELD_IN_CDB
+    assert initiator.sense(*unmap(*[(0, 1)] * 257)) == INVALID_FIELD_IN_CDB
 
 
 class BrokenBdev(MallocBdev):
@@ -356,12 +385,10 @@ class BrokenBdev(MallocBdev):
 
 
 def test_failures_of_the_bdev_are_sense_data() -> None:
-    full = Initiator(BrokenBdev(errno.ENOSPC))
-    assert full.sense(cdb10(0x2A, 0, 1), bytes(512)) == (7, 0x27, 0x07)
     bad = Initiator(BrokenBdev(errno.EIO))
-    assert bad.sense(cdb10(0x28, 0, 1), room=512) == (3, 0x11, 0)
-    assert bad.sense(cdb10(0x2A, 0, 1), bytes(512)) == (3, 0x0C, 0)
-    assert bad.sense(cdb10(0x35, 0, 1)) == (3, 0x0C, 0)
+    assert bad.sense(cdb10(0x28, 0, 1), room=512) == ABORTED
+    assert bad.sense(cdb10(0x2A, 0, 1), bytes(512)) == ABORTED
+    assert bad.sense(cdb10(0x35, 0, 1)) == ABORTED
 
 
 def test_a_failing_disk_does_not_flood_the_log(capfd: pytest.CaptureFixture[str]) -> None:
@@ -376,6 +403,8 @@ def test_a_failing_disk_does_not_flood_the_log(capfd: pytest.CaptureFixture[str]
 def test_where_there_is_no_unit() -> None:
     into = bytearray(36)
     assert ABSENT.execute(bytes((0x12, 0, 0, 0, 36)).ljust(32, b"\0"), [], [memoryview(into)])[:2] == (GOOD, 36)
-    assert into[0] == 0x7F
+    assert into == bytes((0x7F, 0, 0, 0, 31)) + bytes(31)
+    evpd = bytes((0x12, 1, 0x83, 0, 4)).ljust(32, b"\0")
+    assert ABSENT.execute(evpd, [], [memoryview(bytearray(4))])[:2] == (GOOD, 4)
     status, _, sense = ABSENT.execute(cdb10(0x28, 0, 1).ljust(32, b"\0"), [], [])
     assert (status, sense[2], sense[12]) == (CHECK_CONDITION, 5, 0x25)
