@@ -6,6 +6,9 @@ PYTHON ?= python3
 RESULTS ?= results
 # Further options of robot, for example: make run ROBOT_ARGS='-i reboot -v FIO_RUNTIME:60s'
 ROBOT_ARGS ?=
+# What `make contract` tries: embedded, or spdk with the path of SPDK's vhost program.
+TARGET ?= embedded
+SPDK_VHOST ?=
 ROBOT_SOURCES := suites resources tests/acceptance
 
 .DEFAULT_GOAL := help
@@ -22,8 +25,8 @@ test: setup lint unit contract acceptance ## set up what is missing and run the 
 unit: $(VENV)/ready ## run the fast tests: no QEMU, no root
 	@$(VENV)/bin/pytest -n 2 tests/unit
 
-contract: $(VENV)/ready ## run the RPC contract against the embedded target
-	@$(VENV)/bin/pytest tests/contract
+contract: $(VENV)/ready ## hold the target against SPDK's behaviour; TARGET=spdk SPDK_VHOST=... tries SPDK itself
+	@$(VENV)/bin/pytest tests/contract --target $(TARGET) --spdk-vhost '$(SPDK_VHOST)'
 
 acceptance: setup ## run the plan with short fio and the kit's failure cases, on real guests
 	@$(VENV)/bin/pytest tests/acceptance

@@ -21,6 +21,8 @@ from hotplug.vhost.rpc_client import RpcError
 from hotplug.vhost.rpc_trace import read_trace
 from VhostLibrary import VhostLibrary
 
+pytestmark = pytest.mark.embedded_only
+
 MIB = 1 << 20
 
 

@@ -1,0 +1,61 @@
+"""The program under test for the RPC part: started with --wait-for-rpc, ended with the block."""
+
+import os
+import shlex
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from hotplug.vhost.launch import plan_launch
+from tests.contract.agreement import TargetKind
+from tests.contract.rpc_exchange import DEADLINE
+
+PROJECT = Path(__file__).parents[2]
+AIO_BYTES = 64 << 20
+
+
+@dataclass(frozen=True)
+class Program:
+    """A running target: its process, RPC socket, folder of controllers' sockets, folder with `aio.img` of 64 MiB."""
+
+    process: "subprocess.Popen[bytes]"
+    rpc_socket: Path
+    sockets: Path
+    files: Path
+
+
+@contextmanager
+def running_program(kind: TargetKind, spdk_vhost: str, arguments: Sequence[str] = ()) -> Iterator[Program]:
+    """Starts a target and waits until its RPC socket answers."""
+    # A short path: the name of a UNIX socket has about 100 characters.
+    with tempfile.TemporaryDirectory(prefix="contract-") as name:
+        directory = Path(name)
+        sockets = directory / "s"
+        sockets.mkdir()
+        with (directory / "aio.img").open("wb") as image:
+            image.truncate(AIO_BYTES)
+        rpc_socket = directory / "rpc.sock"
+        launch = plan_launch(kind, rpc_socket, sockets, program=spdk_vhost, arguments=arguments)
+        with (directory / "log").open("wb") as log:
+            process = subprocess.Popen(launch.command, stdout=log, stderr=log, cwd=PROJECT)
+        try:
+            end = time.monotonic() + DEADLINE
+            while not _answers(rpc_socket):
+                words = f"{shlex.join(launch.command)}\n{(directory / 'log').read_text()}"
+                assert process.poll() is None, words
+                assert time.monotonic() < end, f"the RPC socket did not answer: {words}"
+                time.sleep(0.01)
+            yield Program(process, rpc_socket, sockets, directory)
+        finally:
+            process.kill()
+            process.wait()
+
+
+def _answers(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(os.fspath(path)) == 0
