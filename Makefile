@@ -37,9 +37,9 @@ lint: $(VENV)/ready ## check style and types: ruff, mypy, robocop
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/robocop check $(ROBOT_SOURCES)
 
-docs: $(VENV)/ready ## write the keyword documentation of the three libraries to docs/html/
+docs: $(VENV)/ready ## write the keyword documentation of the libraries to docs/html/
 	@mkdir -p docs/html
-	@for library in VhostLibrary QemuLibrary FioLibrary; do \
+	@for library in VhostLibrary QemuLibrary FioLibrary ReportLibrary; do \
 		$(VENV)/bin/libdoc --quiet $$library docs/html/$$library.html && echo docs/html/$$library.html || exit 1; done
 
 bench: setup ## measure speed and size against their bounds

@@ -35,7 +35,7 @@ class KitLibrary(DynamicCore):  # type: ignore[misc]
     ROBOT_LISTENER_API_VERSION = 3
 
     def __init__(self, components: Sequence[object], artifacts: str | Path | None = None) -> None:
-        self.ROBOT_LIBRARY_LISTENER = self
+        self.ROBOT_LIBRARY_LISTENER: object = self
         self._artifacts = artifacts
         self._run_directory: RunDirectory | None = None
         DynamicCore.__init__(self, list(components))

@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 KEYWORDS = ROOT / "keywords"
-LIBRARIES = ("VhostLibrary", "QemuLibrary", "FioLibrary")
+LIBRARIES = ("VhostLibrary", "QemuLibrary", "FioLibrary", "ReportLibrary")
 
 # A plain module of hotplug.PART may import these parts of hotplug besides its own.
 HOTPLUG_PARTS = {
@@ -19,11 +19,13 @@ HOTPLUG_PARTS = {
     "vm": ("common", "guest"),
     "fio": ("common", "guest"),
     "testbed": ("common",),
+    "report": ("common",),
 }
 LIBRARY_PARTS = {
     "VhostLibrary": ("common", "vhost"),
     "QemuLibrary": ("common", "guest", "vm"),
     "FioLibrary": ("common", "guest", "fio"),
+    "ReportLibrary": ("common", "report"),
 }
 ROBOT = ("robot", "robotlibcore", "SSHLibrary")
 

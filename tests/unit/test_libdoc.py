@@ -1,9 +1,9 @@
-"""libdoc works for the three libraries with nothing started, and every keyword is documented with an example."""
+"""libdoc works for the libraries with nothing started, and every keyword is documented with an example."""
 
 import pytest
 from robot.libdocpkg import LibraryDocumentation  # type: ignore[import-untyped]
 
-LIBRARIES = ("VhostLibrary", "QemuLibrary", "FioLibrary")
+LIBRARIES = ("VhostLibrary", "QemuLibrary", "FioLibrary", "ReportLibrary")
 
 
 @pytest.mark.parametrize("library", LIBRARIES)

@@ -46,7 +46,10 @@ class Kind(StrEnum):
     START = "start"
     """A process was started: vhost, or the QEMU of a VM."""
     READY = "ready"
-    """What was started answers: vhost its RPC, a guest its SSH; after a reboot, too."""
+    """What was started answers: vhost its RPC, a guest its SSH; after a reboot, too.
+
+    A guest's figure `guest_seconds` is its kernel's clock then.
+    """
     REBOOT = "reboot"
     """A guest was asked to reboot."""
     END = "end"

@@ -5,6 +5,7 @@ import re
 import shlex
 import shutil
 import signal
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -28,7 +29,7 @@ from hotplug.vm.ssh_key import SshKey
 
 _LOG_BYTES = 16 << 20
 _LAUNCH_SECONDS = 15.0
-_BOOT_ID = "cat /proc/sys/kernel/random/boot_id"
+_BOOT_ID = "cat /proc/sys/kernel/random/boot_id /proc/uptime"
 _FORWARD = re.compile(r"HOST_FORWARD\]\s+\d+\s+127\.0\.0\.1\s+(\d+)\s")
 _REMEDIES = {
     "Could not set up host forwarding": "The SSH port is taken: with ssh_port=0 the kernel chooses a free one.",
@@ -53,6 +54,7 @@ class VirtualMachine:
         self.qemu_log = files.file(f"{definition.name}.qemu.log")
         self.qmp_log = files.file(f"{definition.name}.qmp.jsonl")
         self.boot_id = ""
+        self._booted_at = time.monotonic()
         self._rebooting_from = ""
         self._resets_before = 0
         self._marks_before = 0
@@ -140,7 +142,7 @@ class VirtualMachine:
                 f"VM '{self.name}' was not ready within {seconds:g} s; if its console shows that it is only slow, give "
                 f"it a longer deadline (timeouts.boot of a test bed). {error} {_console_end(self.console_log)}"
             ) from error
-        self._record(Kind.READY, "the guest has booted and answers over SSH")
+        self._record_ready("the guest has booted and answers over SSH")
         return connection
 
     def reboot(self) -> None:
@@ -187,7 +189,7 @@ class VirtualMachine:
         if boot_id == self._rebooting_from:
             raise AssertionError(f"VM '{self.name}' has the boot id {boot_id} still, so its guest did not reboot.")
         self.boot_id, self._rebooting_from = boot_id, ""
-        self._record(Kind.READY, "the guest has rebooted and answers over SSH")
+        self._record_ready("the guest has rebooted and answers over SSH")
         return connection
 
     def _marks(self) -> int:
@@ -308,7 +310,10 @@ class VirtualMachine:
         result = connection.run(_BOOT_ID, limit.remaining)
         if result.exit_code != 0 or not result.stdout.strip():
             raise KitError(f"VM '{self.name}' does not tell its boot id: {result.stderr.strip()!r}.")
-        return result.stdout.strip()
+        boot_id, *uptime = result.stdout.split()
+        if uptime:
+            self._booted_at = time.monotonic() - float(uptime[0])
+        return boot_id
 
     def _ask_for_power_off(self, limit: Deadline) -> None:
         """Through the guest's own command where a connection stands, else by the ACPI power button."""
@@ -338,6 +343,11 @@ class VirtualMachine:
 
     def _record(self, kind: Kind, text: str) -> None:
         CHRONICLE.record(vm_lane(self.name), kind, text)
+
+    def _record_ready(self, text: str) -> None:
+        """With the guest's clock, so that its console's stamps can be read as moments of the host's."""
+        now = time.monotonic()
+        CHRONICLE.record(vm_lane(self.name), Kind.READY, text, now, guest_seconds=now - self._booted_at)
 
 
 def _check_sockets(definition: VmDefinition) -> None:

@@ -1,0 +1,57 @@
+"""ReportLibrary: what a reviewer needs, put into the log by itself at the end of each case."""
+
+from importlib.metadata import PackageNotFoundError, version
+
+from library_core import KitLibrary
+from ReportLibrary.case_listener import CaseListener
+from ReportLibrary.picture_keywords import PictureKeywords
+
+__all__ = ["ReportLibrary"]
+
+try:
+    __version__ = version("spdk-vhost-hotplug-kit")
+except PackageNotFoundError:  # used from a source tree that is not installed
+    __version__ = "0"
+
+
+class ReportLibrary(KitLibrary):
+    """Shows in log.html what happened, to whom and when, and why a case failed.
+
+    Nothing needs to be called: a suite that imports this library gets the following at the end of each case.
+
+    = Every case =
+
+    A *time line* on one clock: a lane for vhost with its RPC calls, one for each VM with its boots and reboots, one for
+    each disk that was attached, with fio's writes as a curve and errors as marks. Rest the pointer on a mark to read
+    what it stands for. Below it, each attach and detach: when vhost answered, when the guest had followed, when fio
+    noticed.
+
+    = A case that failed =
+
+    The *evidence*: the lines of vhost's log, the guests' consoles and kernels, the RPC calls, QEMU's events and fio's
+    errors around the failure, merged on one clock, and links to the whole files. A suite's set-up that failed gets
+    the same.
+
+    = What the others do =
+
+    The other libraries record what happens in the run's chronicle; this one only reads it. So it works
+    with any of them, in any suite. It never makes a case fail: what cannot be shown is a warning in the log.
+
+    = Example =
+
+    | *** Settings ***
+    | Library           VhostLibrary
+    | Library           QemuLibrary
+    | Library           ReportLibrary
+    """
+
+    ROBOT_LIBRARY_DOC_FORMAT = "ROBOT"
+    ROBOT_LIBRARY_VERSION = __version__
+
+    def __init__(self, artifacts: str | None = None) -> None:
+        """``artifacts`` is the folder of the run's files, by default ``artifacts`` below Robot's output directory.
+
+        | Library    ReportLibrary    artifacts=/var/tmp/hotplug
+        """
+        super().__init__([PictureKeywords(self)], artifacts)
+        self.ROBOT_LIBRARY_LISTENER = [self, CaseListener(self)]
