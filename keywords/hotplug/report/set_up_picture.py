@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 TARGETS = 8
-WIDTH = 8.0
+WIDTH = 7.4
 _ROW = 0.34
 _HEAD = 0.3
 _MARGIN = 0.08
-_VHOST = (0.0, 0.95)  # left edge and width, in inches
-_NAME = 1.05
-_SLOTS = (1.85, 0.6)  # left edge of the first, width of each
-_VM = (6.85, 1.1)
+_VHOST = (0.0, 0.85)  # left edge and width, in inches
+_NAME = 0.93
+_SLOTS = (1.65, 0.58)  # left edge of the first, width of each
+_VM = (6.4, 0.9)
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,17 @@ def draw(controllers: Sequence[ControllerInSetUp], vhost: str, title: str) -> st
     axes.set_xlim(0, WIDTH - 0.1)
     axes.set_ylim(_HEAD / _ROW + rows, 0)
     top = _HEAD / _ROW
-    axes.text(_NAME, top / 2, "controller", va="center")
+    axes.text(_NAME, top / 2, "controller", va="center", color=FOREGROUND)
     for number in range(TARGETS):
-        axes.text(_middle(number), top / 2, f"target {number}", ha="center", va="center", fontsize=FONT_SIZE - 2)
+        axes.text(
+            _middle(number),
+            top / 2,
+            f"target {number}",
+            ha="center",
+            va="center",
+            fontsize=FONT_SIZE - 2,
+            color=FOREGROUND,
+        )
     _box(axes, _VHOST, top, rows, vhost, "#4f9d69")
     for row, controller in enumerate(controllers):
         _draw_controller(canvas, axes, controller, top + row)
@@ -53,7 +61,7 @@ def draw(controllers: Sequence[ControllerInSetUp], vhost: str, title: str) -> st
 
 def _draw_controller(canvas: Canvas, axes: Axes, controller: ControllerInSetUp, y: float) -> None:
     axes.plot([_VHOST[0] + _VHOST[1], _NAME - 0.03], [y + 0.5] * 2, color=FOREGROUND, linewidth=0.8)
-    axes.text(_NAME, y + 0.5, controller.name, va="center")
+    axes.text(_NAME, y + 0.5, controller.name, va="center", color=FOREGROUND)
     left, width = _SLOTS
     if controller.vm is not None:
         axes.plot([left + TARGETS * width, _VM[0]], [y + 0.5] * 2, color=FOREGROUND, linewidth=0.8)
@@ -72,13 +80,15 @@ def _draw_controller(canvas: Canvas, axes: Axes, controller: ControllerInSetUp, 
         )[0]
         canvas.explain(slot, f"{controller.name} target {number}: {f'disk {disk}' if disk else 'empty'}")
         if disk:
-            axes.text(_middle(number), y + 0.5, disk, ha="center", va="center", fontsize=FONT_SIZE - 3)
+            axes.text(
+                _middle(number), y + 0.5, disk, ha="center", va="center", fontsize=FONT_SIZE - 3, color=FOREGROUND
+            )
 
 
 def _box(axes: Axes, place: tuple[float, float], y: float, rows: int, text: str, colour: str) -> None:
     left, width = place
     axes.barh(y + 0.06, width, left=left, height=rows - 0.12, align="edge", color=colour, alpha=0.4, linewidth=0)
-    axes.text(left + width / 2, y + rows / 2, text, ha="center", va="center")
+    axes.text(left + width / 2, y + rows / 2, text, ha="center", va="center", color=FOREGROUND)
 
 
 def _middle(number: int) -> float:

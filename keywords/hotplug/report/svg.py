@@ -67,7 +67,7 @@ class Canvas:
             self.figure.legend(
                 handles=handles,
                 loc="lower center",
-                ncols=6,
+                ncols=5,
                 frameon=False,
                 fontsize=FONT_SIZE - 1,
                 handlelength=1.0,
@@ -100,7 +100,7 @@ class Canvas:
         text = re.sub(r"\n\s*", "\n", text)
         view = re.search(r'viewBox="[^"]+"', text)
         begin = text.index(">") + 1
-        shape = 'style="display:block;width:100%;max-width:56rem;height:auto"'
+        shape = 'style="display:block;width:100%;max-width:50rem;height:auto"'
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" role="img" '
             f"{view[0] if view else ''} {shape}><title>{html.escape(title)}</title>{text[begin:]}"

@@ -11,13 +11,13 @@ from hotplug.report.time_line import Lane, Sign, Span, TimeLine
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-WIDTH = 8.0
+WIDTH = 7.0
 _LANE_INCHES = 0.36
 _LABEL_INCHES = 1.3
 _RIGHT_INCHES = 0.25
 _TOP_INCHES = 0.28
 _EVENT_INCHES = 0.18
-_BOTTOM_INCHES = 0.8
+_BOTTOM_INCHES = 0.85
 _CURVE_HEIGHT = 0.72  # of a lane
 
 # Colours of middle lightness: they stand out on white and on dark.
@@ -62,7 +62,9 @@ def draw(line: TimeLine, title: str) -> str:
     if line.failed_at is not None:
         _draw_line(axes, line, line.failed_at, "failed", _TROUBLE, "--", 0)
     if fastest:
-        axes.text(0, len(line.lanes) + 0.08, f"curves: writes, up to {fastest / 1e6:.1f} MB/s", va="bottom")
+        axes.text(
+            0, len(line.lanes) + 0.08, f"curves: writes, up to {fastest / 1e6:.1f} MB/s", va="bottom", color=FOREGROUND
+        )
     _legend(canvas, line, bool(fastest))
     return canvas.svg(title)
 
