@@ -8,9 +8,10 @@ from pathlib import Path
 from benchmarks.workshop import Workshop
 from hotplug.common.deadline import Deadline
 from hotplug.vhost.controllers import create_controller
-from hotplug.vhost.disks import create_malloc_disk, split_disk
+from hotplug.vhost.disks import create_malloc_disk
 from hotplug.vhost.rpc_client import RpcClient
 from hotplug.vhost.rpc_trace import RpcTrace
+from hotplug.vhost.splits import split_disk
 from hotplug.vhost.target import Target, start_target
 from hotplug.vm.definition import VmDefinition
 from hotplug.vm.disk_reader import DiskReader

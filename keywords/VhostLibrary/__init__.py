@@ -14,6 +14,7 @@ from library_core import KitLibrary
 from VhostLibrary.attachment_keywords import AttachmentKeywords
 from VhostLibrary.controller_keywords import ControllerKeywords
 from VhostLibrary.disk_keywords import DiskKeywords
+from VhostLibrary.nvme_keywords import NvmeKeywords
 from VhostLibrary.process_keywords import ProcessKeywords
 from VhostLibrary.rpc_keywords import RpcKeywords
 
@@ -90,7 +91,7 @@ class VhostLibrary(KitLibrary):
         self.model = AttachmentModel()
         self._files: list[Path] = []
         self._scratch: list[Path] = []
-        components = (ProcessKeywords, ControllerKeywords, DiskKeywords, AttachmentKeywords, RpcKeywords)
+        components = (ProcessKeywords, ControllerKeywords, DiskKeywords, NvmeKeywords, AttachmentKeywords, RpcKeywords)
         super().__init__([component(self) for component in components], artifacts)
 
     def set_rpc_deadline(self, deadline: timedelta) -> timedelta:

@@ -16,8 +16,8 @@ from hotplug.vhost.disks import (
     delete_disk,
     get_disks,
     parse_size,
-    split_disk,
 )
+from hotplug.vhost.splits import split_disk, split_evenly, unsplit_disk
 
 if TYPE_CHECKING:
     from VhostLibrary import VhostLibrary
@@ -74,18 +74,49 @@ class DiskKeywords:
         return made.name
 
     @keyword(tags=["disk"])
-    def split_disk(self, disk: str, parts: int) -> list[str]:
+    def split_disk(self, disk: str, parts: int, size: int | str | None = None) -> list[str]:
         """Divides a disk into ``parts`` disks of the same size and returns their names.
 
-        SPDK names the parts of ``Nvme0n1`` ``Nvme0n1p0``, ``Nvme0n1p1`` and so on. Fails when vhost refuses, and
-        with SetupError when the disk does not exist, is in use, or is split already.
+        Each part has ``size`` (bytes, or a number with a unit; whole MiB), and the rest of the disk is left alone;
+        without it the parts share the whole disk. SPDK names the parts of ``Nvme0n1`` ``Nvme0n1p0``, ``Nvme0n1p1`` and
+        so on. Fails when vhost refuses, and with SetupError when the disk does not exist, is in use, split already, or
+        too small.
 
         | Create Malloc Disk    Nvme0n1    1 GiB
         | @{disks} =    Split Disk    Nvme0n1    16
+        | @{disks} =    Split Disk    Nvme1n1    4    size=64 MiB
         """
-        names = split_disk(self._library.target, disk, parts)
+        names = split_disk(self._library.target, disk, parts, None if size is None else parse_size(size))
         logger.info(f"Disk '{disk}' split into {', '.join(names)}.")
         return names
+
+    @keyword(tags=["disk"])
+    def split_disks_evenly(self, *disks: str, count: int, size: int | str) -> list[str]:
+        """Makes ``count`` disks out of the ``disks``, and returns their names.
+
+        The plan's "If you don't have 16 disks use split": where ``disks`` are enough, the first ones serve as they are;
+        each must have ``size`` at least. Where they are fewer, all of them are split, as evenly as it goes, into parts
+        of ``size``; what is left of each disk is not touched. Fails with SetupError when one is too small, in use,
+        or split already.
+
+        | @{disks} =    Connect Nvme Controller    ${device}
+        | @{disks} =    Split Disks Evenly    @{disks}    count=16    size=64 MiB
+        """
+        names = split_evenly(self._library.target, disks, count, parse_size(size))
+        logger.info(f"{count} disks of {', '.join(disks)}: {', '.join(names)}.")
+        return names
+
+    @keyword(tags=["disk"])
+    def unsplit_disk(self, disk: str) -> None:
+        """Takes the parts of a split disk away; ``disk`` itself stays, with its data.
+
+        Fails when vhost refuses, and with SetupError when the disk is not split or one of its parts is attached.
+
+        | @{disks} =    Split Disk    Nvme0n1    16
+        | Unsplit Disk    Nvme0n1
+        """
+        unsplit_disk(self._library.target, disk)
+        logger.info(f"The parts of disk '{disk}' are gone.")
 
     @keyword(tags=["disk"])
     def delete_disk(self, disk: str) -> None:

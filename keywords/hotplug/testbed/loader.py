@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import get_args
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from hotplug.common.errors import SetupError
@@ -66,10 +67,15 @@ def _sentence(details: ErrorDetails, origin: Mapping[str, str], file: Path) -> s
 
 def _siblings(location: tuple[int | str, ...]) -> Sequence[str]:
     """The keys that are allowed beside the one at `location`."""
-    if len(location) == 1:
-        return KEYS
-    part = TestBed.model_fields[str(location[0])].annotation
-    for argument in (part, *getattr(part, "__args__", ())):
-        if hasattr(argument, "model_fields"):
-            return tuple(argument.model_fields)
-    return ()
+    part: type[BaseModel] = TestBed
+    for name in location[:-1]:
+        if isinstance(name, str):  # a number counts the entries of a list, which are all of one kind
+            part = _model_in(part.model_fields[name].annotation)
+    return tuple(part.model_fields)
+
+
+def _model_in(annotation: object) -> type[BaseModel]:
+    """The model in the type of a field, which may be a list of it."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return _model_in(get_args(annotation)[0])

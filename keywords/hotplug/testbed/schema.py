@@ -8,6 +8,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from hotplug.common.transport_id import TransportId
+
 CONTROLLERS_OF_THE_PLAN = 8
 DISKS_OF_THE_PLAN = 16
 VMS_OF_A_SUITE = 2
@@ -37,16 +39,36 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=
 Count = Annotated[int, Field(ge=1)]
 
 
+def _twice(names: list[str]) -> str | None:
+    return next((name for name, count in Counter(names).items() if count > 1), None)
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Disks(_Part):
-    """Where the disks come from, how many there are, and the size of each in MiB."""
+    """Where the disks come from, how many there are, and the size of each in MiB.
 
-    source: Literal["split", "malloc", "aio"] = "split"
+    `nvme` names the NVMe controllers for source `nvme`. Their namespaces are the disks; when these are fewer than
+    `count`, they are split into parts of `size_mib`.
+    """
+
+    source: Literal["split", "malloc", "aio", "nvme"] = "split"
     count: Annotated[int, Field(ge=DISKS_OF_THE_PLAN, le=256)] = DISKS_OF_THE_PLAN
     size_mib: Annotated[int, Field(ge=8, le=1 << 20)] = 64
+    nvme: list[TransportId] = []
+
+    @model_validator(mode="after")
+    def _nvme_is_named(self) -> Self:
+        if self.source == "nvme" and not self.nvme:
+            raise ValueError(
+                "source 'nvme' needs key 'disks.nvme', a list of transport ids such as "
+                '{trtype: PCIe, traddr: "0000:01:00.0"}'
+            )
+        if twice := _twice([str(transport) for transport in self.nvme]):
+            raise ValueError(f"key 'disks.nvme' names {twice} twice")
+        return self
 
     @property
     def total_mib(self) -> int:
@@ -73,6 +95,7 @@ class Timeouts(_Part):
     detach: Duration = timedelta(seconds=10)
     fio_start: Duration = timedelta(seconds=30)
     io_stop: Duration = timedelta(seconds=5)
+    nvme_connect: Duration = timedelta(seconds=60)
 
 
 class TestBed(_Part):
@@ -127,6 +150,11 @@ class TestBed(_Part):
                 "key 'target' is 'spdk', but key 'spdk_vhost' is empty; give the path of SPDK's vhost program, "
                 "for example with -v SPDK_VHOST:/path/to/vhost"
             )
+        if self.target == "embedded" and self.disks.source == "nvme":
+            raise ValueError(
+                "key 'disks.source' is 'nvme', but the target is the embedded stand-in, which has no NVMe; "
+                "take target 'spdk', or another source of disks"
+            )
         if self.guest_image and not (self.guest_key_file or self.guest_password):
             raise ValueError(
                 f"key 'guest_image' is '{self.guest_image}', but there is no login for it; "
@@ -179,7 +207,3 @@ class TestBed(_Part):
         """The fio job file: `fio_job` as a path, or the file of that name in `folder`."""
         named = Path(folder) / f"{self.fio_job}.job"
         return named if named.exists() else Path(self.fio_job).expanduser()
-
-
-def _twice(names: list[str]) -> str | None:
-    return next((name for name, count in Counter(names).items() if count > 1), None)

@@ -1,7 +1,8 @@
-"""Disks (bdevs) of a vhost: what `bdev_get_bdevs` tells, malloc, AIO file, split, delete."""
+"""Disks (bdevs) of a vhost: what `bdev_get_bdevs` tells, malloc, AIO file, delete."""
 
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -110,25 +111,6 @@ def create_aio_disk(target: Target, name: str, file: Path, size: int | None, blo
         raise
 
 
-def split_disk(target: Target, base: str, count: int) -> list[str]:
-    """Divides disk `base` into `count` equal disks and returns their names."""
-    if count < 1:
-        raise SetupError(f"Disk '{base}' cannot be split into {count} parts; give 1 or more.")
-    disk = find_disk(target, base)
-    parts = [each.name for each in get_disks(target) if each.base == base]
-    if parts:
-        raise SetupError(f"Disk '{base}' is split already, into {listed(parts)}; use these or delete the split first.")
-    if disk.claimed:
-        raise SetupError(f"Disk '{base}' is in use (claimed) and cannot be split; detach it first.")
-    if disk.blocks // count == 0:
-        raise SetupError(f"Disk '{base}' has {disk.blocks} blocks, too few for {count} parts.")
-    answer = target.require("bdev_split_create", {"base_bdev": base, "split_count": count})
-    names = [str(name) for name in answer] if isinstance(answer, list) else []
-    if len(names) != count:
-        raise AssertionError(f"vhost was asked to split disk '{base}' into {count} parts and answered {answer!r}.")
-    return names
-
-
 def delete_disk(target: Target, name: str) -> None:
     """Deletes a malloc or AIO disk (its file stays), or the parts of a split disk when `name` is their base.
 
@@ -136,13 +118,7 @@ def delete_disk(target: Target, name: str) -> None:
     """
     disk = find_disk(target, name)
     parts = [each.name for each in get_disks(target) if each.base == name]
-    for controller in get_controllers(target):
-        for each in controller.targets:
-            if each.disk in (name, *parts):
-                raise SetupError(
-                    f"Disk '{each.disk}' is attached to controller '{controller.name}' target {each.number}; "
-                    "detach it before it, or the disk it is a part of, is deleted."
-                )
+    check_not_attached(target, [name, *parts])
     if disk.product == _SPLIT:
         raise SetupError(f"Disk '{name}' is a part of disk '{disk.base}' and cannot go alone; delete '{disk.base}'.")
     method = {_MALLOC: "bdev_malloc_delete", _AIO: "bdev_aio_delete"}.get(disk.product)
@@ -153,6 +129,17 @@ def delete_disk(target: Target, name: str) -> None:
     target.require(method, {"name": name})
     if name in (each.name for each in get_disks(target)):
         raise AssertionError(f"vhost answered that it deleted disk '{name}', but still lists it.")
+
+
+def check_not_attached(target: Target, names: Sequence[str]) -> None:
+    """Raises `SetupError` when one of the disks `names`, which are to go, is attached to a controller."""
+    for controller in get_controllers(target):
+        for each in controller.targets:
+            if each.disk in names:
+                raise SetupError(
+                    f"Disk '{each.disk}' is attached to controller '{controller.name}' target {each.number}; "
+                    "detach it before it, or the disk it is a part of, is deleted."
+                )
 
 
 def _check_new(target: Target, name: str) -> None:

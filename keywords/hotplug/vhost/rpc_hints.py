@@ -40,6 +40,16 @@ _ERRORS: tuple[tuple[str, str, str], ...] = (
     ),
     (_CREATE, "Invalid argument", "Look at the name '{ctrlr}' and at a cpumask outside vhost's own cores."),
     ("bdev_split_create", "File exists", "'{base_bdev}' is split already; use its parts or delete the split."),
+    (
+        "bdev_nvme_attach_controller",
+        "No such device",
+        "Nothing at {traddr} serves this, or this SPDK was built without transport {trtype}.",
+    ),
+    (
+        "bdev_nvme_attach_controller",
+        "Input/output error",
+        "The other end broke off: look there for subsystem '{subnqn}', and whether it admits this host.",
+    ),
     ("bdev_aio_create", "No such file", "File '{filename}' does not exist on vhost's machine."),
     ("bdev_malloc_create", "File exists", "A disk '{name}' exists already; take another name."),
     ("bdev_malloc_create", "Cannot allocate|memory", "vhost has too little memory for disk '{name}'; make it smaller."),

@@ -12,6 +12,15 @@ from hotplug.testbed.loader import load_testbed
 DEFAULT = Path(__file__).parents[3] / "resources" / "testbed.yaml"
 
 
+NQN = "nqn.2024-01.io.example:disks"
+DISCOVERY = "nqn.2014-08.org.nvmexpress.discovery"
+PCIE = {"trtype": "PCIe", "traddr": "0000:01:00.0"}
+
+
+def nvme(**fields: object) -> dict[str, object]:
+    return {"source": "nvme", "nvme": [fields]}
+
+
 def changed(tmp_path: Path, **values: object) -> Path:
     """A copy of the default test bed with some top-level keys changed."""
     content = yaml.safe_load(DEFAULT.read_text()) | values
@@ -46,7 +55,28 @@ def test_default_is_what_the_plan_asks_for() -> None:
         ({"bogus": 1}, ["key 'bogus' is unknown", "allowed are target, "]),
         ({"disks": {"count": 16, "bogus": 1}}, ["key 'disks.bogus' is unknown", "source, count, size_mib"]),
         ({"disks": {"count": 8}}, ["key 'disks.count' is 8", "greater than or equal to 16"]),
-        ({"disks": {"source": "floppy"}}, ["key 'disks.source' is 'floppy'", "'split', 'malloc' or 'aio'"]),
+        ({"disks": {"source": "floppy"}}, ["key 'disks.source' is 'floppy'", "'split', 'malloc', 'aio' or 'nvme'"]),
+        ({"disks": {"source": "nvme"}}, ["source 'nvme' needs key 'disks.nvme'", "trtype: PCIe"]),
+        ({"disks": nvme(trtype="PCIe", traddr=60.0)}, ["key 'disks.nvme.0.traddr' is 60.0", "put it in quotes"]),
+        ({"disks": nvme(trtype="PCIe", traddr="1.2.3.4")}, ["key 'disks.nvme.0'", "'1.2.3.4' is no PCI address"]),
+        ({"disks": nvme(trtype="PCIe", traddr="01:00.0", subnqn=NQN)}, ["leave out subnqn"]),
+        ({"disks": nvme(trtype="FC", traddr="1.2.3.4")}, ["key 'disks.nvme.0.trtype'", "'PCIe', 'TCP' or 'RDMA'"]),
+        ({"disks": nvme(traddr="1.2.3.4")}, ["key 'disks.nvme.0.trtype' is missing"]),
+        ({"disks": nvme(trtype="TCP", traddr="host", subnqn=NQN)}, ["'host' is no IP address"]),
+        ({"disks": nvme(trtype="TCP", traddr="1.2.3.4")}, ["trtype TCP needs subnqn"]),
+        ({"disks": nvme(trtype="TCP", traddr="1.2.3.4", subnqn="disks")}, ["'disks' is no NVMe qualified name"]),
+        ({"disks": nvme(trtype="TCP", traddr="1.2.3.4", subnqn=DISCOVERY)}, ["discovery service"]),
+        ({"disks": nvme(trtype="TCP", traddr="1.2.3.4", subnqn=NQN, adrfam="IPv6")}, ["no IPv6 address"]),
+        ({"disks": nvme(trtype="TCP", traddr="1.2.3.4", subnqn=NQN, trsvcid=70000)}, ["trsvcid' is 70000", "65535"]),
+        (
+            {"disks": nvme(trtype="TCP", traddr="1.2.3.4", subnqn=NQN, port=1)},
+            ["key 'disks.nvme.0.port' is unknown", "trtype, traddr, adrfam, trsvcid, subnqn"],
+        ),
+        (
+            {"disks": {"source": "nvme", "nvme": [PCIE, {"trtype": "pcie", "traddr": "01:00.0"}]}},
+            ["names PCIe device 0000:01:00.0 twice"],
+        ),
+        ({"disks": {"source": "nvme", "nvme": [PCIE]}}, ["embedded stand-in, which has no NVMe", "target 'spdk'"]),
         ({"target": "nvmf"}, ["key 'target' is 'nvmf'", "'embedded' or 'spdk'"]),
         ({"vm_memory_mib": "much"}, ["key 'vm_memory_mib' is 'much'", "integer"]),
         ({"fio_runtime": "soon"}, ["key 'fio_runtime' is 'soon'", "10s"]),
@@ -81,6 +111,15 @@ def test_fault_is_named(tmp_path: Path, values: dict[str, object], words: list[s
         load_testbed(file)
     for word in [str(file), *words]:
         assert word in str(caught.value)
+
+
+def test_nvme_disks_by_transport_id(tmp_path: Path) -> None:
+    tcp = {"trtype": "tcp", "traddr": "::1", "subnqn": NQN}
+    file = changed(tmp_path, target="spdk", spdk_vhost="vhost", disks={"source": "nvme", "nvme": [PCIE, tcp]})
+    device, subsystem = load_testbed(file).disks.nvme
+    assert device.fields == PCIE
+    assert subsystem.fields == {**tcp, "trtype": "TCP", "adrfam": "IPv6", "trsvcid": "4420"}
+    assert str(subsystem) == f"subsystem {NQN} at TCP [::1]:4420"
 
 
 def test_overlay_file_changes_its_keys_alone(tmp_path: Path) -> None:

@@ -1,0 +1,58 @@
+"""Keywords for NVMe controllers whose namespaces are disks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from robot.api import logger
+from robot.api.deco import keyword
+
+from hotplug.common.transport_id import TransportId
+from hotplug.vhost.nvme import connect_nvme_controller, disconnect_nvme_controller
+
+if TYPE_CHECKING:
+    from VhostLibrary import VhostLibrary
+
+
+class NvmeKeywords:
+    """NVMe disks, over PCIe or from an NVMe-oF target."""
+
+    def __init__(self, library: VhostLibrary) -> None:
+        self._library = library
+
+    @keyword(tags=["disk"])
+    def connect_nvme_controller(
+        self, transport: Mapping[str, object] | TransportId, deadline: timedelta = timedelta(seconds=60)
+    ) -> list[str]:
+        """Connects an NVMe controller to vhost and returns the names of its disks, one for each namespace.
+
+        ``transport`` is its transport id with SPDK's fields: ``trtype`` ``PCIe`` with ``traddr``, the PCI address; or
+        ``TCP`` or ``RDMA`` with ``traddr``, the IP address of the NVMe-oF target, ``trsvcid``, its port, and
+        ``subnqn``, the subsystem. Nothing is written to its disks by this. ``deadline`` is the time that vhost gets.
+
+        The controller gets a name that vhost does not use yet, such as ``HotplugNvme0``; its disk is then
+        ``HotplugNvme0n1``. Fails with SetupError when a PCIe device is not there or not bound to a user-space driver,
+        when a target does not answer, or when this vhost cannot use the transport.
+
+        | VAR    &{device}    trtype=PCIe    traddr=0000:01:00.0
+        | @{disks} =    Connect Nvme Controller    ${device}
+        | VAR    &{subsystem}    trtype=TCP    traddr=127.0.0.1    trsvcid=4420    subnqn=nqn.2024-01.io.example:disks
+        | @{disks} =    Connect Nvme Controller    ${subsystem}    deadline=20s
+        """
+        known = transport if isinstance(transport, TransportId) else TransportId.of(transport)
+        made = connect_nvme_controller(self._library.target, known, deadline.total_seconds())
+        logger.info(f"NVMe controller '{made.name}' is {known}, with disks {', '.join(made.disks)}.")
+        return list(made.disks)
+
+    @keyword(tags=["disk"])
+    def disconnect_nvme_controller(self, name: str) -> None:
+        """Takes the NVMe controller called ``name`` away from vhost, with its disks and their parts; the data stays.
+
+        Fails when vhost refuses, and with SetupError when there is no such controller or one of its disks is attached.
+
+        | Disconnect Nvme Controller    HotplugNvme0
+        """
+        disconnect_nvme_controller(self._library.target, name)
+        logger.info(f"NVMe controller '{name}' disconnected.")
