@@ -12,7 +12,8 @@ from hotplug.vhost.disks import create_malloc_disk
 from hotplug.vhost.rpc_client import RpcClient
 from hotplug.vhost.rpc_trace import RpcTrace
 from hotplug.vhost.splits import split_disk
-from hotplug.vhost.target import Target, start_target
+from hotplug.vhost.start import start_target
+from hotplug.vhost.target import Target
 from hotplug.vm.definition import VmDefinition
 from hotplug.vm.disk_reader import DiskReader
 from hotplug.vm.disk_waits import wait_until_hosts_are_up

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from robot.api import logger
 
-from hotplug.common.errors import SetupError
+from hotplug.common.errors import KitError, SetupError
 from hotplug.vhost.attachments import AttachmentModel, get_attachments
 from hotplug.vhost.target import Target
 from library_core import KitLibrary
@@ -31,7 +31,7 @@ class VhostLibrary(KitLibrary):
 
     The vhost is either SPDK's vhost app or the embedded stand-in, a vhost-user-scsi program that answers the same
     JSON-RPC. Which one is chosen with `Start Vhost`; no other keyword depends on it. A vhost that runs already is used
-    with `Connect To Vhost`.
+    with `Connect To Vhost`: what a run makes there goes with its end, however it ends, and all else stays as it is.
 
     = Failures =
 
@@ -119,11 +119,14 @@ class VhostLibrary(KitLibrary):
         self.model = AttachmentModel(() if fresh else get_attachments(target))
         self._files = [path for path in (target.process.log, target.rpc.trace and target.rpc.trace.path) if path]
 
-    def release(self) -> str | None:
-        """Stops the vhost, or ends the connection to a foreign one; returns a complaint about how it ended, or None."""
+    def release(self, disconnect_seconds: float = 10.0) -> str | None:
+        """Stops the vhost, or leaves a foreign one as it was found; returns a complaint about how it ended, or None.
+
+        A foreign one is given ``disconnect_seconds`` to notice the end of the VMs.
+        """
         target, self._target = self._target, None
         try:
-            return target.stop() if target is not None else None
+            return target.stop(disconnect_seconds) if target is not None else None
         finally:
             self.run_directory.remove_sockets()
             for path in self._scratch:
@@ -140,5 +143,9 @@ class VhostLibrary(KitLibrary):
         return self._files
 
     def close_all(self) -> None:
-        if self._target is not None and (complaint := self.release()):
+        try:
+            complaint = self.release(disconnect_seconds=0)  # VMs that still run are ended after this
+        except KitError as error:
+            complaint = str(error)
+        if complaint:
             logger.warn(f"At the end of the run: {complaint}")

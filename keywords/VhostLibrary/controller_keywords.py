@@ -9,8 +9,8 @@ from robot.api import logger
 from robot.api.deco import keyword
 
 from hotplug.common.deadline import wait_until
+from hotplug.vhost.controller_state import Controller
 from hotplug.vhost.controllers import (
-    Controller,
     connected_sessions,
     controller_socket,
     create_controller,

@@ -9,6 +9,7 @@ from robot.api import logger
 from robot.api.deco import keyword
 
 from hotplug.common.errors import SetupError
+from hotplug.vhost.disk_names import disk_name_prefix
 from hotplug.vhost.disks import (
     Disk,
     create_aio_disk,
@@ -129,6 +130,19 @@ class DiskKeywords:
         """
         delete_disk(self._library.target, disk)
         logger.info(f"Disk '{disk}' deleted.")
+
+    @keyword(tags=["disk"])
+    def get_disk_name_prefix(self) -> str:
+        """Returns what the names of this run's disks should begin with, so that they are nobody else's.
+
+        Empty for a vhost started with `Start Vhost`; for one used with `Connect To Vhost`, ``Hotplug-``, or
+        ``Hotplug2-`` and so on where a disk begins with that. The name becomes the disk's serial number in a guest, of
+        which SPDK shows 31 characters.
+
+        | ${prefix} =    Get Disk Name Prefix
+        | Create Malloc Disk    ${prefix}Malloc0    64 MiB
+        """
+        return disk_name_prefix(self._library.target)
 
     @keyword(tags=["disk"])
     def get_disks(self) -> list[Disk]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -12,11 +12,13 @@ from robot.api import logger
 from robot.api.deco import keyword
 
 from hotplug.common.deadline import wait_until
-from hotplug.common.errors import SetupError
-from hotplug.vhost.launch import TargetKind
+from hotplug.common.errors import KitError, SetupError
+from hotplug.vhost.connect import connect_to_target
+from hotplug.vhost.hugepages import HugepageUse
+from hotplug.vhost.launch import DEFAULT_CORE_MASK, DEFAULT_MEMORY_MIB, LaunchOptions, StartupRpc, TargetKind
 from hotplug.vhost.rpc_client import RpcClient
 from hotplug.vhost.rpc_trace import RpcTrace
-from hotplug.vhost.target import attach_to_target, start_target
+from hotplug.vhost.start import start_target
 
 if TYPE_CHECKING:
     from VhostLibrary import VhostLibrary
@@ -38,26 +40,37 @@ class ProcessKeywords:
         arguments: Sequence[str] = (),
         deadline: timedelta = timedelta(seconds=60),
         rpc_socket: str = "",
+        core_mask: str = DEFAULT_CORE_MASK,
+        memory_mib: int = DEFAULT_MEMORY_MIB,
+        hugepages: HugepageUse = "auto",
+        startup_rpcs: Sequence[object] = (),
     ) -> None:
         """Starts a vhost process and waits until its RPC answers.
 
-        ``target`` is ``embedded`` for the stand-in or ``spdk`` for SPDK's vhost app, whose path is then ``program``;
-        the stand-in needs none.
+        ``target`` is ``embedded`` for the stand-in or ``spdk`` for SPDK's vhost app or spdk_tgt, whose path is then
+        ``program``; the stand-in needs none.
         ``arguments`` is a list of further arguments for its command line. ``deadline`` is the longest time until
         the RPC answers. ``rpc_socket`` is a path for the RPC socket; by default one is made for the run.
 
-        SPDK gets hugepages where enough are free, else ordinary memory; the log says which.
+        SPDK alone takes ``core_mask``, the cores that it polls on, ``memory_mib``, and ``hugepages``: ``auto`` takes
+        them where enough are free and mounted, else ordinary memory, and the log says which and why; ``always`` fails
+        with SetupError where they cannot be had; ``never`` does without.
+
+        ``startup_rpcs`` are methods that are called before the framework is initialised (`--wait-for-rpc`), each a
+        dictionary with ``method`` and, where it has some, ``params``.
 
         Fails with SetupError when the program is missing, when it ends before it answers (with the last lines of
         its log), when it does not answer in time, when another process serves the RPC socket, or when a vhost is in
         use already. From now on, the death of the process fails every keyword that waits.
 
         | Start Vhost
-        | Start Vhost    target=spdk    program=/opt/spdk/build/bin/vhost
+        | Start Vhost    target=spdk    program=/opt/spdk/build/bin/vhost    core_mask=0x6    hugepages=always
         | ${more} =    Create List    --wait-for-rpc
         | Start Vhost    arguments=${more}    deadline=20s
         """
         self._refuse_second()
+        first = [_startup_rpc(each) for each in startup_rpcs]
+        options = LaunchOptions(program, arguments, core_mask, memory_mib, hugepages, first)
         folder = self._library.run_directory
         path = Path(rpc_socket).absolute() if rpc_socket else folder.sockets / "rpc.sock"
         rpc = self._client(path)
@@ -68,8 +81,7 @@ class ProcessKeywords:
                 folder.sockets / "vhost",
                 folder.file("vhost.log"),
                 deadline.total_seconds(),
-                program=program,
-                arguments=arguments,
+                options,
                 remove=[folder.sockets],
             )
         except BaseException:
@@ -83,15 +95,18 @@ class ProcessKeywords:
     def connect_to_vhost(self, rpc_socket: str, deadline: timedelta = timedelta(seconds=10)) -> None:
         """Uses a vhost that runs already, by the path of its RPC socket.
 
-        It is never stopped or killed by this library; `Stop Vhost` only ends the connection. Its death fails
-        every keyword that waits, as with `Start Vhost`. Fails with SetupError when nobody answers within ``deadline``.
+        It is never stopped or killed by this library. `Stop Vhost` ends the connection and deletes what the run has
+        made there (targets, controllers, disks), and nothing else; a helper process does so when Robot is killed. Its
+        death fails every keyword that waits, as with `Start Vhost`. Fails with SetupError when nobody answers within
+        ``deadline``, when it lacks a method that a run needs, or waits for its framework_start_init.
 
         | Connect To Vhost    /var/tmp/spdk.sock
         """
         self._refuse_second()
         rpc = self._client(Path(rpc_socket).absolute())
         try:
-            self._library.use(attach_to_target(rpc, deadline.total_seconds()), fresh=False)
+            target = connect_to_target(rpc, deadline.total_seconds(), self._library.run_directory.file("janitor.log"))
+            self._library.use(target, fresh=False)
         except BaseException:
             self._close(rpc)
             raise
@@ -101,9 +116,10 @@ class ProcessKeywords:
     def stop_vhost(self) -> None:
         """Stops the vhost and judges how it ended; does nothing when none is in use.
 
-        Sends SIGINT and waits 10 s, then SIGTERM and SIGABRT with 5 s each, at last SIGKILL. Everything is cleaned
+        Sends SIGINT and waits 10 s, then SIGABRT, for a core, with another 10 s, at last SIGKILL. Everything is cleaned
         up in every case. Fails when the process had died before, did not end at SIGINT, or ended with another exit
-        code than 0. A vhost used with `Connect To Vhost` goes on.
+        code than 0. A vhost used with `Connect To Vhost` goes on without what the run has made there; fails with
+        KitError when some of that had to be left because a VM is still connected.
 
         | Stop Vhost
         """
@@ -132,6 +148,27 @@ class ProcessKeywords:
             return
         self._library.target.kill(_SIGNALS[signal_name], as_crash)
         logger.info(f"vhost was ended with SIG{signal_name} on purpose.")
+
+    @keyword(tags=["process"])
+    def put_away_vhost(self) -> None:
+        """Ends the use of a vhost that died or does not answer; never fails for its sake, the death counts as named.
+
+        One started with `Start Vhost` is killed, one used with `Connect To Vhost` goes on without what the run has made
+        there. For teardowns, when the VMs have ended; `Start Vhost` or `Connect To Vhost` may follow.
+
+        | ${well} =    Vhost Is Running
+        | IF    not ${well}    Put Away Vhost
+        """
+        if not self._library.has_target:
+            logger.info("No vhost is in use; nothing to put away.")
+            return
+        if self._library.target.is_own:
+            self._library.target.kill(signal.SIGKILL)
+        try:
+            complaint = self._library.release()
+        except KitError as error:
+            complaint = str(error)
+        logger.info(complaint or "vhost was put away.")
 
     @keyword(tags=["process"])
     def vhost_should_be_alive(self, within: timedelta = timedelta(seconds=5)) -> None:
@@ -236,3 +273,12 @@ class ProcessKeywords:
         rpc.close()
         if rpc.trace is not None:
             rpc.trace.close()
+
+
+def _startup_rpc(given: object) -> StartupRpc:
+    """A startup RPC from a test bed's entry or from a dictionary."""
+    method = given.get("method") if isinstance(given, Mapping) else getattr(given, "method", None)
+    params = given.get("params") if isinstance(given, Mapping) else getattr(given, "params", None)
+    if not isinstance(method, str) or not isinstance(params or {}, Mapping):
+        raise SetupError(f"A startup RPC needs a 'method' and may have 'params', a dictionary; not {given!r}.")
+    return StartupRpc(method, dict(params or {}))

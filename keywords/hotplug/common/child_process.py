@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from hotplug.common import keeper
@@ -18,9 +18,10 @@ from hotplug.common.errors import SetupError
 
 @dataclass(frozen=True)
 class ExitStatus:
-    """How a process ended: `code` is its exit code, or minus the signal's number."""
+    """How a process ended: `code` is its exit code, or minus the signal's number; whether the kernel wrote a core."""
 
     code: int
+    core_dumped: bool = field(default=False, compare=False)
 
     def __str__(self) -> str:
         if self.code >= 0:
@@ -33,8 +34,9 @@ class ChildProcess:
 
     `name` is how messages call the process. `log` receives its output, at most about `max_bytes`; with
     `error_log`, its standard error goes there instead, with the same bound. `remove` are paths that the keeper
-    removes if the owner dies without having stopped the process. Raises `SetupError` when the program cannot be
-    started.
+    removes if the owner dies without having stopped the process. `leftovers` and `locks` are patterns of what a
+    killed program may leave, removed whenever it ends (see `hotplug.common.leftovers`). Raises `SetupError` when the
+    program cannot be started.
     """
 
     def __init__(
@@ -46,6 +48,8 @@ class ChildProcess:
         error_log: Path | None = None,
         max_bytes: int = DEFAULT_BOUND,
         remove: Sequence[Path] = (),
+        leftovers: Sequence[str] = (),
+        locks: Sequence[str] = (),
         cwd: Path | None = None,
     ) -> None:
         self.name = name
@@ -67,6 +71,10 @@ class ChildProcess:
             keeper_command += ["--error-log", str(error_log)]
         for path in remove:
             keeper_command += ["--remove", str(path)]
+        for pattern in leftovers:
+            keeper_command += ["--leftover", pattern]
+        for pattern in locks:
+            keeper_command += ["--lock", pattern]
         self._keeper = subprocess.Popen(
             [*keeper_command, "--", *self.command],
             stdin=subprocess.PIPE,
@@ -110,9 +118,10 @@ class ChildProcess:
     @property
     def exit_status(self) -> ExitStatus | None:
         """How the process ended, or None while it runs."""
-        code = self._status().get("exit_code")
+        status = self._status()
+        code = status.get("exit_code")
         if isinstance(code, int):
-            return ExitStatus(code)
+            return ExitStatus(code, status.get("core_dumped") is True)
         if self._keeper.poll() is not None:  # the keeper itself was killed, and the process with it
             return ExitStatus(-signal.SIGKILL)
         return None

@@ -1,10 +1,11 @@
 """Runs one program, keeps its output within a bound, and ends it when the owner dies.
 
-Started as `python keeper.py --log FILE --max-bytes N --status FILE [--error-log FILE] [--remove PATH ...] --
-COMMAND ...` by `hotplug.common.child_process`. Standard error goes to the error log where there is one, else to the
-log. The owner holds the write end of the keeper's standard input. When that pipe closes, even because the owner was
-killed with SIGKILL, the keeper ends the program's process group and removes the given paths, which are the sockets
-and scratch folders of the run. Standard library only, so that it starts fast.
+Started as `python keeper.py --log FILE --max-bytes N --status FILE [--error-log FILE] [--remove PATH ...]
+[--leftover PATTERN ...] [--lock PATTERN ...] -- COMMAND ...` by `hotplug.common.child_process`. Standard error goes to
+the error log where there is one, else to the log. The owner holds the write end of the keeper's standard input. When
+that pipe closes, even because the owner was killed with SIGKILL, the keeper ends the program's process group and
+removes the given paths, which are the sockets and scratch folders of the run. Leftovers and locks (see
+`hotplug.common.leftovers`) go whenever the program ends. Standard library only, so that it starts fast.
 """
 
 import argparse
@@ -23,6 +24,7 @@ sys.path.append(str(Path(__file__).resolve().parents[2]))
 import contextlib
 
 from hotplug.common.bounded_log import BoundedLog
+from hotplug.common.leftovers import remove_leftovers
 
 _PR_SET_PDEATHSIG = 1
 _CHUNK = 1 << 16
@@ -62,6 +64,8 @@ def main() -> int:
     parser.add_argument("--max-bytes", type=int, required=True)
     parser.add_argument("--status", type=Path, required=True)
     parser.add_argument("--remove", type=Path, action="append", default=[])
+    parser.add_argument("--leftover", action="append", default=[])
+    parser.add_argument("--lock", action="append", default=[])
     parser.add_argument("command", nargs="+")
     args = parser.parse_args()
     for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -87,10 +91,13 @@ def main() -> int:
             streams[child.stderr.fileno()] = error_log
         orphaned = _pump(child.pid, streams)
         _kill_group(child.pid)
+        end = os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # Popen does not tell of a core
         code = child.wait()
         for stream, its_log in streams.items():
             _drain(stream, its_log)
-        _write_status(args.status, pid=child.pid, exit_code=code, output_bytes=log.total)
+        remove_leftovers(child.pid, args.leftover, args.lock)
+        core = end is not None and end.si_code == os.CLD_DUMPED
+        _write_status(args.status, pid=child.pid, exit_code=code, core_dumped=core, output_bytes=log.total)
     if orphaned:
         for path in args.remove:
             shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)

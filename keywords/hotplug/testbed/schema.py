@@ -18,6 +18,7 @@ CONTROLLERS_OF_SUITE: dict[Suite, tuple[int, ...]] = {"hotattach": (1, 2, 3, 4),
 """The plan's numbers of the controllers that each suite uses."""
 
 _DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|sec|seconds?|m|min|minutes?|h|hours?)?\s*$")
+_CORE_MASK = re.compile(r"(0x[0-9a-fA-F]+|\[\d+(-\d+)?(,\d+(-\d+)?)*\])$")
 _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -32,6 +33,12 @@ def _duration(value: object) -> object:
     if seconds <= 0:
         raise ValueError("expected a time above 0 such as 10s, 500ms or 2min")
     return timedelta(seconds=seconds)
+
+
+def _core_mask(value: object) -> object:
+    if not isinstance(value, str) or not _CORE_MASK.match(value):
+        raise ValueError("expected a mask of cores such as 0x3, or a list such as [0,2-3], as a text in quotes")
+    return value
 
 
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
@@ -84,6 +91,13 @@ class Vm(_Part):
     controllers: Annotated[list[Name], Field(min_length=1)]
 
 
+class StartupRpc(_Part):
+    """A method that is called before SPDK's framework is initialised."""
+
+    method: Annotated[str, Field(min_length=1)]
+    params: dict[str, object] = {}
+
+
 class Timeouts(_Part):
     """The longest time that each kind of wait may take."""
 
@@ -105,7 +119,12 @@ class TestBed(_Part):
 
     target: Literal["embedded", "spdk"] = "embedded"
     spdk_vhost: str = ""
+    spdk_rpc_socket: str = ""
     spdk_arguments: list[str] = []
+    spdk_core_mask: Annotated[str, BeforeValidator(_core_mask)] = "0x1"
+    spdk_memory_mib: Annotated[int, Field(ge=64)] = 2048
+    spdk_hugepages: Literal["auto", "always", "never"] = "auto"
+    spdk_startup_rpcs: list[StartupRpc] = []
     embedded_arguments: list[str] = []
     disks: Disks = Disks()
     controllers: Annotated[list[Name], Field(min_length=CONTROLLERS_OF_THE_PLAN)]
@@ -145,10 +164,11 @@ class TestBed(_Part):
                     )
                 owner[controller] = vm.name
         self._suites_can_run(owner)
-        if self.target == "spdk" and not self.spdk_vhost:
+        if self.target == "spdk" and not (self.spdk_vhost or self.spdk_rpc_socket):
             raise ValueError(
                 "key 'target' is 'spdk', but key 'spdk_vhost' is empty; give the path of SPDK's vhost program, "
-                "for example with -v SPDK_VHOST:/path/to/vhost"
+                "for example with -v SPDK_VHOST:/path/to/vhost, or the RPC socket of an SPDK that runs already, with "
+                "-v SPDK_RPC_SOCKET:/path/to/socket"
             )
         if self.target == "embedded" and self.disks.source == "nvme":
             raise ValueError(
@@ -178,9 +198,19 @@ class TestBed(_Part):
                     )
 
     @property
+    def uses_running_vhost(self) -> bool:
+        """Whether the program under test runs already and belongs to somebody else."""
+        return self.target == "spdk" and bool(self.spdk_rpc_socket)
+
+    @property
     def target_arguments(self) -> list[str]:
         """Further arguments of the program under test."""
         return self.spdk_arguments if self.target == "spdk" else self.embedded_arguments
+
+    @property
+    def target_startup_rpcs(self) -> list[StartupRpc]:
+        """What the program under test is told before it initialises."""
+        return self.spdk_startup_rpcs if self.target == "spdk" else []
 
     def vms_of(self, suite: Suite) -> list[Vm]:
         """The VMs that a suite runs, in the order of the file."""

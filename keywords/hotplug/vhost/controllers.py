@@ -1,86 +1,16 @@
-"""Controllers of a vhost: what `vhost_get_controllers` tells, create, delete."""
+"""Controllers of a vhost: list, create, delete, and the VMs connected to them."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from hotplug.common.errors import SetupError
-from hotplug.vhost.answers import answer_list, integer, mapping, text
+from hotplug.vhost.controller_state import Controller, controller_names, parse_controllers
 from hotplug.vhost.process import check_socket_path
 from hotplug.vhost.target import Target
 
 TARGETS = 8
 """SCSI targets of a controller (SPDK_VHOST_SCSI_CTRLR_MAX_DEVS)."""
-
-
-@dataclass(frozen=True)
-class Session:
-    """A VM's connection to a controller; `started` once the guest's driver has set up its queues."""
-
-    name: str
-    started: bool
-
-
-@dataclass(frozen=True)
-class ControllerTarget:
-    """An occupied SCSI target of a controller and the disk behind its LUN 0."""
-
-    number: int
-    disk: str
-
-
-@dataclass(frozen=True)
-class Controller:
-    """A vhost-user-scsi controller. `sessions` is None where the vhost's version does not tell them."""
-
-    name: str
-    socket: str
-    targets: tuple[ControllerTarget, ...]
-    sessions: tuple[Session, ...] | None
-
-    def disk_at(self, target: int) -> str | None:
-        """The disk at a target, or None."""
-        return next((each.disk for each in self.targets if each.number == target), None)
-
-
-def parse_controllers(answer: object) -> list[Controller]:
-    """The SCSI controllers in an answer to `vhost_get_controllers`; controllers of other kinds are passed over.
-
-    Raises `KitError` when the answer has a shape that no known version has.
-    """
-    found = []
-    for entry in answer_list(answer, "vhost_get_controllers"):
-        specific = mapping(entry.get("backend_specific"), "backend_specific")
-        if "scsi" not in specific:
-            continue
-        found.append(
-            Controller(
-                name=text(entry, "ctrlr"),
-                socket=str(entry.get("socket", "")),
-                targets=tuple(_targets(specific["scsi"])),
-                sessions=_sessions(entry.get("sessions")),
-            )
-        )
-    return found
-
-
-def _targets(scsi: object) -> list[ControllerTarget]:
-    if isinstance(scsi, Mapping):  # one target as an object, or the targets under a name of their own
-        nested = scsi.get("targets", scsi.get("devices"))
-        scsi = nested if nested is not None else ([scsi] if "scsi_dev_num" in scsi else [])
-    found = []
-    for entry in answer_list(scsi, "vhost_get_controllers"):
-        luns = answer_list(entry.get("luns") or [], "vhost_get_controllers")
-        if luns:
-            found.append(ControllerTarget(integer(entry, "scsi_dev_num"), text(luns[0], "bdev_name")))
-    return sorted(found, key=lambda each: each.number)
-
-
-def _sessions(entries: object) -> tuple[Session, ...] | None:
-    if entries is None:
-        return None
-    listed = answer_list(entries, "vhost_get_controllers")
-    return tuple(Session(str(entry.get("name", "")), bool(entry.get("started", True))) for entry in listed)
 
 
 def get_controllers(target: Target) -> list[Controller]:
@@ -101,15 +31,20 @@ def create_controller(target: Target, name: str, cpumask: str = "") -> str:
     """Creates an empty controller and returns its socket's path. The name is the socket's file name."""
     if not name or "/" in name or name in (".", ".."):
         raise SetupError(f"'{name}' cannot name a controller: it becomes a file name, such as 'naa.ctrlr1'.")
-    existing = [each.name for each in get_controllers(target)]
+    existing = controller_names(target.require("vhost_get_controllers"))
     if name in existing:
-        raise SetupError(f"Controller '{name}' exists already; vhost has {listed(existing)}.")
+        remedy = "delete it first or use it"
+        if not target.is_own:
+            remedy = (
+                "it is not this run's and stays as it is: give other names in the test bed's 'controllers' and 'vms'"
+            )
+        raise SetupError(f"Controller '{name}' exists already; vhost has {listed(existing)}; {remedy}.")
     if target.socket_folder is not None:
         check_socket_path(target.socket_folder / name, "shorten the name or set TMPDIR to a shorter folder")
     target.require("vhost_create_scsi_controller", {"ctrlr": name} | ({"cpumask": cpumask} if cpumask else {}))
     for controller in get_controllers(target):
         if controller.name == name:
-            return controller.socket
+            return str(_socket_of(target, controller))
     raise AssertionError(f"vhost answered that it created controller '{name}', but does not list it.")
 
 
@@ -143,13 +78,43 @@ def connected_sessions(target: Target, names: Sequence[str] = ()) -> dict[str, l
 
 
 def controller_socket(target: Target, name: str) -> Path:
-    """The path of a controller's vhost-user socket."""
-    controller = find_controller(target, name)
-    if controller.socket:
-        return Path(controller.socket)
-    if target.socket_folder is not None:
-        return target.socket_folder / name
-    raise SetupError(f"This vhost does not tell the socket of controller '{name}'; start it with Start Vhost.")
+    """The path of a controller's vhost-user socket, on this machine."""
+    return _socket_of(target, find_controller(target, name))
+
+
+def _socket_of(target: Target, controller: Controller) -> Path:
+    if not controller.socket:
+        if target.socket_folder is not None:
+            return target.socket_folder / controller.name
+        raise SetupError(
+            f"This vhost does not tell the socket of controller '{controller.name}' (vhost_get_controllers has no "
+            "'socket'); start it with Start Vhost."
+        )
+    path = Path(controller.socket)
+    if target.is_own:
+        return path
+    if not path.is_absolute():
+        path = _working_folder(target, controller) / path
+    check_socket_path(path, "its owner must start it with a shorter -S")
+    if not path.exists():
+        raise SetupError(
+            f"The vhost says that the socket of controller '{controller.name}' is '{path}', but there is no such file "
+            "here; a vhost in a container must share the folder of its sockets under the same path."
+        )
+    if not os.access(path, os.R_OK | os.W_OK):
+        raise SetupError(f"This user may not use '{path}', the socket of controller '{controller.name}'.")
+    return path
+
+
+def _working_folder(target: Target, controller: Controller) -> Path:
+    """The folder that a foreign vhost's relative paths start from."""
+    try:
+        return Path(f"/proc/{target.process.pid}/cwd").readlink()
+    except OSError as error:
+        raise SetupError(
+            f"The vhost says that the socket of controller '{controller.name}' is '{controller.socket}', but not in "
+            f"which folder that is ({error.strerror}); its owner must start it with an absolute -S."
+        ) from error
 
 
 def listed(names: Sequence[str]) -> str:

@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Protocol
 
 from hotplug.common.bounded_log import DEFAULT_BOUND
-from hotplug.common.child_process import ChildProcess
+from hotplug.common.child_process import ChildProcess, ExitStatus
 from hotplug.common.deadline import Deadline
 from hotplug.common.errors import SetupError
 from hotplug.common.run_directory import SOCKET_PATH_BYTES
+from hotplug.vhost.core_file import describe_core
 
 STOP_SIGNALS: tuple[tuple[signal.Signals, float], ...] = (
     (signal.SIGINT, 10.0),
-    (signal.SIGTERM, 5.0),
-    (signal.SIGABRT, 5.0),
+    (signal.SIGABRT, 10.0),  # for a core that shows where it hangs
 )
 _TELLING_LINE = re.compile(r"SUMMARY: \w*Sanitizer|runtime error:|[Aa]ssert(ion)?\b.*failed|\*ERROR\*")
 _SEARCHED_LINES = 200
@@ -47,13 +47,23 @@ class OwnVhost:
     """A vhost process started by the kit; it ends with the kit, even after SIGKILL.
 
     `command` starts it, `log` receives its output up to `max_bytes`, `remove` names what goes with it if the kit
-    itself is killed.
+    itself is killed. `leftovers` and `locks` are what a killed one may leave (see `hotplug.common.leftovers`).
     """
 
     def __init__(
-        self, command: Sequence[str], log: Path, *, remove: Sequence[Path] = (), max_bytes: int = DEFAULT_BOUND
+        self,
+        command: Sequence[str],
+        log: Path,
+        *,
+        remove: Sequence[Path] = (),
+        leftovers: Sequence[str] = (),
+        locks: Sequence[str] = (),
+        max_bytes: int = DEFAULT_BOUND,
     ) -> None:
-        self._child = ChildProcess("vhost", command, log, remove=remove, max_bytes=max_bytes)
+        self._cwd = Path.cwd()
+        self._child = ChildProcess(
+            "vhost", command, log, remove=remove, leftovers=leftovers, locks=locks, max_bytes=max_bytes
+        )
         self._death: str | None = None
         self._death_wanted = False
 
@@ -67,7 +77,7 @@ class OwnVhost:
 
     def death(self) -> str | None:
         if self._death is None and (status := self._child.exit_status) is not None:
-            self._death = f"vhost died: {status}. {self._last_words()}"
+            self._death = f"vhost died: {status}. {self._last_words()} {self._core(status)}".rstrip()
         return self._death
 
     def wait(self, seconds: float) -> bool:
@@ -106,9 +116,13 @@ class OwnVhost:
             return already
         if status.code == 0 and len(sent) == 1:
             return None
+        words = f"{self._last_words()} {self._core(status)}".rstrip()
         if len(sent) == 1:
-            return f"vhost was asked to stop with {sent[0]} and ended with {status}. {self._last_words()}"
-        return f"vhost did not stop as asked: after {', then '.join(sent)} it ended with {status}. {self._last_words()}"
+            return f"vhost was asked to stop with {sent[0]} and ended with {status}. {words}"
+        return f"vhost did not stop as asked: after {', then '.join(sent)} it ended with {status}. {words}"
+
+    def _core(self, status: ExitStatus) -> str:
+        return describe_core(status, self._child.pid, self._cwd, self._child.log.with_suffix(".core"))
 
     def _last_words(self) -> str:
         lines = [line for line in self._child.output_tail(_SEARCHED_LINES).splitlines() if line.strip()]
@@ -145,7 +159,10 @@ class ForeignVhost:
     def death(self) -> str | None:
         if not self.wait(0):
             return None
-        return f"vhost died: process {self._pid}, which served RPC socket '{self._rpc_socket}', has ended."
+        return (
+            f"vhost died: process {self._pid}, which served RPC socket '{self._rpc_socket}' and was not started by "
+            "this run, has ended; its log is where its owner keeps it."
+        )
 
     def wait(self, seconds: float) -> bool:
         if self._watched is None:

@@ -1,28 +1,33 @@
-"""A vhost process together with its RPC: started or attached to, asked, judged, and stopped."""
+"""A vhost process together with its RPC: asked, judged, and stopped or left."""
 
-import contextlib
 import shutil
 import signal
-import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hotplug.common.chronicle import CHRONICLE, VHOST, Kind
-from hotplug.common.deadline import Deadline, wait_until
-from hotplug.common.errors import ConnectionLostError, DeadlineError, SetupError
+from hotplug.common.deadline import Deadline
+from hotplug.common.errors import ConnectionLostError, DeadlineError, KitError, SetupError
 from hotplug.common.vital_signs import VITAL_SIGNS
-from hotplug.vhost.launch import Launch, TargetKind, plan_launch
-from hotplug.vhost.process import ForeignVhost, OwnVhost, VhostProcess, check_socket_path
-from hotplug.vhost.rpc_client import RpcClient, RpcDeadlineError, RpcError, RpcProtocolError, socket_is_served
+from hotplug.vhost.janitor import Janitor
+from hotplug.vhost.methods import METHODS, check_methods
+from hotplug.vhost.ownership import Ownership
+from hotplug.vhost.process import OwnVhost, VhostProcess
+from hotplug.vhost.rpc_client import RpcClient, RpcDeadlineError, RpcError, RpcProtocolError
+from hotplug.vhost.undo import Left, undo
 
 WATCH = "vhost"
-_METHOD_NOT_FOUND = -32601
 _DYING_SECONDS = 1.0
 _KILL_SECONDS = 10.0
+_DISCONNECT_SECONDS = 10.0
 
 
 class Target:
-    """A running vhost: `rpc` talks to it, `process` is watched; its death ends every wait of the run."""
+    """A running vhost: `rpc` talks to it, `process` is watched; its death ends every wait of the run.
+
+    With a `janitor` the vhost is not the kit's: what the run makes there is remembered, the janitor is told, and `stop`
+    takes it away.
+    """
 
     def __init__(
         self,
@@ -32,11 +37,16 @@ class Target:
         how: str,
         scratch: Sequence[Path] = (),
         stands_in: bool = False,
+        janitor: Janitor | None = None,
     ) -> None:
         self.rpc = rpc
         self.process = process
         self.socket_folder = socket_folder
         self.stands_in = stands_in
+        self._janitor = janitor
+        self._ownership = Ownership(janitor.tell) if janitor is not None else None
+        self._methods: frozenset[str] | None = None
+        self._version = "version unknown"
         self._how = how
         self._scratch = scratch
         VITAL_SIGNS.watch(WATCH, process.death)
@@ -44,24 +54,46 @@ class Target:
     def require(self, method: str, params: Mapping[str, object] | None = None) -> object:
         """Calls a method that a correct target answers with success, and returns its result.
 
-        Raises `AssertionError` when it answers with an error, wrongly, or not within the deadline, or dies.
+        Raises `AssertionError` when it answers with an error, wrongly, or not within the deadline, or dies, and
+        `SetupError` when its version has no such method.
         """
+        if self._ownership is not None:
+            self._ownership.announce(method, params or {})
         try:
             return self.call(method, params)
         except (RpcError, RpcDeadlineError, RpcProtocolError, ConnectionLostError) as error:
+            if self._ownership is not None and isinstance(error, RpcError):
+                self._ownership.refused(method, params or {})
             alive = " The vhost process is alive." if isinstance(error, RpcDeadlineError) else ""
             raise AssertionError(f"{error}{alive}") from error
 
     def call(self, method: str, params: Mapping[str, object] | None = None, deadline: float | None = None) -> object:
         """Calls a method without a verdict; errors as those of `RpcClient.call`, or `AssertionError` for a death."""
+        if self._methods is not None and method in METHODS:
+            check_methods(self._methods, self._version, [method])
         try:
-            return self.rpc.call(method, params, deadline)
+            result = self.rpc.call(method, params, deadline)
         except ConnectionLostError as error:
             # The sockets of a dying process close a moment before its end can be seen.
             self.process.wait(_DYING_SECONDS)
             if death := self.process.death():
                 raise AssertionError(death) from error
             raise
+        if self._ownership is not None:
+            self._ownership.answered(method, params or {}, result)
+        return result
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the kit started this vhost, and everything in it is therefore the run's."""
+        return self._ownership is None
+
+    def learn_methods(self) -> None:
+        """Asks once which methods this vhost has; raises `SetupError` when one is missing that every run needs."""
+        self._version = self.version()
+        methods = frozenset(self.methods())
+        check_methods(methods, self._version)
+        self._methods = methods | {"spdk_get_version", "rpc_get_methods"}  # they have just been answered
 
     def version(self) -> str:
         """What the target says that it is."""
@@ -102,138 +134,37 @@ class Target:
                 f"vhost (process {self.process.pid}) did not end within {_KILL_SECONDS:g} s of {number.name}."
             )
 
-    def stop(self) -> str | None:
-        """Stops the target if the kit started it, and removes its sockets; returns a complaint, or None."""
+    def stop(self, seconds: float = _DISCONNECT_SECONDS) -> str | None:
+        """Stops the target if the kit started it, and removes its sockets; returns a complaint, or None.
+
+        From a vhost that goes on, takes away what the run has made there, and waits at most `seconds` for VMs to
+        disconnect before. Raises `KitError` when something had to be left; the janitor then tries once more.
+        """
         VITAL_SIGNS.forget(WATCH)
         try:
-            return self.process.stop()
+            left = self._undo(Deadline(seconds))
+            complaint = self.process.stop()
         finally:
-            CHRONICLE.record(VHOST, Kind.END, "vhost was stopped")
+            CHRONICLE.record(VHOST, Kind.END, "vhost was stopped" if self.is_own else "vhost was left as it was found")
+            if self._janitor is not None:
+                self._janitor.dismiss()
             self.rpc.close()
             if self.rpc.trace is not None:
                 self.rpc.trace.close()
             for path in self._scratch:
                 shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
-
-
-def start_target(
-    kind: TargetKind,
-    rpc: RpcClient,
-    socket_folder: Path,
-    log: Path,
-    deadline: float,
-    *,
-    program: str = "",
-    arguments: Sequence[str] = (),
-    remove: Sequence[Path] = (),
-) -> Target:
-    """Starts a target and waits, at most `deadline` seconds, until its RPC answers.
-
-    `rpc` names its RPC socket, `socket_folder` is where it makes the controllers' sockets (made here, and removed at
-    the stop), `log` receives its output, `remove` names what goes too if the kit is killed. With `--wait-for-rpc` in
-    `arguments` it may answer before its framework is initialised. Raises `SetupError` when it cannot be started; then
-    nothing is left behind.
-    """
-    check_socket_path(rpc.path, "set TMPDIR to a folder with a short name")
-    _claim(rpc.path)
-    launch = plan_launch(kind, rpc.path, socket_folder, program=program, arguments=arguments)
-    VITAL_SIGNS.forget(WATCH)
-    socket_folder.mkdir(parents=True, exist_ok=True)
-    scratch = (socket_folder, rpc.path, rpc.path.with_name(rpc.path.name + ".lock"))
-    try:
-        process = OwnVhost(launch.command, log, remove=[*scratch, *remove])
-        CHRONICLE.record(VHOST, Kind.START, f"vhost was started as process {process.pid}")
-    except SetupError:
-        shutil.rmtree(socket_folder, ignore_errors=True)
-        raise
-    try:
-        _await_answer(rpc, process, launch, Deadline(deadline))
-    except BaseException:
-        process.stop(())
-        rpc.close()
-        for path in scratch:
-            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
-        raise
-    CHRONICLE.record(VHOST, Kind.READY, "vhost answers on its RPC socket")
-    return Target(rpc, process, socket_folder, _how_started(launch), scratch, launch.kind == "embedded")
-
-
-def attach_to_target(rpc: RpcClient, deadline: float) -> Target:
-    """Uses a target that runs already, by its RPC socket; it is never stopped.
-
-    Raises `SetupError` when none answers.
-    """
-    if not rpc.path.exists():
-        raise SetupError(f"There is no RPC socket '{rpc.path}'; give the socket of a running vhost (its option -r).")
-    try:
-        mode = rpc.path.stat().st_mode
-        if not stat.S_ISSOCK(mode):
-            raise SetupError(f"'{rpc.path}' is not a socket; give the RPC socket of a running vhost (its option -r).")
-        rpc.call("spdk_get_version", deadline=deadline)
-        pid = rpc.peer_pid()
-    except (RpcError, RpcProtocolError) as error:
-        raise SetupError(f"What serves '{rpc.path}' is not an SPDK application: {error}") from error
-    except (ConnectionLostError, DeadlineError, PermissionError) as error:
-        if isinstance(error, PermissionError) or isinstance(error.__cause__, PermissionError):
-            raise SetupError(
-                f"This user may not use RPC socket '{rpc.path}'; run as the user of that vhost."
-            ) from error
-        raise SetupError(f"No vhost answers on '{rpc.path}': {error}") from error
-    how = f"process {pid or 'unknown'} behind RPC socket '{rpc.path}', not started by this run"
-    return Target(rpc, ForeignVhost(pid, rpc.path), None, how)
-
-
-def _claim(rpc_socket: Path) -> None:
-    """Makes sure that nobody serves `rpc_socket`; a dead socket left by somebody is removed."""
-    if socket_is_served(rpc_socket):
-        raise SetupError(
-            f"RPC socket '{rpc_socket}' is served by another process; stop that, name another socket, "
-            "or use it with Connect To Vhost."
-        )
-    with contextlib.suppress(FileNotFoundError):
-        if not stat.S_ISSOCK(rpc_socket.lstat().st_mode):
-            raise SetupError(f"'{rpc_socket}' exists and is no socket; name another path for the RPC socket.")
-        rpc_socket.unlink()
-
-
-def _await_answer(rpc: RpcClient, process: OwnVhost, launch: Launch, limit: Deadline) -> None:
-    last = ""
-
-    def answers() -> bool:
-        nonlocal last
-        if death := process.death():
-            cause = death.partition(". ")[0].removeprefix("vhost died: ")
-            raise SetupError(
-                f"vhost ended while it started: {cause}. Command: {' '.join(launch.command)}. "
-                f"Last lines of its log:\n{process.output_tail(10) or '(none)'}"
+        if left and not complaint:
+            raise KitError(
+                f"Not all that the run has made could be taken away from the vhost at '{self.rpc.path}'; a helper "
+                f"process deletes it as soon as that is possible: {'; '.join(map(str, left))}."
             )
-        try:
-            rpc.call("spdk_get_version", deadline=limit.slice(2.0))
-        except (ConnectionLostError, DeadlineError) as error:
-            last = str(error)
-            return False
-        except (RpcError, RpcProtocolError) as error:
-            raise SetupError(f"'{launch.command[0]}' is no vhost: {error}") from error
-        return True
+        return complaint
 
-    def seen() -> str:
-        return f"{last} Last lines of its log:\n{process.output_tail(10) or '(none)'}"
-
-    what = f"vhost ({launch.command[0]}) to answer on RPC socket '{rpc.path}'"
-    wait_until(answers, limit, what, last_seen=seen, interval=0.01, error=SetupError)
-    if launch.waits_for_rpc:
-        return
-    try:
-        rpc.call("framework_wait_init", deadline=limit)
-    except RpcError as error:
-        if error.code != _METHOD_NOT_FOUND:
-            raise SetupError(f"vhost could not initialise: {error}") from error
-    except (ConnectionLostError, DeadlineError) as error:
-        process.wait(_DYING_SECONDS)
-        answers()
-        raise SetupError(f"vhost did not finish its start: {error} {seen()}") from error
-
-
-def _how_started(launch: Launch) -> str:
-    note = f"{launch.note}, " if launch.note else ""
-    return f"{note}started as '{' '.join(launch.command)}'"
+    def _undo(self, limit: Deadline) -> list[Left]:
+        if self._ownership is None:
+            return []
+        if self.process.death():
+            for each in self._ownership.owned:
+                self._ownership.gone(each)  # with the process
+            return []
+        return undo(self._ownership.owned, self.rpc, limit, pid=self.process.pid, gone=self._ownership.gone)

@@ -106,10 +106,16 @@ class FakeVhost:
         if handler is None:
             yield refusal(request, -32601, "Method not found")
             return
-        yield answer(request, handler(**params))
+        try:
+            yield answer(request, handler(**params))
+        except KeyError:
+            yield refusal(request, -19, "No such device")
 
     def _spdk_get_version(self) -> object:
         return {"version": "Fake v1"}
+
+    def _rpc_get_methods(self) -> object:
+        return [name[1:] for name in dir(self) if name.startswith(("_bdev_", "_vhost_", "_rpc_", "_spdk_"))]
 
     def _vhost_get_controllers(self) -> object:
         return [

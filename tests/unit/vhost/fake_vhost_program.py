@@ -1,4 +1,4 @@
-"""A program that poses as SPDK's vhost: takes its options and answers two RPC methods, or fails as it is told to."""
+"""A program that poses as SPDK's vhost: takes its options and answers a few RPC methods, or fails as it is told to."""
 
 import argparse
 import json
@@ -9,6 +9,16 @@ import sys
 import time
 from pathlib import Path
 
+METHODS = (
+    "bdev_get_bdevs",
+    "vhost_create_scsi_controller",
+    "vhost_delete_controller",
+    "vhost_get_controllers",
+    "vhost_scsi_controller_add_target",
+    "vhost_scsi_controller_remove_target",
+)
+ANSWERS: dict[str, object] = {"spdk_get_version": {"version": "Fake SPDK v0"}, "vhost_get_controllers": []}
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(allow_abbrev=False)
@@ -17,6 +27,7 @@ def main() -> None:
     parser.add_argument("--never-listen", action="store_true")
     parser.add_argument("--ignore-sigint", action="store_true")
     parser.add_argument("--exit-code", type=int, default=0)
+    parser.add_argument("--lack", help="a method that it does not have")
     options, _ = parser.parse_known_args()
     print("fake vhost starts", flush=True)
     if options.die_at_start:
@@ -41,7 +52,9 @@ def main() -> None:
             text = text[end:]
             if request["method"] == "crash":
                 os.kill(os.getpid(), signal.SIGSEGV)
-            result = {"version": "Fake SPDK v0"} if request["method"] == "spdk_get_version" else True
+            result = ANSWERS.get(request["method"], True)
+            if request["method"] == "rpc_get_methods":
+                result = [name for name in METHODS if name != options.lack]
             connection.sendall(json.dumps({"jsonrpc": "2.0", "id": request["id"], "result": result}).encode())
 
 

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from hotplug.common.errors import KitError, SetupError
+from hotplug.vhost.controller_state import parse_controllers
 from hotplug.vhost.controllers import (
     connected_sessions,
     create_controller,
     delete_controller,
     find_controller,
-    parse_controllers,
 )
 from hotplug.vhost.target import Target
 from tests.unit.vhost.fake_rpc_server import FakeRpcServer, FakeVhost, Request, answer

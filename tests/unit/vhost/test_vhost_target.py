@@ -14,9 +14,12 @@ import pytest
 from hotplug.common.deadline import wait_until
 from hotplug.common.errors import SetupError
 from hotplug.common.vital_signs import VITAL_SIGNS
+from hotplug.vhost.connect import connect_to_target
+from hotplug.vhost.launch import LaunchOptions
 from hotplug.vhost.process import STOP_SIGNALS
 from hotplug.vhost.rpc_client import RpcClient
-from hotplug.vhost.target import Target, attach_to_target, start_target
+from hotplug.vhost.start import start_target
+from hotplug.vhost.target import Target
 from tests.unit.vhost import fake_vhost_program
 from tests.unit.vhost.conftest import Connect
 from tests.unit.vhost.fake_rpc_server import FakeRpcServer, FakeVhost
@@ -39,7 +42,7 @@ def start(tmp_path: Path, program: str) -> Iterator[Start]:
     def run(*arguments: str, deadline: float = 10) -> Target:
         rpc = RpcClient(tmp_path / "rpc.sock", 2)
         folder, log = tmp_path / "sockets", tmp_path / "vhost.log"
-        target = start_target("spdk", rpc, folder, log, deadline, program=program, arguments=arguments)
+        target = start_target("spdk", rpc, folder, log, deadline, LaunchOptions(program, arguments))
         started.append(target)
         return target
 
@@ -79,6 +82,14 @@ def test_start_that_dies_shows_the_log_at_once(start: Start, tmp_path: Path) -> 
         start("--die-at-start", deadline=30)
     assert time.monotonic() - began < 15
     assert left_behind(tmp_path) == []
+
+
+def test_start_of_a_vhost_that_lacks_a_method(start: Start, tmp_path: Path, program: str) -> None:
+    with pytest.raises(SetupError, match=r"This vhost \(Fake SPDK v0\) lacks method 'vhost_delete_controller'"):
+        start("--lack", "vhost_delete_controller")
+    assert left_behind(tmp_path) == []
+    assert running(program) == []
+    assert VITAL_SIGNS.first_cause() is None
 
 
 def test_start_that_never_answers(start: Start, tmp_path: Path, program: str) -> None:
@@ -126,7 +137,8 @@ def test_exit_code_at_stop_is_a_complaint(start: Start, tmp_path: Path) -> None:
 def test_stop_that_needs_more_than_sigint_is_a_complaint(start: Start) -> None:
     target = start("--ignore-sigint")
     complaint = target.process.stop([(signal.SIGINT, 0.2), *STOP_SIGNALS[1:]])
-    assert "after SIGINT (0.2 s), then SIGTERM (5 s) it ended with exit code 0" in str(complaint)
+    assert "after SIGINT (0.2 s), then SIGABRT (10 s) it ended with killed by signal 6 (SIGABRT)." in str(complaint)
+    assert " core was kept" in str(complaint) or " core is " in str(complaint) or " core went to " in str(complaint)
 
 
 def test_stopped_process_is_alive_but_does_not_answer(start: Start) -> None:
@@ -162,13 +174,13 @@ def test_socket_path_too_long(tmp_path: Path) -> None:
 def test_foreign_vhost_is_watched_but_never_ended(start: Start, tmp_path: Path, program: str) -> None:
     own = start()
     own.rpc.close()  # the program serves one connection at a time
-    foreign = attach_to_target(RpcClient(tmp_path / "rpc.sock", 2), 2)
+    foreign = connect_to_target(RpcClient(tmp_path / "rpc.sock", 2), 2, tmp_path / "janitor.log")
     assert foreign.process.pid == own.process.pid
     with pytest.raises(SetupError, match="not started by this run"):
         foreign.kill(signal.SIGKILL)
     assert foreign.stop() is None
     assert running(program) == [own.process.pid]
-    foreign = attach_to_target(RpcClient(tmp_path / "rpc.sock", 2), 2)
+    foreign = connect_to_target(RpcClient(tmp_path / "rpc.sock", 2), 2, tmp_path / "janitor.log")
     assert own.process.pid is not None
     os.kill(own.process.pid, signal.SIGKILL)
     assert foreign.process.wait(5)
@@ -178,12 +190,12 @@ def test_foreign_vhost_is_watched_but_never_ended(start: Start, tmp_path: Path, 
 
 def test_nobody_to_connect_to(tmp_path: Path) -> None:
     with pytest.raises(SetupError, match="There is no RPC socket"):
-        attach_to_target(RpcClient(tmp_path / "none.sock"), 1)
+        connect_to_target(RpcClient(tmp_path / "none.sock"), 1, tmp_path / "janitor.log")
     (tmp_path / "file").write_text("")
     with pytest.raises(SetupError, match="is not a socket"):
-        attach_to_target(RpcClient(tmp_path / "file"), 1)
+        connect_to_target(RpcClient(tmp_path / "file"), 1, tmp_path / "janitor.log")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as left:
         left.bind(str(tmp_path / "dead.sock"))
     with pytest.raises(SetupError, match="No vhost answers"):
-        attach_to_target(RpcClient(tmp_path / "dead.sock"), 1)
+        connect_to_target(RpcClient(tmp_path / "dead.sock"), 1, tmp_path / "janitor.log")
     assert VITAL_SIGNS.first_cause() is None
