@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from hotplug.vhost.launch import plan_launch
+from hotplug.vhost.launch import LaunchOptions, plan_launch
 from tests.contract.agreement import TargetKind
 from tests.contract.rpc_exchange import DEADLINE
 
@@ -40,7 +40,7 @@ def running_program(kind: TargetKind, spdk_vhost: str, arguments: Sequence[str] 
         with (directory / "aio.img").open("wb") as image:
             image.truncate(AIO_BYTES)
         rpc_socket = directory / "rpc.sock"
-        launch = plan_launch(kind, rpc_socket, sockets, program=spdk_vhost, arguments=arguments)
+        launch = plan_launch(kind, rpc_socket, sockets, LaunchOptions(spdk_vhost, arguments))
         with (directory / "log").open("wb") as log:
             process = subprocess.Popen(launch.command, stdout=log, stderr=log, cwd=PROJECT)
         try:

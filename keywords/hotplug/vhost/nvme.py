@@ -45,7 +45,7 @@ def connect_nvme_controller(
         raise SetupError(obstacle)
     name = _free_name(target, transport)
     try:
-        answer = target.call(_CONNECT, {"name": name, **transport.fields}, seconds)
+        answer = target.call(_CONNECT, {"name": name, **transport.fields}, seconds, new=True)
     except RpcError as error:
         raise SetupError(f"vhost cannot use {transport}: {error}{_log_says(target)}") from error
     except RpcDeadlineError as error:

@@ -49,6 +49,8 @@ class Owned:
     def __str__(self) -> str:
         if self.kind == "target":
             return f"disk '{self.disk}' at controller '{self.name}'"
+        if self.delete == _MAKERS["bdev_split_create"].delete:
+            return f"the split of disk '{self.name}'"
         return f"{self.kind} '{self.name}'"
 
     def as_json(self) -> dict[str, object]:

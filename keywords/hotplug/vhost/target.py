@@ -57,31 +57,49 @@ class Target:
         Raises `AssertionError` when it answers with an error, wrongly, or not within the deadline, or dies, and
         `SetupError` when its version has no such method.
         """
-        if self._ownership is not None:
-            self._ownership.announce(method, params or {})
         try:
-            return self.call(method, params)
+            return self.call(method, params, new=True)
         except (RpcError, RpcDeadlineError, RpcProtocolError, ConnectionLostError) as error:
-            if self._ownership is not None and isinstance(error, RpcError):
-                self._ownership.refused(method, params or {})
             alive = " The vhost process is alive." if isinstance(error, RpcDeadlineError) else ""
             raise AssertionError(f"{error}{alive}") from error
 
-    def call(self, method: str, params: Mapping[str, object] | None = None, deadline: float | None = None) -> object:
-        """Calls a method without a verdict; errors as those of `RpcClient.call`, or `AssertionError` for a death."""
+    def call(
+        self,
+        method: str,
+        params: Mapping[str, object] | None = None,
+        deadline: float | None = None,
+        *,
+        new: bool = False,
+    ) -> object:
+        """Calls a method without a verdict; errors as those of `RpcClient.call`, or `AssertionError` for a death.
+
+        `new` says that what it would make was looked for and is not there yet, so that it is the run's even when no
+        answer comes.
+        """
         if self._methods is not None and method in METHODS:
             check_methods(self._methods, self._version, [method])
+        if self._ownership is None:
+            return self._exchange(method, params, deadline)
+        if new:
+            self._ownership.announce(method, params or {})
         try:
-            result = self.rpc.call(method, params, deadline)
+            result = self._exchange(method, params, deadline)
+        except RpcError:
+            if new:
+                self._ownership.refused(method, params or {})
+            raise
+        self._ownership.answered(method, params or {}, result)
+        return result
+
+    def _exchange(self, method: str, params: Mapping[str, object] | None, deadline: float | None) -> object:
+        try:
+            return self.rpc.call(method, params, deadline)
         except ConnectionLostError as error:
             # The sockets of a dying process close a moment before its end can be seen.
             self.process.wait(_DYING_SECONDS)
             if death := self.process.death():
                 raise AssertionError(death) from error
             raise
-        if self._ownership is not None:
-            self._ownership.answered(method, params or {}, result)
-        return result
 
     @property
     def is_own(self) -> bool:
