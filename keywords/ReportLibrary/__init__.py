@@ -1,9 +1,12 @@
 """ReportLibrary: what a reviewer needs, put into the log by itself at the end of each case."""
 
+from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 
+from hotplug.report.known_issues import OWN_FILE, KnownIssue, read_known_issues
 from library_core import KitLibrary
 from ReportLibrary.case_listener import CaseListener
+from ReportLibrary.fact_keywords import FactKeywords
 from ReportLibrary.picture_keywords import PictureKeywords
 
 __all__ = ["ReportLibrary"]
@@ -30,7 +33,11 @@ class ReportLibrary(KitLibrary):
 
     The *evidence*: the lines of vhost's log, the guests' consoles and kernels, the RPC calls, QEMU's events and fio's
     errors around the failure, merged on one clock, and links to the whole files. A suite's set-up that failed gets
-    the same.
+    the same. A failure that resembles one that was seen before shows its class, what is known of it, and a link.
+
+    ``failure-bundle.tar.gz`` beside log.html has all of it for a bug report, without passwords: the test bed, versions,
+    command lines, logs, traces, fio's results, latencies, and the stacks of vhost and QEMU when something hung and
+    gdb is there.
 
     = What the others do =
 
@@ -53,5 +60,10 @@ class ReportLibrary(KitLibrary):
 
         | Library    ReportLibrary    artifacts=/var/tmp/hotplug
         """
-        super().__init__([PictureKeywords(self)], artifacts)
+        super().__init__([PictureKeywords(self), FactKeywords(self)], artifacts)
         self.ROBOT_LIBRARY_LISTENER = [self, CaseListener(self)]
+
+    @cached_property
+    def known_issues(self) -> list[KnownIssue]:
+        """The issues that failures are compared with."""
+        return read_known_issues(OWN_FILE)

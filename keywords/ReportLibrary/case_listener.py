@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import TYPE_CHECKING
 
@@ -10,12 +11,16 @@ from robot import running
 from robot.api import logger
 
 from hotplug.common.chronicle import CHRONICLE, VHOST, Kind
-from hotplug.report.case_report import evidence_html, time_line_html
+from hotplug.report.case_report import evidence_html, evidence_lines, time_line_html
 from hotplug.report.evidence import files_of
+from hotplug.report.known_issues import html_list, matching
 from library_core import link_to_file
+from ReportLibrary.failures import Failures
 
 if TYPE_CHECKING:
     from ReportLibrary import ReportLibrary
+
+_HANGS = re.compile(r"did not (answer|end|come back|shut down|stop)|\bhangs?\b|in vain|blocked for more than")
 
 
 class CaseListener:
@@ -25,44 +30,60 @@ class CaseListener:
 
     def __init__(self, library: ReportLibrary) -> None:
         self._library = library
+        self._kept = Failures(library)
         self._began = time.monotonic()
-        self._failures: list[tuple[float, str]] = []
+        self._failed: list[tuple[float, str]] = []
+        self._first = True
 
     def start_suite(self, data: running.TestSuite, result: robot_result.TestSuite) -> None:
         """A suite's set-up begins."""
+        if self._first:
+            self._kept.forget_the_run_before()
+            self._first = False
         self._begin(f"suite {result.name}")
 
     def start_test(self, data: running.TestCase, result: robot_result.TestCase) -> None:
         """A case begins."""
         self._begin(f"case {result.name}")
 
+    def start_keyword(self, data: running.Keyword, result: robot_result.Keyword) -> None:
+        """Takes stacks before a teardown ends what hangs."""
+        if result.type == result.TEARDOWN and self._failed and _HANGS.search(self._failed[-1][1]):
+            self._kept.take_stacks()
+
     def end_keyword(self, data: running.Keyword, result: robot_result.Keyword) -> None:
         """Notes when what failed first; a suite's set-up that failed is reported here, for it has no end of a case."""
         if result.failed:
-            self._failures.append((time.monotonic(), result.message))
+            self._failed.append((time.monotonic(), result.message))
             if result.type == result.SETUP and isinstance(result.parent, robot_result.TestSuite):
-                self._report(result.message)
+                self._report(f"Set-up of {result.parent.name}", result.message, result.parent)
 
     def end_test(self, data: running.TestCase, result: robot_result.TestCase) -> None:
         """A case has ended: draws its time line, and adds the evidence when it failed."""
         CHRONICLE.record(VHOST, Kind.CASE, f"case {result.name} ended: {result.status}")
-        if result.failed:
-            self._report(result.message)
+        if result.failed and self._failed:  # else its suite's set-up failed, which was reported
+            self._report(result.full_name, result.message, result.parent)
         elif result.passed:
             logger.info(time_line_html(CHRONICLE, self._began), html=True)
 
     def _begin(self, what: str) -> None:
         self._began = CHRONICLE.record(VHOST, Kind.CASE, f"{what} begins").at
-        self._failures.clear()
+        self._failed.clear()
 
-    def _report(self, message: str) -> None:
+    def _report(self, name: str, message: str, suite: robot_result.TestSuite | None) -> None:
         failed_at = self._failed_at(message)
         artifacts = self._library.run_directory.root
-        links = [link_to_file(path) for path in files_of(artifacts)]
+        lines = evidence_lines(CHRONICLE, artifacts, self._began, failed_at)
+        known = matching(self._library.known_issues, message, [line.text for line in lines])
+        if known:
+            logger.info(html_list(known, message), html=True)
         logger.info(time_line_html(CHRONICLE, self._began, failed_at), html=True)
-        logger.info(evidence_html(CHRONICLE, artifacts, self._began, failed_at, links), html=True)
+        links = [link_to_file(path) for path in files_of(artifacts)]
+        logger.info(evidence_html(lines, failed_at, links), html=True)
+        bundle = self._kept.keep(name, message, suite)
+        logger.info(f"All of it in one archive for a bug report, without passwords: {link_to_file(bundle)}", html=True)
 
     def _failed_at(self, message: str) -> float:
         """When the keyword failed whose message became the case's; failures that were caught do not count."""
-        fitting = [at for at, words in self._failures if words and words in message]
+        fitting = [at for at, words in self._failed if words and words in message]
         return fitting[0] if fitting else time.monotonic()

@@ -17,7 +17,7 @@ from hotplug.common.errors import SetupError
 from hotplug.common.run_directory import RunDirectory
 from hotplug.common.vital_signs import VITAL_SIGNS
 
-__all__ = ["KitLibrary", "link_to_file"]
+__all__ = ["TIMELINE", "KitLibrary", "link_to_file", "output_directory"]
 
 TIMELINE = "timeline.jsonl"
 
@@ -44,7 +44,7 @@ class KitLibrary(DynamicCore):  # type: ignore[misc]
     def run_directory(self) -> RunDirectory:
         """Where this run keeps its files."""
         if self._run_directory is None:
-            self._run_directory = RunDirectory(Path(self._artifacts or _output_directory() / "artifacts"))
+            self._run_directory = RunDirectory(Path(self._artifacts or output_directory() / "artifacts"))
         return self._run_directory
 
     def run_keyword(self, name: str, args: Sequence[Any], kwargs: dict[str, Any] | None = None) -> object:
@@ -86,11 +86,12 @@ class KitLibrary(DynamicCore):  # type: ignore[misc]
 
 def link_to_file(path: Path) -> str:
     """An HTML link to a file of the run, relative to log.html so that the folder may be moved."""
-    relative = os.path.relpath(path, _output_directory())
+    relative = os.path.relpath(path, output_directory())
     return f'<a href="{html.escape(relative, quote=True)}">{html.escape(path.name)}</a>'
 
 
-def _output_directory() -> Path:
+def output_directory() -> Path:
+    """Robot's output folder; `results` below the working folder when Robot does not run."""
     try:
         return Path(str(BuiltIn().get_variable_value("${OUTPUT_DIR}")))
     except RobotNotRunningError:

@@ -44,7 +44,7 @@ class Kind(StrEnum):
     GONE = "disk gone"
     """Nothing of the disk is left in the guest."""
     START = "start"
-    """A process was started: vhost, or the QEMU of a VM."""
+    """A process was started, vhost or the QEMU of a VM: its number is the figure `pid`, its command ends the text."""
     READY = "ready"
     """What was started answers: vhost its RPC, a guest its SSH; after a reboot, too.
 

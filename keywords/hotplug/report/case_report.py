@@ -6,6 +6,7 @@ from pathlib import Path
 
 from hotplug.common.chronicle import Chronicle
 from hotplug.report import courses, evidence, time_line_picture
+from hotplug.report.log_lines import Line
 from hotplug.report.time_line import time_line
 
 
@@ -17,12 +18,14 @@ def time_line_html(chronicle: Chronicle, began: float, failed_at: float | None =
     return picture + courses.html_table(courses.courses(moments, began, ended), began)
 
 
-def evidence_html(
-    chronicle: Chronicle, artifacts: Path, began: float, failed_at: float, links: Sequence[str] = ()
-) -> str:
-    """The lines of all logs around the failure, and `links` to the whole files."""
-    since, until = evidence.interesting_time(chronicle, began, failed_at)
-    lines, left_out = evidence.chosen(evidence.gather(chronicle, artifacts, since, until))
-    table = evidence.html_table(lines, left_out, failed_at)
+def evidence_lines(chronicle: Chronicle, artifacts: Path, began: float, failed_at: float) -> list[Line]:
+    """The lines of all logs around the failure of a case that `began` then."""
+    return evidence.gather(chronicle, artifacts, *evidence.interesting_time(chronicle, began, failed_at))
+
+
+def evidence_html(lines: Sequence[Line], failed_at: float, links: Sequence[str] = ()) -> str:
+    """The most telling of the lines around the failure, and `links` to the whole files."""
+    chosen, left_out = evidence.chosen(lines)
+    table = evidence.html_table(chosen, left_out, failed_at)
     files = f"<p>Whole files: {', '.join(links)}</p>" if links else ""
     return f"<p><b>Evidence</b>: all logs around the failure, on one clock; its moment is 0.</p>{table}{files}"

@@ -49,7 +49,8 @@ def start_target(
         process = OwnVhost(
             launch.command, log, remove=[*scratch, *remove], leftovers=launch.leftovers, locks=launch.locks
         )
-        CHRONICLE.record(VHOST, Kind.START, f"vhost was started as process {process.pid}")
+        started = f"vhost was started as process {process.pid}: {' '.join(launch.command)}"
+        CHRONICLE.record(VHOST, Kind.START, started, pid=process.pid or 0)
     except SetupError:
         shutil.rmtree(socket_folder, ignore_errors=True)
         raise

@@ -273,7 +273,8 @@ class VirtualMachine:
             max_bytes=_LOG_BYTES,
             remove=[files.sockets],
         )
-        self._record(Kind.START, f"QEMU was started as process {self.pid}")
+        started = f"QEMU was started as process {self.pid}: {' '.join(self.command)}"
+        CHRONICLE.record(vm_lane(name), Kind.START, started, pid=self.pid)
         self._qmp = QmpConnection(name, self.qmp_log, self.events.see)
         try:
             self._qmp.connect(launch.qmp_socket, _LAUNCH_SECONDS, self._check_launched)

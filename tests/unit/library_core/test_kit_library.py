@@ -67,14 +67,14 @@ def test_full_disk_names_the_folder(tmp_path: Path) -> None:
 
 
 def test_links_are_relative_and_escaped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(library_core, "_output_directory", lambda: tmp_path)
+    monkeypatch.setattr(library_core, "output_directory", lambda: tmp_path)
     assert link_to_file(tmp_path / "artifacts" / "a&b.log") == '<a href="artifacts/a&amp;b.log">a&amp;b.log</a>'
 
 
 def test_failure_logs_links_to_the_evidence_that_there_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     logged: list[str] = []
     monkeypatch.setattr(logger, "info", lambda text, html=False: logged.append(text))
-    monkeypatch.setattr(library_core, "_output_directory", lambda: tmp_path)
+    monkeypatch.setattr(library_core, "output_directory", lambda: tmp_path)
     (tmp_path / "there.log").touch()
     with pytest.raises(ValueError, match="no"):
         Library(tmp_path, [tmp_path / "there.log", tmp_path / "missing.log"]).run_keyword("break_down", ["no"])

@@ -1,0 +1,76 @@
+"""Known issues: the kit's own file fits its schema and its messages; a file that does not fit is named."""
+
+from pathlib import Path
+
+import pytest
+
+from hotplug.common.errors import SetupError
+from hotplug.report.known_issues import OWN_FILE, html_list, matching, read_known_issues
+from hotplug.vhost.rpc_client import describe_call
+
+ENTRY = "- {class: lost event, pattern: 'in vain', explanation: It was lost., link: 'https://example.org/1'}\n"
+
+
+@pytest.mark.parametrize(
+    ("message", "failure_class"),
+    [
+        ("vhost died: killed by signal 11 (SIGSEGV). Log: nothing.", "vhost crashes on remove or reboot"),
+        (
+            f"vhost did not answer {describe_call('vhost_scsi_controller_remove_target', {'ctrlr': 'a'})} on",
+            "remove target never answers",
+        ),
+        (
+            "Waited 10 s for disk 'Nvme0n1p0' to appear in VM 'vm1' at controller 'naa.ctrlr1' target 0, in vain.",
+            "attach answered, and the guest never sees the disk",
+        ),
+        (
+            "Waited 10 s for the disk at controller 'naa.ctrlr5' target 1 to be gone from VM 'vm3', in vain.",
+            "removal event lost",
+        ),
+        ("QEMU of VM 'vm1' died: exit code 1.", "QEMU ends on unplug"),
+        ("fio run 1 read back wrong data: verify: bad magic header.", "corruption in the data path"),
+    ],
+)
+def test_failure_of_a_class_is_recognised_by_its_message(message: str, failure_class: str) -> None:
+    found = matching(read_known_issues(OWN_FILE), message, [])
+    assert [issue.failure_class for issue, _ in found] == [failure_class]
+
+
+def test_evidence_counts_too_after_the_message() -> None:
+    issues = read_known_issues(OWN_FILE)
+    lines = ["ordinary", "==12==ERROR: AddressSanitizer: heap-use-after-free on address"]
+    found = matching(issues, "vhost died: killed by signal 6 (SIGABRT).", lines)
+    assert [text for _, text in found] == ["vhost died: killed by signal 6 (SIGABRT).", lines[1]]
+
+
+def test_failure_of_no_known_kind_matches_nothing() -> None:
+    assert matching(read_known_issues(OWN_FILE), "Setting up failed: no such file.", ["all is well"]) == []
+    assert html_list([], "") == ""
+
+
+def test_entry_is_shown_with_class_explanation_and_link(tmp_path: Path) -> None:
+    (tmp_path / "own.yaml").write_text(ENTRY)
+    found = matching(read_known_issues(tmp_path / "own.yaml"), "<waited>", ["in vain <x>"])
+    shown = html_list(found, "<waited>")
+    for words in ("<b>lost event</b>", "It was lost.", 'href="https://example.org/1"', "in vain &lt;x&gt;"):
+        assert words in shown
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("- {class: x}", "entry 1, key 'class'"),
+        (ENTRY + ENTRY.replace("'in vain'", "'(in'"), "entry 2, key 'pattern'.*no regular expression"),
+        (ENTRY.replace("https://example.org/1", "nowhere"), "entry 1, key 'link'"),
+        ("a: [", "is no YAML"),
+    ],
+)
+def test_file_that_does_not_fit_is_named_with_the_place(text: str, words: str, tmp_path: Path) -> None:
+    (tmp_path / "own.yaml").write_text(text)
+    with pytest.raises(SetupError, match=f"own.yaml.*{words}"):
+        read_known_issues(tmp_path / "own.yaml")
+
+
+def test_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match=r"missing.yaml' cannot be read: No such file"):
+        read_known_issues(tmp_path / "missing.yaml")
