@@ -140,6 +140,7 @@ class TestBed(_Part):
     guest_password: str = ""
     fio_job: Annotated[str, Field(min_length=1)] = "default_integrity"
     fio_runtime: Duration = timedelta(seconds=10)
+    known_issues: str = ""
     timeouts: Timeouts = Timeouts()
 
     @model_validator(mode="after")
