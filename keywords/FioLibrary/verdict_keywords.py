@@ -8,11 +8,14 @@ from robot.api.deco import keyword
 
 from FioLibrary.run_keywords import at_least_one
 from hotplug.common.event import Event
-from hotplug.fio import verdict
+from hotplug.fio import proof, verdict
 from hotplug.fio.run import FioRun
+from hotplug.fio.stall_verdict import Bounds, stalled
 
 if TYPE_CHECKING:
     from FioLibrary import FioLibrary
+
+_BOUND = timedelta(seconds=5)
 
 
 class VerdictKeywords:
@@ -22,46 +25,72 @@ class VerdictKeywords:
         self._library = library
 
     @keyword(tags=["fio", "verdict"])
-    def fio_should_have_passed(self, *runs: FioRun, besides: str | None = None) -> None:
+    def fio_should_have_passed(
+        self,
+        *runs: FioRun,
+        besides: str | None = None,
+        event: Event | None = None,
+        io_latency: timedelta = _BOUND,
+        io_gap: timedelta = _BOUND,
+    ) -> None:
         """Waits for ``runs`` and checks each of their disks: no error, no wrong data, bytes written, full run time.
+
+        Nor may any disk have stalled: no I/O may have taken longer than ``io_latency``, and no disk may have gone
+        without progress for longer than ``io_gap``. ``event`` is what happened meanwhile; a stall is told in time
+        after it. The message says whether one disk stood still, or all of a VM, or the VM as a whole; a time
+        in which this machine stood still is blamed on no device (``KitError``).
 
         ``besides`` is the serial of a detached disk, whose job another keyword judges. Fails as the device's fault with
         a sentence for each disk that did not pass; with an error of the kit when a run
-        proves nothing (see `Wait For Fio`).
+        proves nothing (see `Wait For Fio`). Why each disk passed goes to the log.
 
         Example:
         | Fio Should Have Passed | ${run} | ${other} |
-        | Fio Should Have Passed | ${run} | besides=Nvme0n1p0 |
+        | Fio Should Have Passed | ${run} | besides=Nvme0n1p0 | event=${event} | io_gap=3s |
         """
         results = self._library.results(at_least_one(runs))
-        verdict.enforce([finding for result in results for finding in verdict.passed(result, besides)])
-        disks = [disk for result in results for disk in result.disks if disk != besides]
-        logger.info(f"fio passed on {len(disks)} disks: {', '.join(disks)}.")
+        bounds = Bounds(io_latency.total_seconds(), io_gap.total_seconds())
+        findings = [finding for result in results for finding in verdict.passed(result, besides)]
+        findings += [finding for result in results for finding in stalled(result, bounds, event, besides)]
+        verdict.enforce(findings)
+        for result in results:
+            for disk in result.disks.values():
+                if disk.serial != besides:
+                    logger.info(proof.why_passed(result, disk, bounds))
 
     @keyword(tags=["fio", "verdict"])
     def fio_should_have_failed_only_on_disk(
-        self, run: FioRun, disk: str, event: Event, within: timedelta = timedelta(seconds=5)
+        self,
+        run: FioRun,
+        disk: str,
+        event: Event,
+        within: timedelta = timedelta(seconds=5),
+        io_latency: timedelta = _BOUND,
+        io_gap: timedelta = _BOUND,
     ) -> None:
         """Waits for ``run`` and checks that its job on ``disk`` failed because of ``event``, and no other did.
 
         ``event`` is the detach of that disk. The failure counts only when the job had moved bytes before the event, its
         first error is EIO or ENODEV, and that came after the event was sent and at most ``within`` after it was
-        answered. A verify error is another fault. All other jobs must have passed with their full run
-        time.
+        answered. A verify error is another fault, and so are writes that the disk still took after the answer. All
+        other jobs must have passed with their full run time and without a stall, see `Fio Should Have Passed`.
 
         Example:
         | Fio Should Have Failed Only On Disk | ${run} | Nvme0n1p0 | ${event} | within=3s |
         """
         (result,) = self._library.results([run])
-        verdict.enforce(verdict.failed_only_on(result, disk, event, within.total_seconds()))
-        logger.info(f"fio failed on disk '{disk}' only, because of the {event}.")
+        bounds = Bounds(io_latency.total_seconds(), io_gap.total_seconds())
+        findings = verdict.failed_only_on(result, disk, event, within.total_seconds())
+        verdict.enforce([*findings, *stalled(result, bounds, event, besides=disk)])
+        logger.info(proof.why_failed_rightly(result, result.disks[disk], event))
 
     @keyword(tags=["fio", "verdict"])
     def fio_should_have_met_event(self, event: Event, *runs: FioRun) -> None:
-        """Waits for ``runs`` and checks that every job moved bytes before ``event`` and still ran when it was answered.
+        """Waits for ``runs`` and checks that every job moved bytes before ``event``, and after it was answered.
 
         The job on the disk that a detach takes away must have moved bytes, but need not have run on. Fails with
-        ``KitError`` when a job did not meet the event: the case then proves nothing. Needs `Wait Until Fio Moves Bytes`
+        ``KitError`` when a job did not meet the event: the case then proves nothing. Fails as the device's fault when a
+        job ran on for more than a second without moving a byte. Needs `Wait Until Fio Moves Bytes`
         before the event.
 
         Example:
@@ -70,4 +99,6 @@ class VerdictKeywords:
         failing = event.disk if event.kind == "detach" else None
         results = self._library.results(at_least_one(runs))
         verdict.enforce([f for result in results for f in verdict.met_event(result, event, failing=failing)])
-        logger.info(f"The {event} met fio on {sum(len(result.disks) for result in results)} disks.")
+        for result in results:
+            for disk in result.disks.values():
+                logger.info(proof.why_met(result, disk, event))

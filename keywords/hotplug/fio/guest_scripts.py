@@ -52,17 +52,18 @@ def load(folder: str) -> str:
 
 
 def sample(pid: int, names: Sequence[str], sys_class_block: str) -> str:
-    """Prints how many sectors each disk of `names` has written, again and again as long as fio lives.
+    """Prints the guest's uptime and how many sectors each disk of `names` has written and read, again and again as
+    long as fio lives.
 
     Starts one small program a sample. On a channel of its own: fio writes its messages in pieces.
     """
     counters = " ".join(shlex.quote(name) for name in names)
     return (
         f"while [ -d /proc/{pid} ]; do\n"
-        f"  line=; for n in {counters}; do\n"
-        f'    read -r a b c d e f sectors rest < {sys_class_block}/$n/stat && line="$line $n=$sectors"\n'
+        f"  read -r line rest < /proc/uptime; for n in {counters}; do\n"
+        f'    read -r a b read d e f written rest < {sys_class_block}/$n/stat && line="$line $n=$written/$read"\n'
         "  done 2>/dev/null\n"
-        f"  echo {shlex.quote(SAMPLE_MARK)}$line; sleep {SAMPLE_SECONDS}\n"
+        f"  echo {shlex.quote(SAMPLE_MARK)} $line; sleep {SAMPLE_SECONDS}\n"
         "done"
     )
 

@@ -37,12 +37,16 @@ class JobTemplate:
 
 @dataclass(frozen=True)
 class RenderedJob:
-    """A job file ready for fio: `disks` is serial -> node in the guest, `runtime` in seconds."""
+    """A job file ready for fio: `disks` is serial -> node in the guest, `runtime` in seconds.
+
+    `queue_depth` is how many I/Os each job keeps under way.
+    """
 
     template: Path
     disks: Mapping[str, str]
     runtime: float
     text: str
+    queue_depth: int = 1
 
 
 def find_job_file(name: str | Path, folder: Path) -> Path:
@@ -124,7 +128,10 @@ def render(
             raise SetupError(f"Disk '{serial}': '{node}' is no path of a device node.")
         escaped = node.replace(":", "\\:")  # a bare colon separates files
         lines += ["", f"[{serial}]", f"filename={escaped}"]
-    return RenderedJob(template.path, dict(disks), seconds, "\n".join(lines) + "\n")
+    depth = re.match(r"\d+", template.options.get("iodepth") or "")
+    return RenderedJob(
+        template.path, dict(disks), seconds, "\n".join(lines) + "\n", queue_depth=int(depth[0]) if depth else 1
+    )
 
 
 def _seconds(path: Path, value: str) -> float:

@@ -1,13 +1,29 @@
-"""How far fio has come on each disk, from the guest's own write counters that a run's shell sends all the time."""
+"""How far fio has come on each disk, from the guest's own counters that a run's shell sends all the time."""
 
 from collections import defaultdict, deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from hotplug.common.chronicle import CHRONICLE, Kind
 
 SAMPLE_MARK = "hotplug-kit sectors written"
 _KEPT_SAMPLES = 20_000  # over an hour's worth
-_SECTOR = 512  # the unit of the kernel's counters, whatever the disk's own
+
+SECTOR = 512
+"""The unit of the kernel's counters, in bytes, whatever a disk's own."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The counters of one moment: `uptime` is the guest's, `at` the arrival on the host (`time.monotonic()`).
+
+    `written` are the sectors that each disk has written, by its name in sysfs; `moved` those that it has read as well.
+    """
+
+    at: float
+    uptime: float
+    written: Mapping[str, int]
+    moved: Mapping[str, int]
 
 
 class Movement:
@@ -20,22 +36,35 @@ class Movement:
     def __init__(self, lanes: Mapping[str, str] | None = None) -> None:
         self._lanes = {} if lanes is None else lanes
         self._samples: dict[str, deque[tuple[float, int]]] = defaultdict(lambda: deque(maxlen=_KEPT_SAMPLES))
+        self._all: deque[Sample] = deque(maxlen=_KEPT_SAMPLES)
         self._first_moved: dict[str, float] = {}
         self._last_moved: dict[str, float] = {}
 
     def take(self, line: str, at: float) -> None:
-        """Reads one line of `guest_scripts.start`: the mark, then NAME=SECTORS for each disk that is there."""
-        for word in line.removeprefix(SAMPLE_MARK).split():
-            name, _, sectors = word.partition("=")
-            if not sectors.isdecimal():
+        """Reads one line of `guest_scripts.sample`: mark, uptime, then NAME=WRITTEN/READ for each disk that is there."""
+        uptime, *words = line.removeprefix(SAMPLE_MARK).split() or ("",)
+        written: dict[str, int] = {}
+        moved: dict[str, int] = {}
+        for word in words:
+            name, _, counters = word.partition("=")
+            sectors, _, read = counters.partition("/")
+            if not (sectors.isdecimal() and read.isdecimal()):
                 continue
+            written[name] = int(sectors)
+            moved[name] = int(sectors) + int(read)
             samples = self._samples[name]
             if samples and int(sectors) > samples[-1][1]:
                 self._first_moved.setdefault(name, at)
                 self._last_moved[name] = samples[-1][0]
             samples.append((at, int(sectors)))
             if name in self._lanes:
-                CHRONICLE.record(self._lanes[name], Kind.FIO_SAMPLE, "", at, bytes=int(sectors) * _SECTOR)
+                CHRONICLE.record(self._lanes[name], Kind.FIO_SAMPLE, "", at, bytes=int(sectors) * SECTOR)
+        if uptime.replace(".", "", 1).isdecimal():
+            self._all.append(Sample(at, float(uptime), written, moved))
+
+    def samples(self) -> Sequence[Sample]:
+        """All samples so far."""
+        return list(self._all)
 
     def first_moved(self, name: str) -> float | None:
         """When the disk was first seen to have written more than before."""

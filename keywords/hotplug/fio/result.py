@@ -14,6 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hotplug.common.errors import KitError
 from hotplug.fio.live_output import SeenLine, VerifyLine
+from hotplug.fio.movement import Sample
+from hotplug.fio.stalls import Stall
 
 
 class _Model(BaseModel):
@@ -77,6 +79,7 @@ class DiskResult:
     """One disk's part of a run. Times without a unit in their name are `time.monotonic()` of the host.
 
     `moving_since` and `moving_last` are when the disk's write counter was first and last seen to grow while fio ran.
+    `name` is the disk's in the guest's sysfs, as the samples have it. `stalls` are the times in which its counters did not move, the longest first.
     """
 
     serial: str
@@ -85,6 +88,8 @@ class DiskResult:
     first_error: SeenLine | None = None
     moving_since: float | None = None
     moving_last: float | None = None
+    name: str = ""
+    stalls: Sequence[Stall] = ()
 
     @property
     def error(self) -> int:
@@ -102,6 +107,11 @@ class DiskResult:
         return self.job.job_runtime / 1000
 
     @property
+    def longest_io(self) -> float:
+        """The longest completion latency of a read or write, in seconds."""
+        return max(self.job.read.clat_ns.max, self.job.write.clat_ns.max) / 1e9
+
+    @property
     def rates(self) -> Rates | None:
         """Rates by wall time; None for a job that never ran."""
         if self.seconds <= 0:
@@ -112,7 +122,11 @@ class DiskResult:
 
 @dataclass(frozen=True)
 class RunResult:
-    """One fio process with one job a disk. Times are `time.monotonic()` of the host, `asked_seconds` the run time."""
+    """One fio process with one job a disk. Times are `time.monotonic()` of the host, `asked_seconds` the run time.
+
+    `queue_depth` is how many I/Os each job keeps under way. `samples` are the guest's counters while fio ran,
+    `silences` are when the guest told nothing about its disks, `host_pauses` when this machine stood still.
+    """
 
     vm: str
     name: str
@@ -123,6 +137,10 @@ class RunResult:
     ended_at: float
     disks: Mapping[str, DiskResult]
     verify_lines: Sequence[VerifyLine] = ()
+    queue_depth: int = 1
+    samples: Sequence[Sample] = ()
+    silences: Sequence[Stall] = ()
+    host_pauses: Sequence[Stall] = ()
     stopped: bool = False
     files: Sequence[Path] = field(default_factory=tuple)
 

@@ -2,7 +2,7 @@
 
 import shlex
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +11,14 @@ from hotplug.common.bounded_log import BoundedLog
 from hotplug.common.chronicle import CHRONICLE, Kind, disk_lane
 from hotplug.common.deadline import Deadline, wait_until
 from hotplug.common.errors import ConnectionLostError, DeadlineError, KitError, SetupError
+from hotplug.common.host_pulse import HOST_PULSE
 from hotplug.fio import guest_scripts as scripts
 from hotplug.fio.guest_command import run_watched
 from hotplug.fio.job_file import RenderedJob
 from hotplug.fio.live_output import LiveOutput, SeenLine
-from hotplug.fio.result import DiskResult, RunResult, jobs_by_disk, parse_output
+from hotplug.fio.movement import Sample
+from hotplug.fio.result import DiskResult, FioJob, RunResult, jobs_by_disk, parse_output
+from hotplug.fio.stalls import Stall, disk_stalls, silences
 from hotplug.guest.ssh import CommandResult, Guest, GuestCommand
 
 DEFAULT_MARGIN = 30.0
@@ -24,6 +27,7 @@ DEFAULT_MARGIN = 30.0
 SYS_CLASS_BLOCK = "/sys/class/block"
 _PREPARE_SECONDS = 20.0
 _STDERR_BOUND = 1 << 20
+_SILENT_SECONDS = 1.0
 _INTERRUPTED = 128  # fio's own exit code after a SIGINT
 
 
@@ -121,6 +125,7 @@ class FioRun:
         """Starts fio. Raises `KitError` when it does not start, or was started before."""
         if self.asked_at is not None:
             raise KitError(f"{self} was started before; prepare another run.")
+        HOST_PULSE.start()
         self.asked_at = time.monotonic()
         begun = run_watched(self.guest, scripts.begin(self.folder, self.pid), _PREPARE_SECONDS)
         if begun.exit_code != 0:
@@ -229,6 +234,10 @@ class FioRun:
             words = " / ".join(self.live.stderr_lines[:3]) or "nothing on standard error"
             raise KitError(f"{error} Exit code {ended.exit_code}; fio said: {words}.") from error
         jobs = jobs_by_disk(output, self.job.disks, str(self))
+        samples = self.live.movement.samples()
+        disks = {serial: self._disk_result(disk, jobs[serial], samples) for serial, disk in self.disks.items()}
+        last = self.asked_at + max(disk.seconds for disk in disks.values())
+        moving = min((disk.moving_since for disk in disks.values() if disk.moving_since), default=last)
         return RunResult(
             vm=self.vm,
             name=str(self),
@@ -237,20 +246,29 @@ class FioRun:
             asked_seconds=self.job.runtime,
             asked_at=self.asked_at,
             ended_at=self._ended_at,
-            disks={
-                serial: DiskResult(
-                    serial=serial,
-                    node=disk.node,
-                    job=jobs[serial],
-                    first_error=self.first_error(serial),
-                    moving_since=self.live.movement.first_moved(disk.name),
-                    moving_last=self.live.movement.last_moved(disk.name),
-                )
-                for serial, disk in self.disks.items()
-            },
+            disks=disks,
             verify_lines=list(self.live.verify_lines),
+            queue_depth=self.job.queue_depth,
+            samples=samples,
+            silences=silences(samples, moving, last, _SILENT_SECONDS),
+            host_pauses=[Stall(*pause) for pause in HOST_PULSE.pauses(self.asked_at, self._ended_at)],
             stopped=self.stopped,
             files=(self.files.job, self.files.output, self.files.errors),
+        )
+
+    def _disk_result(self, disk: DiskInGuest, job: FioJob, samples: Sequence[Sample]) -> DiskResult:
+        assert self.asked_at is not None
+        since = self.live.movement.first_moved(disk.name)
+        until = self.asked_at + job.job_runtime / 1000
+        return DiskResult(
+            serial=disk.serial,
+            node=disk.node,
+            job=job,
+            first_error=self.first_error(disk.serial),
+            moving_since=since,
+            moving_last=self.live.movement.last_moved(disk.name),
+            name=disk.name,
+            stalls=disk_stalls(samples, disk.name, since, until) if since is not None else (),
         )
 
     def _stuck(self) -> Exception:

@@ -14,12 +14,20 @@ from hotplug.common.event import Event
 from hotplug.fio.error_number import DETACHED, VERIFY, meaning
 from hotplug.fio.live_output import VerifyLine
 from hotplug.fio.result import DiskResult, RunResult
+from hotplug.fio.stalls import written_between
 
 RUN_TIME_TOLERANCE = 0.25
 """Seconds by which a job may fall short of its run time; fio looks at its clock only now and then."""
 
 
 _STALE_BUFFER = re.compile(r"bad header (offset|rand_seed|numberio)")
+
+MOVING_TOLERANCE = 1.0
+"""Seconds that a job may run on after an event without being seen to move: samples are some 0.25 s apart."""
+
+_UNDER_WAY = 4
+"""How many times what fio keeps under way a guest may count as written after a detach: what the target had answered
+before and the guest had not taken, and what fails, which the kernel counts like any other."""
 
 INTERRUPTED = 128
 """fio's own exit code after SIGINT or SIGTERM."""
@@ -84,14 +92,14 @@ def failed_only_on(run: RunResult, disk: str, event: Event, within: float) -> li
 
 
 def met_event(run: RunResult, event: Event, *, failing: str | None = None) -> list[Finding]:
-    """Findings against: every job was moving bytes before `event` was sent and still ran when it was answered.
+    """Findings against: every job was moving bytes before `event` was sent, and moved more after it was answered.
 
     `failing` is the disk whose job the event ends, which need not have run on. A job that never met the event proves
-    nothing, which is the kit's fault.
+    nothing, which is the kit's fault; one that ran on without moving a byte is the device's.
     """
     findings: list[Finding] = []
     for disk in run.disks.values():
-        where = _where(run, disk)
+        where = job_on(run, disk)
         if disk.first_error and disk.first_error.at < event.sent:
             early = event.sent - disk.first_error.at
             findings.append(
@@ -104,8 +112,19 @@ def met_event(run: RunResult, event: Event, *, failing: str | None = None) -> li
                 )
             )
         elif disk.serial != failing:
-            findings += over_before(run, disk.serial, event)
+            findings += over_before(run, disk.serial, event) or _still_after(run, disk, event)
     return findings
+
+
+def _still_after(run: RunResult, disk: DiskResult, event: Event) -> list[Finding]:
+    """A finding when a job without an error, which ran on after `event`, was not seen to move a byte in that time."""
+    ran_on = run.asked_at + disk.seconds - event.answered
+    if disk.failed or (disk.moving_last or 0.0) >= event.answered:
+        return []
+    said = f"{job_on(run, disk)} was not seen to move a byte after the {event}"
+    if ran_on < MOVING_TOLERANCE:
+        return [Finding("kit", f"{said}, as it ran on for only {ran_on:.1f} s; give fio a longer run time.")]
+    return [Finding("device", f"{said}, although it ran on for {ran_on:.1f} s.")]
 
 
 def over_before(run: RunResult, disk: str, event: Event) -> list[Finding]:
@@ -116,14 +135,14 @@ def over_before(run: RunResult, disk: str, event: Event) -> list[Finding]:
     return [
         Finding(
             "kit",
-            f"{_where(run, job)} had ended after {job.seconds:.1f} s, before the {event} was answered "
+            f"{job_on(run, job)} had ended after {job.seconds:.1f} s, before the {event} was answered "
             f"{event.answered - run.asked_at:.1f} s after fio's start, so it met no I/O; give fio a longer run time.",
         )
     ]
 
 
 def _job_passed(run: RunResult, disk: DiskResult) -> Iterator[Finding]:
-    where = _where(run, disk)
+    where = job_on(run, disk)
     if disk.error and disk.job.write.total_ios == 0 and disk.first_error is None:
         yield Finding("kit", f"{where} did not start: {meaning(disk.error)}.")
     elif disk.failed:
@@ -143,7 +162,7 @@ def _job_passed(run: RunResult, disk: DiskResult) -> Iterator[Finding]:
 
 
 def _job_detached(run: RunResult, disk: DiskResult, event: Event, within: float) -> Iterator[Finding]:
-    where = _where(run, disk)
+    where = job_on(run, disk)
     first = disk.first_error
     if disk.moving_since is None or disk.moving_since > event.sent or disk.job.write.io_bytes == 0:
         error = f"; it ended with {meaning(disk.error)}" if disk.error else ""
@@ -176,6 +195,18 @@ def _job_detached(run: RunResult, disk: DiskResult, event: Event, within: float)
             "device",
             f"{where} went on for at least {least:.1f} s after the {event} was answered (allowed: {within:g} s).",
         )
+    elif (wrote := written_between(run.samples, disk.name, event.answered, first.at)) > _still_counted(run, disk):
+        yield Finding(
+            "device",
+            f"{where} wrote {wrote:,} bytes after the {event} was answered and before its first error came: the disk "
+            "still took writes.",
+        )
+
+
+def _still_counted(run: RunResult, disk: DiskResult) -> float:
+    """How many bytes the guest may count as written after a detach was answered, at most."""
+    block = disk.job.write.io_bytes / max(disk.job.write.total_ios, 1)
+    return _UNDER_WAY * run.queue_depth * block
 
 
 def _ran_at(run: RunResult, disk: DiskResult, moment: float) -> bool:
@@ -232,5 +263,6 @@ def _first_words() -> list[str]:
     return [meaning(number).split(", ", 1)[1] for number in DETACHED]
 
 
-def _where(run: RunResult, disk: DiskResult) -> str:
+def job_on(run: RunResult, disk: DiskResult) -> str:
+    """How sentences name a disk's job."""
     return f"fio's job on disk '{disk.serial}' ({disk.node}) of VM '{run.vm}'"

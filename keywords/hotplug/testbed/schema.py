@@ -112,6 +112,13 @@ class Timeouts(_Part):
     nvme_connect: Duration = timedelta(seconds=60)
 
 
+class Bounds(_Part):
+    """The longest times that a pass allows: what takes longer is a fault of the device under test."""
+
+    io_latency: Duration = timedelta(seconds=5)
+    io_gap: Duration = timedelta(seconds=5)
+
+
 class TestBed(_Part):
     """A whole test bed; see `resources/testbed.yaml` for the meaning of each key."""
 
@@ -142,6 +149,7 @@ class TestBed(_Part):
     fio_runtime: Duration = timedelta(seconds=10)
     known_issues: str = ""
     timeouts: Timeouts = Timeouts()
+    bounds: Bounds = Bounds()
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

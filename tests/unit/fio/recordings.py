@@ -80,7 +80,15 @@ class Recording:
             asked_at=STARTED,
             ended_at=STARTED + asked + 0.5,
             disks={
-                serial: DiskResult(serial, node, jobs[serial], live.first_errors.get(node), moving_since, moving_since)
+                serial: DiskResult(
+                    serial,
+                    node,
+                    jobs[serial],
+                    live.first_errors.get(node),
+                    moving_since,
+                    moving_last=moving_since and STARTED + jobs[serial].job_runtime / 1000,
+                    name=node.removeprefix("/dev/"),
+                )
                 for serial, node in disks.items()
             },
             verify_lines=list(live.verify_lines),

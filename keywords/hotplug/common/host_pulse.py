@@ -1,0 +1,49 @@
+"""Notices when this machine, or this process, stood still: a time that must not be blamed on the device under test."""
+
+import threading
+import time
+
+BEAT_SECONDS = 0.1
+PAUSE_SECONDS = 0.5
+"""What comes later than this after a beat is a pause."""
+
+
+class HostPulse:
+    """A thread that does nothing but look at the clock; `pauses` are when it could not.
+
+    `beat` is the time between two looks in seconds, `least` the shortest pause that counts.
+    """
+
+    def __init__(self, beat: float = BEAT_SECONDS, least: float = PAUSE_SECONDS) -> None:
+        self._beat, self._least = beat, least
+        self._pauses: list[tuple[float, float]] = []
+        self._thread: threading.Thread | None = None
+        self._lock = threading.Lock()
+
+    def start(self) -> None:
+        """Begins to look; does nothing when it has begun."""
+        with self._lock:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="host-pulse", daemon=True)
+                self._thread.start()
+
+    def pauses(self, since: float, until: float) -> list[tuple[float, float]]:
+        """The pauses that touch the time from `since` to `until`, each with begin and end in `time.monotonic()`."""
+        return [(began, ended) for began, ended in list(self._pauses) if ended > since and began < until]
+
+    def see(self, before: float, now: float) -> None:
+        """Takes account of two looks that followed each other."""
+        if now - before - self._beat >= self._least:
+            self._pauses.append((before, now))
+
+    def _run(self) -> None:
+        before = time.monotonic()
+        while True:
+            time.sleep(self._beat)
+            now = time.monotonic()
+            self.see(before, now)
+            before = now
+
+
+HOST_PULSE = HostPulse()
+"""The run's own; one a process, as a run has one."""

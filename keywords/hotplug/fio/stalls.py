@@ -1,0 +1,77 @@
+"""When a disk, a whole guest or this machine stood still, read from samples and time stamps. No verdict yet."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from hotplug.fio.movement import SECTOR, Sample
+
+
+@dataclass(frozen=True)
+class Stall:
+    """A time without progress, from `began` to `ended` (`time.monotonic()` of the host); never longer than the truth."""
+
+    began: float
+    ended: float
+
+    @property
+    def seconds(self) -> float:
+        """Its length."""
+        return self.ended - self.began
+
+    def common(self, others: Iterable["Stall"]) -> float:
+        """How many seconds of it fall into `others`, which do not overlap each other."""
+        return sum(max(0.0, min(self.ended, other.ended) - max(self.began, other.began)) for other in others)
+
+
+def host_times(samples: Sequence[Sample]) -> list[float]:
+    """When each sample was taken, on the host's clock.
+
+    A sample may have been under way for long, so its arrival says little; but none was taken later than a later one's
+    arrival and the guest's own clock allow. The guest's clock may stand still with its VM.
+    """
+    times: list[float] = []
+    ahead = float("inf")
+    for sample in reversed(samples):
+        ahead = min(ahead, sample.at - sample.uptime)
+        times.append(sample.uptime + ahead)
+    return times[::-1]
+
+
+def disk_stalls(samples: Sequence[Sample], name: str, since: float, until: float) -> list[Stall]:
+    """The times between `since` and `until` in which the disk `name` moved no sector, the longest first.
+
+    Each lasts from the first to the last sample with the same counters.
+    """
+    found: list[Stall] = []
+    began, before = 0.0, None
+    last = 0.0
+    for sample, time in zip(samples, host_times(samples), strict=True):
+        counter = sample.moved.get(name)
+        if counter != before:
+            found += _within(began, last, since, until) if before is not None else []
+            began, before = time, counter
+        last = time
+    if before is not None:
+        found += _within(began, last, since, until)
+    return sorted(found, key=lambda stall: stall.seconds, reverse=True)
+
+
+def silences(samples: Sequence[Sample], since: float, until: float, least: float) -> list[Stall]:
+    """The times of at least `least` seconds in which the guest took no sample: all of it stood still then."""
+    times = [since, *(time for time in host_times(samples) if since < time < until), until]
+    return [Stall(a, b) for a, b in zip(times, times[1:], strict=False) if b - a >= least]
+
+
+def written_between(samples: Sequence[Sample], name: str, since: float, until: float) -> int:
+    """The bytes that the disk `name` has written between the first and the last sample of a time, 0 without two."""
+    counters = [
+        sample.written[name]
+        for sample, time in zip(samples, host_times(samples), strict=True)
+        if since <= time <= until and name in sample.written
+    ]
+    return (counters[-1] - counters[0]) * SECTOR if counters else 0
+
+
+def _within(began: float, ended: float, since: float, until: float) -> list[Stall]:
+    stall = Stall(max(began, since), min(ended, until))
+    return [stall] if stall.seconds > 0 else []
