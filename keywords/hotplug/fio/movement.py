@@ -41,7 +41,7 @@ class Movement:
         self._last_moved: dict[str, float] = {}
 
     def take(self, line: str, at: float) -> None:
-        """Reads one line of `guest_scripts.sample`: mark, uptime, then NAME=WRITTEN/READ for each disk that is there."""
+        """Reads one line of `guest_scripts.sample`: mark, uptime, then NAME=WRITTEN/READ for each disk there is."""
         uptime, *words = line.removeprefix(SAMPLE_MARK).split() or ("",)
         written: dict[str, int] = {}
         moved: dict[str, int] = {}

@@ -79,7 +79,8 @@ class DiskResult:
     """One disk's part of a run. Times without a unit in their name are `time.monotonic()` of the host.
 
     `moving_since` and `moving_last` are when the disk's write counter was first and last seen to grow while fio ran.
-    `name` is the disk's in the guest's sysfs, as the samples have it. `stalls` are the times in which its counters did not move, the longest first.
+    `name` is the disk's in the guest's sysfs, as the samples have it. `stalls` are the times in which its counters did
+    not move, the longest first.
     """
 
     serial: str

@@ -48,9 +48,7 @@ def stalled(run: RunResult, bounds: Bounds, event: Event | None = None, besides:
     return findings
 
 
-def _guest_or_host(
-    run: RunResult, longest: dict[str, Stall], bounds: Bounds, event: Event | None
-) -> list[Finding]:
+def _guest_or_host(run: RunResult, longest: dict[str, Stall], bounds: Bounds, event: Event | None) -> list[Finding]:
     """The one finding for stalls that are no disk's own, and for samples that are missing."""
     paused = [(serial, stall) for serial, stall in longest.items() if _explained(stall, run.host_pauses, bounds)]
     if paused:

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from hotplug.fio.movement import SECTOR, Sample
 
 
 @dataclass(frozen=True)
 class Stall:
-    """A time without progress, from `began` to `ended` (`time.monotonic()` of the host); never longer than the truth."""
+    """A time without progress, from `began` to `ended` (`time.monotonic()` of the host), or less than that time."""
 
     began: float
     ended: float
@@ -59,7 +60,7 @@ def disk_stalls(samples: Sequence[Sample], name: str, since: float, until: float
 def silences(samples: Sequence[Sample], since: float, until: float, least: float) -> list[Stall]:
     """The times of at least `least` seconds in which the guest took no sample: all of it stood still then."""
     times = [since, *(time for time in host_times(samples) if since < time < until), until]
-    return [Stall(a, b) for a, b in zip(times, times[1:], strict=False) if b - a >= least]
+    return [Stall(a, b) for a, b in pairwise(times) if b - a >= least]
 
 
 def written_between(samples: Sequence[Sample], name: str, since: float, until: float) -> int:

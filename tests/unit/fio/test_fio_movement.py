@@ -35,7 +35,7 @@ def test_disk_that_is_gone_and_words_that_are_cut_are_passed_over() -> None:
 
 def test_samples_of_known_disks_go_to_the_chronicle_in_bytes() -> None:
     movement = Movement({"sdz": "disk of-this-test"})
-    movement.take(f"{SAMPLE_MARK} sdz=10 sdy=99", 5.0)
+    movement.take(f"{SAMPLE_MARK} 7.5 sdz=10/3 sdy=99/1", 5.0)
     (sample,) = CHRONICLE.moments(lanes=["disk of-this-test"])
     assert (sample.kind, sample.at, sample.figures) == (Kind.FIO_SAMPLE, 5.0, {"bytes": 5120})
 

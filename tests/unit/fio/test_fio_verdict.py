@@ -8,6 +8,7 @@ import pytest
 from hotplug.common.errors import KitError
 from hotplug.common.event import Event
 from hotplug.fio import verdict
+from hotplug.fio.movement import Sample
 from hotplug.fio.result import RunResult
 from hotplug.fio.verdict import Finding
 from tests.unit.fio.recordings import DETACH, STARTED, Recording
@@ -256,6 +257,23 @@ def test_event_before_bytes_moved(tmp_path: Path) -> None:
 def test_event_after_the_jobs_end(tmp_path: Path) -> None:
     findings = met(Recording.load("success").result(tmp_path), attach(4.5))
     assert [f.fault for f in findings] == ["kit", "kit"] and "met no I/O" in findings[0].sentence
+
+
+def test_job_that_ran_on_after_the_event_without_a_byte(tmp_path: Path) -> None:
+    run = Recording.load("success").result(tmp_path)
+    disks = {name: replace(disk, moving_last=STARTED + 1.9) for name, disk in run.disks.items()}
+    findings = met(replace(run, disks=disks), attach(2))
+    assert [f.fault for f in findings] == ["device", "device"] and "not seen to move a byte" in findings[0].sentence
+    assert [f.fault for f in met(replace(run, disks=disks), attach(3.5))] == ["kit", "kit"]
+
+
+def test_disk_that_still_took_writes_after_its_detach(tmp_path: Path) -> None:
+    run = Recording.load("detach").result(tmp_path, error_at=DETACH.answered + 2)
+    counters = {DETACH.answered + second: int(second * 4000) for second in (0.1, 0.5, 1.9, 2.1)}
+    samples = [Sample(at, at, {"sda": sectors}, {"sda": sectors}) for at, sectors in counters.items()]
+    one(verdict.failed_only_on(replace(run, samples=samples), GONE, DETACH, 5), "device", "wrote 3,686,400 bytes after")
+    under_way = replace(run, samples=samples, queue_depth=512)
+    assert verdict.failed_only_on(under_way, GONE, DETACH, 5) == []
 
 
 def test_job_seen_moving_after_the_event_has_met_it(tmp_path: Path) -> None:
