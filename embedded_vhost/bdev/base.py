@@ -4,6 +4,8 @@ import uuid as uuid_module
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
+from embedded_vhost.bdev.io_counters import IoCounters
+
 Buffers = Sequence[memoryview]
 
 
@@ -22,7 +24,7 @@ class BdevError(Exception):
 class Bdev(ABC):
     """A block device. Offsets and lengths are bytes, inside the device and multiples of block_size.
 
-    I/O is done when the call returns; it raises OSError when it fails.
+    I/O is done when the call returns; it raises OSError when it fails. Who does I/O for a user counts it in `counters`.
     """
 
     product_name: str
@@ -34,6 +36,7 @@ class Bdev(ABC):
         self.num_blocks = num_blocks
         self.uuid = uuid or str(uuid_module.uuid4())
         self.claimed_by: str | None = None
+        self.counters = IoCounters()
 
     @property
     def size(self) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from embedded_vhost import log
 from embedded_vhost.bdev.aio import AioBdev
 from embedded_vhost.bdev.base import Bdev, BdevError
+from embedded_vhost.bdev.io_counters import IoCounters
 from embedded_vhost.bdev.malloc import MallocBdev
 from embedded_vhost.bdev.split import SplitBdev
 
@@ -48,6 +49,10 @@ class BdevRegistry:
             log.notice("bdev", f"Currently unable to find bdev with name: {name}")
             raise BdevError(errno.ENODEV, f"there is no bdev {name}")
         return bdev
+
+    def counters(self, bdev: Bdev) -> IoCounters:
+        """What was done on a bdev, for its own users and for those of its parts."""
+        return bdev.counters.with_all_of(part.counters for part in self._splits.get(bdev.name, ()))
 
     def open(self, name: str) -> Bdev:
         """Find a bdev for I/O.

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from embedded_vhost import log
 from embedded_vhost.bdev.aio import AioBdev
 from embedded_vhost.bdev.base import Bdev, BdevError
+from embedded_vhost.bdev.io_counters import TICK_RATE, IoCounter, IoCounters, ticks
 from embedded_vhost.bdev.malloc import MallocBdev
 from embedded_vhost.bdev.registry import BdevRegistry
 from embedded_vhost.rpc.dispatcher import Dispatcher, Method
@@ -33,6 +34,7 @@ class BdevMethods:
             "bdev_split_create": self._split_create,
             "bdev_split_delete": self._split_delete,
             "bdev_get_bdevs": self._get_bdevs,
+            "bdev_get_iostat": self._get_iostat,
         }
         for name, method in methods.items():
             dispatcher.add(name, _errno_as_code(method))
@@ -95,6 +97,30 @@ class BdevMethods:
         params.finish()
         bdevs = self._bdevs.all() if name is None else [self._bdevs.get(name)]
         return [describe(bdev) for bdev in bdevs]
+
+    def _get_iostat(self, params: Params) -> object:
+        names = params.optional_texts("names")
+        params.finish()
+        bdevs = self._bdevs.all() if names is None else [self._bdevs.get(name) for name in names]
+        told = [{"name": bdev.name, **_counted(self._bdevs.counters(bdev))} for bdev in bdevs]
+        return {"tick_rate": TICK_RATE, "ticks": ticks(), "bdevs": told}
+
+
+def _counted(counters: IoCounters) -> dict[str, object]:
+    """Counters as bdev_get_iostat shows them."""
+    reads, writes, unmaps, copies = counters.reads, counters.writes, counters.unmaps, IoCounter()
+    kinds = (("read", reads), ("write", writes), ("unmap", unmaps), ("copy", copies))
+    past = {"read": "read", "write": "written", "unmap": "unmapped", "copy": "copied"}
+    told: dict[str, object] = {}
+    for kind, counter in kinds:
+        told |= {f"bytes_{past[kind]}": counter.bytes, f"num_{kind}_ops": counter.operations}
+    for kind, counter in kinds:
+        told |= {
+            f"{kind}_latency_ticks": counter.time,
+            f"max_{kind}_latency_ticks": counter.longest,
+            f"min_{kind}_latency_ticks": counter.shortest,
+        }
+    return told | {"io_error": {}}
 
 
 def _uuid(params: Params) -> str | None:

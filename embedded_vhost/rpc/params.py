@@ -48,6 +48,14 @@ class Params:
         assert value is None or isinstance(value, str)
         return value
 
+    def optional_texts(self, name: str) -> list[str] | None:
+        """A list of strings or None."""
+        value = self._take(name, list, required=False)
+        assert value is None or isinstance(value, list)
+        if value is not None and not all(isinstance(each, str) for each in value):
+            raise self._refuse(f"parameter {name} is no list of strings: {value!r}")
+        return value
+
     def number(self, name: str) -> int:
         """A required integer."""
         value = self._take(name, int, required=True)

@@ -4,6 +4,7 @@ import struct
 from collections.abc import Callable
 
 from embedded_vhost.bdev.base import Bdev
+from embedded_vhost.bdev.io_counters import ticks
 from embedded_vhost.scsi import opcodes as op
 from embedded_vhost.scsi import sense
 from embedded_vhost.scsi.buffers import Views, cut, load, total
@@ -50,7 +51,9 @@ class BlockCommands:
             self._refuse(lba, blocks)
         if len(data_in) != 1 or len(data_in[0]) != length:
             data_in = self._exactly(data_in, length)
+        began = ticks()
         bdev.readv(lba * block_size, data_in)
+        bdev.counters.reads.add(length, began)
         return length
 
     def _write(self, lba: int, blocks: int, data_out: Views) -> int:
@@ -61,7 +64,9 @@ class BlockCommands:
             self._refuse(lba, blocks)
         if len(data_out) != 1 or len(data_out[0]) != length:
             data_out = self._exactly(data_out, length)
+        began = ticks()
         bdev.writev(lba * block_size, data_out)
+        bdev.counters.writes.add(length, began)
         return length
 
     def _refuse(self, lba: int, blocks: int) -> None:
@@ -142,7 +147,9 @@ class BlockCommands:
         block = load(data_out, bdev.block_size)
         offset, length = lba * bdev.block_size, blocks * bdev.block_size
         if any(block):
+            began = ticks()
             bdev.writev(offset, [memoryview(block * blocks)])
+            bdev.counters.writes.add(length, began)
         else:
             bdev.write_zeroes(offset, length)
         return len(block)
@@ -165,7 +172,9 @@ class BlockCommands:
                 raise sense.refused()
         for lba, blocks in ranges:
             if blocks:
+                began = ticks()
                 bdev.unmap(lba * bdev.block_size, blocks * bdev.block_size)
+                bdev.counters.unmaps.add(blocks * bdev.block_size, began)
         return length
 
     def _synchronize_10(self, cdb: bytes, data_out: Views, data_in: Views) -> int:

@@ -73,7 +73,8 @@ class VerdictKeywords:
         ``event`` is the detach of that disk. The failure counts only when the job had moved bytes before the event, its
         first error is EIO or ENODEV, and that came after the event was sent and at most ``within`` after it was
         answered. A verify error is another fault, and so are writes that the disk still took after the answer. All
-        other jobs must have passed with their full run time and without a stall, see `Fio Should Have Passed`.
+        other jobs must have passed with their full run time and without a stall; ``io_latency`` and ``io_gap`` are the
+        bounds as in `Fio Should Have Passed`.
 
         Example:
         | Fio Should Have Failed Only On Disk | ${run} | Nvme0n1p0 | ${event} | within=3s |

@@ -9,6 +9,7 @@ from robot.api import logger
 
 from hotplug.common.errors import KitError, SetupError
 from hotplug.vhost.attachments import AttachmentModel, get_attachments
+from hotplug.vhost.disk_writes import DetachedDisks
 from hotplug.vhost.target import Target
 from library_core import KitLibrary
 from VhostLibrary.attachment_keywords import AttachmentKeywords
@@ -89,6 +90,7 @@ class VhostLibrary(KitLibrary):
         self.rpc_deadline = rpc_deadline.total_seconds()
         self._target: Target | None = None
         self.model = AttachmentModel()
+        self.detached = DetachedDisks()
         self._files: list[Path] = []
         self._scratch: list[Path] = []
         components = (ProcessKeywords, ControllerKeywords, DiskKeywords, NvmeKeywords, AttachmentKeywords, RpcKeywords)
@@ -117,6 +119,7 @@ class VhostLibrary(KitLibrary):
         """Makes `target` the vhost of all keywords; a `fresh` one has nothing attached yet."""
         self._target = target
         self.model = AttachmentModel(() if fresh else get_attachments(target))
+        self.detached = DetachedDisks()
         self._files = [path for path in (target.process.log, target.rpc.trace and target.rpc.trace.path) if path]
 
     def release(self, disconnect_seconds: float = 10.0) -> str | None:

@@ -42,7 +42,7 @@ class AttachmentKeywords:
         | ${event} =    Attach Target    naa.ctrlr1    Nvme0n1p1    target=5
         """
         event = attach_target(self._library.target, controller, disk, target)
-        self._library.model.apply(event)
+        self._take_account(event)
         logger.info(f"Answered in {(event.answered - event.sent) * 1000:.1f} ms: {event}.")
         return event
 
@@ -57,7 +57,7 @@ class AttachmentKeywords:
         | ${event} =    Detach Target    naa.ctrlr1    0
         """
         event = detach_target(self._library.target, controller, target)
-        self._library.model.apply(event)
+        self._take_account(event)
         logger.info(f"Answered in {(event.answered - event.sent) * 1000:.1f} ms: {event}.")
         return event
 
@@ -112,3 +112,20 @@ class AttachmentKeywords:
         | Attachments Should Be    {'naa.ctrlr1': {0: 'Nvme0n1p0'}, 'naa.ctrlr2': {}}
         """
         check_attachments(self._library.target, expected, controllers)
+
+    @keyword(tags=["attachment"])
+    def detached_disks_should_not_have_been_written(self) -> None:
+        """Fails when a disk has taken a write after its `Detach Target` was answered, by vhost's own statistics.
+
+        Looks at all disks that this run has detached and not attached again; the message names each that was written,
+        with bytes and operations. A vhost that keeps no statistics (``bdev_get_iostat``) proves nothing here.
+
+        | ${event} =    Detach Target    naa.ctrlr1    0
+        | Detached Disks Should Not Have Been Written
+        """
+        for proof in self._library.detached.check(self._library.target):
+            logger.info(proof)
+
+    def _take_account(self, event: Event) -> None:
+        self._library.model.apply(event)
+        self._library.detached.apply(self._library.target, event)

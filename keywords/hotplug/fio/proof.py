@@ -12,9 +12,10 @@ def why_passed(run: RunResult, disk: DiskResult, bounds: Bounds) -> str:
     gap = f"{disk.stalls[0].seconds:.2f}" if disk.stalls else "0"
     wrote, compared = _megabytes(disk.job.write.io_bytes), _megabytes(disk.job.read.io_bytes)
     return (
-        f"Proved: {job_on(run, disk)} ran {disk.seconds:.1f} s of {run.asked_seconds:g} s without an error, wrote {wrote} "
-        f"and compared {compared}; its longest I/O took {disk.longest_io:.2f} s (allowed: {bounds.io_latency:g} s), its "
-        f"longest time without progress was {gap} s (allowed: {bounds.io_gap:g} s)."
+        f"Proved: {job_on(run, disk)} ran {disk.seconds:.1f} s of {run.asked_seconds:g} s without an error, "
+        f"wrote {wrote} and compared {compared}; its longest I/O took {disk.longest_io:.2f} s "
+        f"(allowed: {bounds.io_latency:g} s), its longest time without progress was {gap} s "
+        f"(allowed: {bounds.io_gap:g} s)."
     )
 
 

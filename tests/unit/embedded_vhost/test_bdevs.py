@@ -9,8 +9,12 @@ import pytest
 
 from embedded_vhost.bdev.aio import AioBdev
 from embedded_vhost.bdev.base import Bdev, BdevError
+from embedded_vhost.bdev.io_counters import ticks
 from embedded_vhost.bdev.malloc import MallocBdev
 from embedded_vhost.bdev.registry import BdevRegistry
+from embedded_vhost.rpc.bdev_methods import BdevMethods
+from embedded_vhost.rpc.dispatcher import Dispatcher
+from embedded_vhost.rpc.errors import RpcError
 
 
 @pytest.fixture
@@ -139,3 +143,21 @@ def test_a_full_file_system_is_an_error() -> None:
         bdev._fd, bdev.readonly = full.fileno(), False
         with pytest.raises(OSError, match="No space left"):
             bdev.writev(0, [memoryview(b"x" * 512)])
+
+
+def test_statistics_of_a_split_bdev_have_its_parts(registry: BdevRegistry) -> None:
+    registry.split("M", 2, None)
+    for length, name in ((512, "Mp0"), (1024, "Mp1")):
+        registry.get(name).counters.writes.add(length, ticks())
+    dispatcher = Dispatcher()
+    dispatcher.running = True
+    BdevMethods(registry).register(dispatcher)
+    answer = dispatcher.call("bdev_get_iostat", None)
+    assert isinstance(answer, dict)
+    written = {entry["name"]: (entry["bytes_written"], entry["num_write_ops"]) for entry in answer["bdevs"]}
+    assert written == {"M": (1536, 2), "Mp0": (512, 1), "Mp1": (1024, 1)}
+    one = dispatcher.call("bdev_get_iostat", {"names": ["Mp0"]})
+    assert isinstance(one, dict) and [entry["name"] for entry in one["bdevs"]] == ["Mp0"]
+    for names in (["Mp9"], "Mp0", [1]):
+        with pytest.raises(RpcError):
+            dispatcher.call("bdev_get_iostat", {"names": names})

@@ -408,3 +408,14 @@ def test_where_there_is_no_unit() -> None:
     assert ABSENT.execute(evpd, [], [memoryview(bytearray(4))])[:2] == (GOOD, 4)
     status, _, sense = ABSENT.execute(cdb10(0x28, 0, 1).ljust(32, b"\0"), [], [])
     assert (status, sense[2], sense[12]) == (CHECK_CONDITION, 5, 0x25)
+
+
+def test_io_is_counted_by_kind_when_it_has_ended_well(initiator: Initiator) -> None:
+    initiator.good(cdb10(0x2A, 0, 4), bytes(2048))
+    initiator.good(cdb10(0x28, 0, 2), room=1024)
+    initiator.good(cdb10(0x28, 0, 1), room=512)
+    assert initiator.sense(cdb10(0x2A, BLOCKS, 1), bytes(512)) == LBA_OUT_OF_RANGE
+    counters = initiator.bdev.counters
+    assert (counters.writes.bytes, counters.writes.operations) == (2048, 1)
+    assert (counters.reads.bytes, counters.reads.operations) == (1536, 2)
+    assert 0 < counters.reads.shortest <= counters.reads.longest < counters.reads.time

@@ -1,0 +1,61 @@
+"""Writes to detached disks, by the target's own statistics."""
+
+import pytest
+
+from hotplug.common.errors import KitError
+from hotplug.common.event import Event
+from hotplug.vhost.disk_writes import DetachedDisks, get_writes
+from hotplug.vhost.target import Target
+from tests.unit.vhost.fake_rpc_server import FakeVhost, answer, refusal
+
+DETACH = Event("detach", "c1", 0, "D0", 1.0, 1.01)
+ATTACH = Event("attach", "c2", 3, "D0", 2.0, 2.01)
+
+
+def count(vhost: FakeVhost, **written: int) -> None:
+    """Lets the vhost say how many blocks of 512 bytes were written to each disk, one an operation."""
+    bdevs = [{"name": name, "bytes_written": 512 * n, "num_write_ops": n} for name, n in written.items()]
+    vhost.faults["bdev_get_iostat"] = lambda request: [answer(request, {"tick_rate": 1, "ticks": 1, "bdevs": bdevs})]
+
+
+def test_detached_disk_that_takes_no_write_is_proved(target: Target, vhost: FakeVhost) -> None:
+    detached = DetachedDisks()
+    count(vhost, D0=7, D1=1)
+    detached.apply(target, DETACH)
+    count(vhost, D0=7, D1=99)
+    (proof,) = detached.check(target)
+    assert "disk 'D0' has taken no write since the detach" in proof and "3,584 bytes in 7 operations" in proof
+
+
+def test_detached_disk_that_takes_a_write_is_the_devices_fault(target: Target, vhost: FakeVhost) -> None:
+    detached = DetachedDisks()
+    count(vhost, D0=7)
+    detached.apply(target, DETACH)
+    count(vhost, D0=9)
+    with pytest.raises(AssertionError, match=r"Disk 'D0' still took writes after the detach.*1,024 bytes in 2 oper"):
+        detached.check(target)
+    detached.apply(target, ATTACH)
+    assert detached.check(target) == []
+
+
+def test_disk_that_is_deleted_after_its_detach_is_passed_over(target: Target, vhost: FakeVhost) -> None:
+    detached = DetachedDisks()
+    count(vhost, D0=7)
+    detached.apply(target, DETACH)
+    count(vhost)
+    assert detached.check(target)
+
+
+def test_target_without_statistics_proves_nothing(target: Target) -> None:
+    detached = DetachedDisks()
+    detached.apply(target, DETACH)
+    assert get_writes(target) == {} and detached.check(target) == []
+
+
+def test_other_refusals_and_strange_answers_are_no_statistics(target: Target, vhost: FakeVhost) -> None:
+    vhost.faults["bdev_get_iostat"] = lambda request: [refusal(request, -19, "No such device")]
+    with pytest.raises(AssertionError, match="No such device"):
+        get_writes(target)
+    vhost.faults["bdev_get_iostat"] = lambda request: [answer(request, {"bdevs": [{"name": "D0"}]})]
+    with pytest.raises(KitError, match="bytes_written"):
+        get_writes(target)
