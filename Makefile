@@ -12,7 +12,7 @@ SPDK_VHOST ?=
 ROBOT_SOURCES := suites resources tests/acceptance
 
 .DEFAULT_GOAL := help
-.PHONY: help run test unit contract acceptance lint docs bench clean setup host image
+.PHONY: help run test unit contract acceptance lint docs trends bench clean setup host image
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s%s\n", $$1, $$2 }' Makefile
@@ -37,17 +37,23 @@ lint: $(VENV)/ready ## check style and types: ruff, mypy, robocop
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/robocop check $(ROBOT_SOURCES)
 
-docs: $(VENV)/ready ## write the keyword documentation of the libraries to docs/html/
-	@mkdir -p docs/html
+docs: $(VENV)/ready ## write the documentation with all keywords to site/index.html
+	@$(VENV)/bin/mkdocs build --quiet --clean
+	@mkdir -p site/keywords
 	@for library in VhostLibrary QemuLibrary FioLibrary ReportLibrary; do \
-		$(VENV)/bin/libdoc --quiet $$library docs/html/$$library.html && echo docs/html/$$library.html || exit 1; done
+		$(VENV)/bin/libdoc --quiet $$library site/keywords/$$library.html || exit 1; done
+	@$(VENV)/bin/libdoc --quiet resources/plan.resource site/keywords/plan.html
+	@echo site/index.html
+
+trends: $(VENV)/ready ## draw the figures of the runs so far to results/trends.html
+	@$(VENV)/bin/python -m hotplug.report.trends $(RESULTS)/history.jsonl $(RESULTS)/trends.html
 
 bench: setup ## measure speed and size against their bounds
 	@$(VENV)/bin/python -m benchmarks
 
 clean: ## remove results, caches and the virtual environment (the guest image stays cached)
 	@if [ -d $(RESULTS) ]; then find $(RESULTS) -mindepth 1 ! -name .gitkeep -delete; fi
-	@rm -rf $(VENV) docs/html .pytest_cache .mypy_cache .ruff_cache .robocop_cache
+	@rm -rf $(VENV) site .pytest_cache .mypy_cache .ruff_cache .robocop_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 setup: host $(VENV)/ready image

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -11,11 +12,14 @@ from robot import running
 from robot.api import logger
 
 from hotplug.common.chronicle import CHRONICLE, VHOST, Kind
+from hotplug.common.deadline import OBSERVERS
 from hotplug.report.case_report import evidence_html, evidence_lines, time_line_html
 from hotplug.report.evidence import files_of
 from hotplug.report.known_issues import html_list, matching
+from hotplug.report.progress_line import ProgressLine
 from library_core import link_to_file
 from ReportLibrary.failures import Failures
+from ReportLibrary.past_runs import PastRuns
 
 if TYPE_CHECKING:
     from ReportLibrary import ReportLibrary
@@ -31,15 +35,17 @@ class CaseListener:
     def __init__(self, library: ReportLibrary) -> None:
         self._library = library
         self._kept = Failures(library)
+        self._past = PastRuns()
+        self._progress: ProgressLine | None = None
         self._began = time.monotonic()
         self._failed: list[tuple[float, str]] = []
-        self._first = True
 
     def start_suite(self, data: running.TestSuite, result: robot_result.TestSuite) -> None:
         """A suite's set-up begins."""
-        if self._first:
+        if self._progress is None and sys.__stderr__ is not None:
             self._kept.forget_the_run_before()
-            self._first = False
+            self._progress = ProgressLine(sys.__stderr__)
+            OBSERVERS.append(self._progress)
         self._begin(f"suite {result.name}")
 
     def start_test(self, data: running.TestCase, result: robot_result.TestCase) -> None:
@@ -65,6 +71,12 @@ class CaseListener:
             self._report(result.full_name, result.message, result.parent)
         elif result.passed:
             logger.info(time_line_html(CHRONICLE, self._began), html=True)
+        self._past.add(result, self._began)
+
+    def close(self) -> None:
+        """The run is over."""
+        if self._progress is not None and self._progress in OBSERVERS:
+            OBSERVERS.remove(self._progress)
 
     def _begin(self, what: str) -> None:
         self._began = CHRONICLE.record(VHOST, Kind.CASE, f"{what} begins").at

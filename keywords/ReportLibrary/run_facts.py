@@ -41,15 +41,21 @@ def bed_text(bed: Mapping[str, object]) -> str:
     return yaml.safe_dump(_without_secrets(bed), sort_keys=False)
 
 
-def versions_text(suite: robot_result.TestSuite | None) -> str:
-    """The metadata of the suites down to the one that runs, and the versions of host, Python and Robot Framework."""
-    lines: list[str] = []
+def metadata(suite: robot_result.TestSuite | None) -> dict[str, str]:
+    """The metadata of a suite and of all above it."""
+    found: dict[str, str] = {}
     while suite is not None:
-        lines[:0] = [f"{name}: {value}" for name, value in suite.metadata.items()]
-        suite = suite.parent if isinstance(suite.parent, robot_result.TestSuite) else None
+        found = {**dict(suite.metadata), **found}
+        suite = suite.parent
+    return found
+
+
+def versions_text(suite: robot_result.TestSuite | None) -> str:
+    """The metadata of a suite and of all above it, and the versions of host, Python and Robot Framework."""
+    lines = [f"{name}: {value}" for name, value in metadata(suite).items()]
     lines += [f"Host: {platform.platform()}, {platform.machine()}", f"Python: {platform.python_version()}"]
     lines += [f"Robot Framework: {version('robotframework')}", f"Command: {shlex.join(sys.argv)}"]
-    return "".join(line + "\n" for line in dict.fromkeys(lines))
+    return "".join(line + "\n" for line in lines)
 
 
 def _without_secrets(data: object) -> object:

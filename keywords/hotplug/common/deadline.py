@@ -2,12 +2,26 @@
 
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from hotplug.common.errors import DeadlineError
 from hotplug.common.vital_signs import VITAL_SIGNS
 
 T = TypeVar("T")
+
+
+class WaitObserver(Protocol):
+    """Is told of waits, for people who look on; it must be quick and must not raise."""
+
+    def waiting(self, what: str, elapsed: float, limit: float) -> None:
+        """A wait for `what` goes on since `elapsed` seconds, and may take `limit`. Called at each poll."""
+
+    def done(self) -> None:
+        """The wait is over, whatever came of it."""
+
+
+OBSERVERS: list[WaitObserver] = []
+"""Those who are told of every `wait_until` of this process."""
 
 
 class Deadline:
@@ -60,12 +74,18 @@ def wait_until(
     once more at the deadline.
     """
     limit = deadline if isinstance(deadline, Deadline) else Deadline(deadline)
-    while True:
-        final = limit.expired
-        if result := condition():
-            return result
-        VITAL_SIGNS.check()
-        if final:
-            seen = last_seen()
-            raise error(f"Waited {limit.seconds:g} s for {what}, in vain." + (f" Last seen: {seen}" if seen else ""))
-        time.sleep(limit.slice(interval))
+    try:
+        while True:
+            final = limit.expired
+            if result := condition():
+                return result
+            VITAL_SIGNS.check()
+            if final:
+                seen = f" Last seen: {words}" if (words := last_seen()) else ""
+                raise error(f"Waited {limit.seconds:g} s for {what}, in vain.{seen}")
+            for observer in OBSERVERS:
+                observer.waiting(what, limit.elapsed, limit.seconds)
+            time.sleep(limit.slice(interval))
+    finally:
+        for observer in OBSERVERS:
+            observer.done()

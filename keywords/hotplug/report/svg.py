@@ -61,13 +61,19 @@ class Canvas:
         axes.patch.set_visible(False)
         return axes
 
-    def legend(self, handles: Sequence[Any]) -> None:
-        """A legend at the lower edge, in rows."""
+    def tidy(self, axes: Axes) -> None:
+        """Takes what is not needed from axes, and gives them faint lines of reference."""
+        axes.grid(color=FOREGROUND, alpha=0.15, linewidth=0.6)
+        for side in ("top", "right"):
+            axes.spines[side].set_visible(False)
+
+    def legend(self, handles: Sequence[Any], columns: int = 5) -> None:
+        """A legend at the lower edge, in rows of `columns`."""
         with self._matplotlib.rc_context(self._settings):
             self.figure.legend(
                 handles=handles,
                 loc="lower center",
-                ncols=5,
+                ncols=columns,
                 frameon=False,
                 fontsize=FONT_SIZE - 1,
                 handlelength=1.0,

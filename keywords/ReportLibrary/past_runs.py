@@ -1,0 +1,49 @@
+"""Adds the figures of each case to the history of the results folder, and tells when a run is much slower."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping
+
+from robot import result as robot_result
+from robot.api import logger
+
+from hotplug.common.chronicle import CHRONICLE
+from hotplug.report import history
+from library_core import output_directory
+from ReportLibrary.run_facts import metadata
+
+_OF_ONE_RUN = re.compile(r", (started as|process) .*")  # paths and numbers that each run has anew
+_MUST_BE_EQUAL = ("Target", "Disks", "fio job", "QEMU")
+
+
+class PastRuns:
+    """The history that this run goes on with; `history.jsonl` beside log.html, which no run removes."""
+
+    def __init__(self) -> None:
+        self._run = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(CHRONICLE.started_wall))
+
+    def add(self, result: robot_result.TestCase, began: float) -> None:
+        """Adds a case that has just ended, and warns when it was much slower than in the last runs."""
+        if not (result.passed or result.failed):
+            return
+        facts = metadata(result.parent)
+        entry = history.Entry(
+            run=self._run,
+            case=f"{result.parent.name if result.parent else ''}: {result.name}",
+            status=result.status,
+            set_up=_set_up(facts),
+            kit=facts.get("Kit", "unknown"),
+            figures=history.case_figures(CHRONICLE.moments(), began, time.monotonic()),
+        )
+        path = output_directory() / history.NAME
+        if result.passed:
+            for sentence in history.what_stands_out(entry, history.read(path)):
+                logger.warn(f"Slower than before: {sentence} `make trends` draws it.")
+        history.add(path, entry)
+
+
+def _set_up(facts: Mapping[str, str]) -> str:
+    words = [f"{name}: {_OF_ONE_RUN.sub('', facts[name])}" for name in _MUST_BE_EQUAL if name in facts]
+    return "; ".join(words) or "no test bed"
