@@ -13,7 +13,7 @@ from robot.api import logger
 
 from hotplug.common.chronicle import CHRONICLE, VHOST, Kind
 from hotplug.common.deadline import OBSERVERS
-from hotplug.report.case_report import evidence_html, evidence_lines, time_line_html
+from hotplug.report.case_report import evidence_html, evidence_lines, in_report, time_line_html
 from hotplug.report.evidence import files_of
 from hotplug.report.known_issues import html_list, matching
 from hotplug.report.progress_line import ProgressLine
@@ -70,7 +70,7 @@ class CaseListener:
         if result.failed and self._failed:  # else its suite's set-up failed, which was reported
             self._report(result.full_name, result.message, result.parent)
         elif result.passed:
-            logger.info(time_line_html(CHRONICLE, self._began), html=True)
+            _show(time_line_html(CHRONICLE, self._began))
         self._past.add(result, self._began)
 
     def close(self) -> None:
@@ -88,14 +88,18 @@ class CaseListener:
         lines = evidence_lines(CHRONICLE, artifacts, self._began, failed_at)
         known = matching(self._library.known_issues, message, [line.text for line in lines])
         if known:
-            logger.info(html_list(known, message), html=True)
-        logger.info(time_line_html(CHRONICLE, self._began, failed_at), html=True)
+            _show(html_list(known, message))
+        _show(time_line_html(CHRONICLE, self._began, failed_at))
         links = [link_to_file(path) for path in files_of(artifacts)]
-        logger.info(evidence_html(lines, failed_at, links), html=True)
+        _show(evidence_html(lines, failed_at, links))
         bundle = self._kept.keep(name, message, suite)
-        logger.info(f"All of it in one archive for a bug report, without passwords: {link_to_file(bundle)}", html=True)
+        _show(f"All of it in one archive for a bug report, without passwords: {link_to_file(bundle)}")
 
     def _failed_at(self, message: str) -> float:
         """When the keyword failed whose message became the case's; failures that were caught do not count."""
         fitting = [at for at, words in self._failed if words and words in message]
         return fitting[0] if fitting else time.monotonic()
+
+
+def _show(text: str) -> None:
+    logger.info(in_report(text), html=True)

@@ -14,8 +14,8 @@ from hotplug.report import history
 from library_core import output_directory
 from ReportLibrary.run_facts import metadata
 
-_OF_ONE_RUN = re.compile(r", (started as|process) .*")  # paths and numbers that each run has anew
-_MUST_BE_EQUAL = ("Target", "Disks", "fio job", "QEMU")
+_MUST_BE_EQUAL = {"Target": r", (?:started as|process) ", "Disks": "$", "fio job": "$", "QEMU": r" \("}
+"""The metadata without which figures cannot be compared, and where what each run has of its own begins."""
 
 
 class PastRuns:
@@ -45,5 +45,5 @@ class PastRuns:
 
 
 def _set_up(facts: Mapping[str, str]) -> str:
-    words = [f"{name}: {_OF_ONE_RUN.sub('', facts[name])}" for name in _MUST_BE_EQUAL if name in facts]
+    words = [f"{name}: {re.split(end, facts[name])[0]}" for name, end in _MUST_BE_EQUAL.items() if name in facts]
     return "; ".join(words) or "no test bed"

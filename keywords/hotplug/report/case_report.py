@@ -9,6 +9,20 @@ from hotplug.report import courses, evidence, time_line_picture
 from hotplug.report.log_lines import Line
 from hotplug.report.time_line import time_line
 
+_STYLE = """<style>
+.test > .children[style*="block"]:has(> .messages .case-report) { display: flex !important; flex-direction: column }
+.test > .children > .metadata { order: -2 }
+.test > .children > .messages:has(.case-report) { order: -1 }
+.message-row:has(.case-report) > :is(.time, .level) { display: none }
+</style>"""
+"""Robot logs what is said at a case's end below all keywords; this lifts it to where a reader looks first, and gives it
+the whole width. A browser that does not know `:has` shows it at the end."""
+
+
+def in_report(text: str) -> str:
+    """`text` marked as a part of a case's report, which log.html shows above the case's keywords."""
+    return f'{_STYLE}<div class="case-report" style="margin:0.5em 1em;font-family:sans-serif">{text}</div>'
+
 
 def time_line_html(chronicle: Chronicle, began: float, failed_at: float | None = None) -> str:
     """The time line from `began` until now, with a table of its events; times are `time.monotonic()`."""
