@@ -197,8 +197,6 @@ class ControllerRegistry:
         if mask & ~self.core_mask or not mask:
             text = f"cpumask 0x{mask:x} is invalid (core mask is 0x{self.core_mask:x})"
             raise ControllerError(errno.EINVAL, text)
-        if not name:
-            raise ControllerError(errno.EINVAL, "a vhost controller needs a name")
         if name in self._controllers:
             raise ControllerError(errno.EEXIST, f"vhost controller {name} already exists.")
         # Joined as text: Path would swallow a name of "." and follow one that starts with "/".

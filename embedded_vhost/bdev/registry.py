@@ -1,5 +1,6 @@
 """All bdevs by name, who claims them, and who wants to know when one goes."""
 
+import contextlib
 import errno
 from collections.abc import Callable
 
@@ -21,6 +22,7 @@ class BdevRegistry:
     def __init__(self) -> None:
         self._bdevs: dict[str, Bdev] = {}
         self._splits: dict[str, list[SplitBdev]] = {}
+        self._kept_splits: dict[str, tuple[int, int | None]] = {}
         self._removal_hooks: list[Callable[[Bdev], None]] = []
         self._resize_hooks: list[Callable[[Bdev], None]] = []
 
@@ -73,8 +75,12 @@ class BdevRegistry:
         """
         if num_blocks <= 0:
             raise BdevError(errno.EINVAL, "Disk num_blocks must be greater than 0")
-        if block_size < 512 or block_size % 512:
+        if block_size == 0:
+            raise BdevError(errno.ENOMEM, "there is no memory in blocks of 0 bytes")
+        if block_size % 512:
             raise BdevError(errno.EINVAL, f"Data block size must be a multiple of 512, got {block_size}")
+        if name == "":
+            raise BdevError(errno.EINVAL, "a bdev needs a name")
         name = name or self._free_name("Malloc")
         self._check_new(name, uuid)
         return self._add(MallocBdev(name, block_size, num_blocks, uuid))
@@ -104,14 +110,19 @@ class BdevRegistry:
     def split(self, base_name: str, count: int, size_mb: int | None) -> list[str]:
         """Claim a bdev and make equal parts of it, each of size_mb MiB or of what the base has room for.
 
+        Where there is no base yet, the split is kept for the bdev that comes under its name, and no part is named.
+
         Raises:
-            BdevError: ENODEV, EEXIST (split already, or a part's name is taken), EINVAL, EPERM.
+            BdevError: EEXIST (split already, or a part's name is taken), EINVAL, EPERM.
         """
         if count <= 0:
             raise BdevError(errno.EINVAL, f"{count} parts cannot be made")
-        if base_name in self._splits:
+        if base_name in self._splits or base_name in self._kept_splits:
             log.error("bdev_split", f"Split bdev config for base bdev '{base_name}' already exist.")
             raise BdevError(errno.EEXIST, f"bdev {base_name} is split already")
+        if base_name not in self._bdevs:
+            self._kept_splits[base_name] = (count, size_mb)
+            return []
         base = self.open(base_name)
         blocks = base.num_blocks // count
         if size_mb:
@@ -134,6 +145,8 @@ class BdevRegistry:
         Raises:
             BdevError: ENOENT, it is not split.
         """
+        if self._kept_splits.pop(base_name, None):
+            return
         parts = self._splits.pop(base_name, None)
         if parts is None:
             log.error("bdev_split", f"Split configuration for '{base_name}' not found")
@@ -170,6 +183,9 @@ class BdevRegistry:
 
     def _add(self, bdev: Bdev) -> Bdev:
         self._bdevs[bdev.name] = bdev
+        if (split := self._kept_splits.pop(bdev.name, None)) is not None:
+            with contextlib.suppress(BdevError):  # too small for it
+                self.split(bdev.name, *split)
         return bdev
 
     def _free_name(self, prefix: str) -> str:

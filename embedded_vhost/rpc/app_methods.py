@@ -1,14 +1,12 @@
 """Methods about the program itself: version, start, methods, log, end."""
 
-import errno
 import os
 import signal
 from collections.abc import Callable
 
 from embedded_vhost import VERSION, log
 from embedded_vhost.rpc.dispatcher import Dispatcher, When
-from embedded_vhost.rpc.errors import invalid_params
-from embedded_vhost.rpc.params import Params
+from embedded_vhost.rpc.params import Params, refusal
 
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGQUIT", "SIGHUP", "SIGKILL", "SIGUSR1")
 
@@ -41,8 +39,7 @@ class AppMethods:
         return True
 
     def _wait_init(self, params: Params) -> object:
-        params.finish()
-        return True
+        return True  # whatever the parameters
 
     def _get_methods(self, params: Params) -> object:
         current = params.flag("current")
@@ -64,7 +61,7 @@ class AppMethods:
         known |= {str(int(number)): number for number in known.values()}
         if name not in known:
             log.error("rpc", f"spdk_kill_instance: {name} is none of {', '.join(_SIGNALS)}")
-            raise invalid_params(errno.EINVAL)
+            raise refusal("spdk_kill_instance")
         os.kill(os.getpid(), known[name])
         return True
 
@@ -74,7 +71,7 @@ class AppMethods:
         try:
             log.set_level(level)
         except ValueError as exc:
-            raise invalid_params(errno.EINVAL) from exc
+            raise refusal("log_set_level") from exc
         return True
 
     def _get_log_level(self, params: Params) -> object:

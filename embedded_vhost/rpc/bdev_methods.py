@@ -1,7 +1,5 @@
 """bdev_* methods."""
 
-import errno
-import uuid as uuid_module
 from collections.abc import Callable
 
 from embedded_vhost import log
@@ -40,8 +38,8 @@ class BdevMethods:
             dispatcher.add(name, _errno_as_code(method))
 
     def _malloc_create(self, params: Params) -> object:
-        name, uuid = params.optional_text("name"), _uuid(params)
-        blocks, block_size = params.number("num_blocks"), params.number("block_size")
+        name, uuid = params.optional_text("name"), params.uuid("uuid")
+        blocks, block_size = params.size("num_blocks"), params.size("block_size")
         params.ignore("optimal_io_boundary", "md_size", "md_interleave", "dif_type", "physical_block_size", "numa_id")
         params.finish()
         return self._bdevs.create_malloc(name, block_size, blocks, uuid).name
@@ -50,8 +48,8 @@ class BdevMethods:
         return self._delete(params, MallocBdev)
 
     def _aio_create(self, params: Params) -> object:
-        name, filename, uuid = params.text("name"), params.text("filename"), _uuid(params)
-        block_size, readonly = params.optional_number("block_size"), params.flag("readonly")
+        name, filename, uuid = params.text("name"), params.text("filename"), params.uuid("uuid")
+        block_size, readonly = params.optional_size("block_size"), params.flag("readonly")
         params.ignore("fallocate", "nowait")
         params.finish()
         return self._bdevs.create_aio(name, filename, block_size, readonly, uuid).name
@@ -72,8 +70,8 @@ class BdevMethods:
         return True
 
     def _split_create(self, params: Params) -> object:
-        base, count = params.text("base_bdev"), params.number("split_count")
-        size_mb = params.optional_number("split_size_mb")
+        base, count = params.text("base_bdev"), params.size("split_count")
+        size_mb = params.optional_size("split_size_mb")
         params.finish()
         try:
             return self._bdevs.split(base, count, size_mb)
@@ -121,16 +119,6 @@ def _counted(counters: IoCounters) -> dict[str, object]:
             f"min_{kind}_latency_ticks": counter.shortest,
         }
     return told | {"io_error": {}}
-
-
-def _uuid(params: Params) -> str | None:
-    text = params.optional_text("uuid")
-    if text is None:
-        return None
-    try:
-        return str(uuid_module.UUID(text))
-    except ValueError as exc:
-        raise invalid_params(errno.EINVAL) from exc
 
 
 def _errno_as_code(method: Method) -> Method:

@@ -1,15 +1,36 @@
 """Checks the parameters of a method: known names, JSON types, required ones."""
 
 import errno
+import uuid
 
 from embedded_vhost import log
-from embedded_vhost.rpc.errors import invalid_params
+from embedded_vhost.rpc.errors import INTERNAL_ERROR, INVALID_PARAMS, RpcError, invalid_params
+
+_NO_PARAMETERS = ("spdk_get_version method requires no parameters", "scsi_get_devices requires no parameters")
+_REFUSALS: dict[str, tuple[int, str]] = {
+    "vhost_get_controllers": (INTERNAL_ERROR, "Invalid argument"),
+    **{text.partition(" ")[0]: (INVALID_PARAMS, text) for text in _NO_PARAMETERS},
+    **dict.fromkeys(
+        ("bdev_split_create", "bdev_split_delete", "rpc_get_methods", "spdk_kill_instance"),
+        (INVALID_PARAMS, "Invalid parameters"),
+    ),
+}
+_REFUSALS_BY_KIND = {"bdev_": (INTERNAL_ERROR, "spdk_json_decode_object failed")}
+_REFUSALS_BY_KIND["log_"] = _REFUSALS_BY_KIND["bdev_"]
+"""How SPDK v26.05 answers parameters that a method does not take; all others say -32602 "Invalid argument"."""
+
+
+def refusal(method: str) -> RpcError:
+    """SPDK's answer to wrong parameters of a method."""
+    by_kind = next((words for start, words in _REFUSALS_BY_KIND.items() if method.startswith(start)), None)
+    known = _REFUSALS.get(method, by_kind)
+    return RpcError(*known) if known else invalid_params(errno.EINVAL)
 
 
 class Params:
     """The parameters of one call, taken one by one; finish() refuses what nobody took.
 
-    Every mismatch is answered with -32602 "Invalid argument", as SPDK's vhost methods do.
+    Every mismatch is answered in the words that SPDK has for this method.
     """
 
     def __init__(self, method: str, params: object) -> None:
@@ -24,7 +45,7 @@ class Params:
 
     def _refuse(self, why: str) -> Exception:
         log.error("rpc", f"{self._method}: {why}")
-        return invalid_params(errno.EINVAL)
+        return refusal(self._method)
 
     def _take(self, name: str, kind: type, required: bool) -> object:
         if name not in self._left:
@@ -62,11 +83,26 @@ class Params:
         assert isinstance(value, int)
         return value
 
-    def optional_number(self, name: str) -> int | None:
-        """An integer or None."""
-        value = self._take(name, int, required=False)
-        assert value is None or isinstance(value, int)
+    def size(self, name: str) -> int:
+        """A required integer that is not negative."""
+        value = self.number(name)
+        if value < 0:
+            raise self._refuse(f"parameter {name} is negative: {value}")
         return value
+
+    def optional_size(self, name: str) -> int | None:
+        """An integer that is not negative, or None."""
+        return self.size(name) if name in self._left else None
+
+    def uuid(self, name: str) -> str | None:
+        """A UUID in its usual form, or None."""
+        text = self.optional_text(name)
+        if text is None:
+            return None
+        try:
+            return str(uuid.UUID(text))
+        except ValueError as exc:
+            raise self._refuse(f"parameter {name} is no UUID: {text!r}") from exc
 
     def flag(self, name: str) -> bool:
         """An optional boolean, false when it is not there."""

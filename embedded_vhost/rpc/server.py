@@ -17,6 +17,7 @@ Call = Callable[[str, object], object]
 
 _READ_SIZE = 65536
 _MAX_UNSENT = 32 << 20
+_MEMBERS = {"jsonrpc", "id", "method", "params"}
 
 
 class RpcServer:
@@ -69,8 +70,7 @@ class _Connection:
             for value in self._stream.feed(data):
                 self._answer(value)
         except InvalidJson as exc:
-            log.error("rpc", f"invalid JSON: {exc}")
-            self._send(_error(None, errors.PARSE_ERROR, "Parse error"))
+            log.error("rpc", f"invalid JSON, the connection is closed: {exc}")
             self._last = True
         self._flush()
 
@@ -86,7 +86,7 @@ class _Connection:
             self._send(response)
 
     def _respond(self, request: object) -> dict[str, object] | None:
-        """The response; None for a notification."""
+        """The response; None for a notification, which has no id or a null one."""
         if not isinstance(request, dict):
             return _error(None, errors.INVALID_REQUEST, "Invalid request")
         identifier = request.get("id")
@@ -95,8 +95,11 @@ class _Connection:
             request.get("jsonrpc", "2.0") != "2.0"
             or not isinstance(method, str)
             or not isinstance(identifier, (str, int, float, type(None)))
+            or request.keys() - _MEMBERS
         ):
             return _error(None, errors.INVALID_REQUEST, "Invalid request")
+        if not isinstance(request.get("params"), (dict, list, type(None))):
+            return _error(identifier, errors.INVALID_REQUEST, "Invalid request")
         try:
             result = self._call(method, request.get("params"))
         except errors.Unanswered:
@@ -105,10 +108,10 @@ class _Connection:
             response = _error(identifier, exc.code, str(exc))
         else:
             response = {"jsonrpc": "2.0", "id": identifier, "result": result}
-        return response if "id" in request else None
+        return response if identifier is not None else None
 
     def _send(self, response: object) -> None:
-        self._unsent += json.dumps(response).encode() + b"\n"
+        self._unsent += json.dumps(response, separators=(",", ":")).encode() + b"\n"
 
     def _flush(self) -> None:
         try:

@@ -10,6 +10,8 @@ from pathlib import Path
 DEADLINE = 30.0
 VARYING = frozenset(("uuid", "aliases", "version", "major", "minor", "patch", "suffix", "commit"))
 """What differs from run to run and from version to version; its type alone is compared."""
+OPTIONAL = "commit"
+"""Only builds from a git work tree tell it."""
 MISSING = "(missing)"
 
 Json = dict[str, object]
@@ -90,7 +92,7 @@ def leaves(expected: object, actual: object, where: str = "") -> Iterator[tuple[
         for key in expected.keys() | actual.keys():
             below = f"{where}.{key}" if where else key
             yield from leaves(expected.get(key, MISSING), actual.get(key, MISSING), below)
-    elif name in VARYING and type(expected) is type(actual):
+    elif name == OPTIONAL or (name in VARYING and actual != MISSING and type(expected) is type(actual)):
         return
     elif isinstance(expected, list) and isinstance(actual, list) and len(expected) == len(actual):
         for one, other in zip(expected, actual, strict=True):

@@ -29,6 +29,12 @@ class Program:
     files: Path
 
 
+def launch_options(kind: TargetKind, spdk_vhost: str, arguments: Sequence[str] = ()) -> LaunchOptions:
+    """How the suite starts a target: beside any other SPDK of the machine."""
+    more = ["--disable-cpumask-locks"] if kind == "spdk" else []
+    return LaunchOptions(program=spdk_vhost, arguments=[*more, *arguments])
+
+
 @contextmanager
 def running_program(kind: TargetKind, spdk_vhost: str, arguments: Sequence[str] = ()) -> Iterator[Program]:
     """Starts a target and waits until its RPC socket answers."""
@@ -40,7 +46,7 @@ def running_program(kind: TargetKind, spdk_vhost: str, arguments: Sequence[str] 
         with (directory / "aio.img").open("wb") as image:
             image.truncate(AIO_BYTES)
         rpc_socket = directory / "rpc.sock"
-        launch = plan_launch(kind, rpc_socket, sockets, LaunchOptions(spdk_vhost, arguments))
+        launch = plan_launch(kind, rpc_socket, sockets, launch_options(kind, spdk_vhost, arguments))
         with (directory / "log").open("wb") as log:
             process = subprocess.Popen(launch.command, stdout=log, stderr=log, cwd=PROJECT)
         try:

@@ -161,3 +161,17 @@ def test_statistics_of_a_split_bdev_have_its_parts(registry: BdevRegistry) -> No
     for names in (["Mp9"], "Mp0", [1]):
         with pytest.raises(RpcError):
             dispatcher.call("bdev_get_iostat", {"names": names})
+
+
+def test_a_split_is_kept_for_a_bdev_that_comes_later() -> None:
+    registry = BdevRegistry()
+    assert registry.split("Later", 2, None) == []
+    with pytest.raises(BdevError, match="split already"):
+        registry.split("Later", 2, None)
+    registry.create_malloc("Later", 512, 64, None)
+    assert [bdev.name for bdev in registry.all()] == ["Later", "Laterp0", "Laterp1"]
+    registry.split("Never", 2, None)
+    registry.unsplit("Never")
+    registry.create_malloc("Never", 512, 64, None)
+    assert registry.get("Never").claimed_by is None
+    registry.close()

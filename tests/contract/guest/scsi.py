@@ -1,0 +1,88 @@
+"""SCSI commands from inside the guest, by sg_raw: status, sense and data of each, and what the data means."""
+
+import re
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tests.contract.guest.bed import GuestBed
+
+_SENSE_BYTES = re.compile(r"Raw sense data.*?:\n((?:\s+(?:[0-9a-f]{2}[ \n]*)+)+)", re.IGNORECASE)
+_STATUS = re.compile(r"SCSI Status: (.+)")
+GOOD, CHECK_CONDITION = "Good", "Check Condition"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a command ended: its status, sense as (key, ASC, ASCQ) where there is some, and data-in."""
+
+    status: str
+    sense: tuple[int, int, int] | None
+    data: bytes
+
+    def __str__(self) -> str:
+        if self.sense is None:
+            return self.status
+        return f"{self.status} {self.sense[0]:x}/{self.sense[1]:02x}/{self.sense[2]:02x}"
+
+
+def send(bed: GuestBed, node: str, cdb: bytes, *, room: int = 0, out: bytes = b"") -> Outcome:
+    """Sends a CDB to a block node; `room` bytes of data-in are offered, or `out` is sent along."""
+    direction = f"-r {room} -o /tmp/in" if room else f"-s {len(out)} -i /tmp/out" if out else ""
+    words = " ".join(f"{byte:02x}" for byte in cdb)
+    command = f"rm -f /tmp/in; sg_raw -vvv {direction} {node} {words} 2>&1"
+    if out:
+        command = f"cat > /tmp/out; {command}"
+    done = bed.vm.machine.connection(10.0).run(f"{command}; od -An -v -tx1 /tmp/in 2>/dev/null", 20.0, out)
+    report = done.stdout
+    status = _STATUS.search(report)
+    assert status, f"sg_raw says no status of {words}: {report}{done.stderr}"
+    raw = _SENSE_BYTES.search(report)
+    sense = bytes.fromhex(raw[1]) if raw else b""
+    data = bytes.fromhex("".join(re.findall(r"^(?: [0-9a-f]{2}){1,16}$", report, re.MULTILINE))) if room else b""
+    return Outcome(status[1].strip(), (sense[2] & 0xF, sense[12], sense[13]) if sense else None, data)
+
+
+def fetch(bed: GuestBed, node: str, cdb: bytes, room: int) -> bytes:
+    """The data-in of a command that must succeed."""
+    outcome = send(bed, node, cdb, room=room)
+    assert outcome.status == GOOD, f"{cdb.hex(' ')}: {outcome}"
+    return outcome.data
+
+
+def inquiry(bed: GuestBed, node: str, room: int = 96) -> bytes:
+    """Standard INQUIRY data."""
+    return fetch(bed, node, struct.pack(">BBBHB", 0x12, 0, 0, room, 0), room)
+
+
+def vital_product_data(bed: GuestBed, node: str, page: int) -> bytes:
+    """A VPD page without its header, which must fit it."""
+    data = fetch(bed, node, struct.pack(">BBBHB", 0x12, 1, page, 255, 0), 255)
+    length = int.from_bytes(data[2:4], "big")
+    assert (data[0], data[1]) == (0, page), data.hex()
+    return data[4 : 4 + length]
+
+
+def designators(body: bytes) -> Iterator[tuple[str, str]]:
+    """Association and type, code set and protocol of each designator of page 0x83, with its value."""
+    associations, kinds = ("unit", "port", "target"), {1: "T10", 3: "NAA", 4: "port", 5: "group", 6: "units", 8: "name"}
+    while body:
+        first, second, _, length = body[:4]
+        value = body[4 : 4 + length]
+        text = value.rstrip(b"\0").decode() if first & 0xF in (2, 3) else value.hex()
+        protocol = f" of protocol {first >> 4}" if second & 0x80 else ""
+        yield f"{associations[second >> 4 & 3]} {kinds[second & 0xF]}{protocol}", text
+        body = body[4 + length :]
+
+
+def mode_pages(data: bytes, header: int) -> dict[str, str]:
+    """The mode pages in an answer, by page and subpage code; `header` bytes and the block descriptors come first."""
+    at = header + (data[3] if header == 4 else int.from_bytes(data[6:8], "big"))
+    found: dict[str, str] = {}
+    while at < len(data):
+        code, long = data[at] & 0x3F, bool(data[at] & 0x40)
+        length = 4 + int.from_bytes(data[at + 2 : at + 4], "big") if long else 2 + data[at + 1]
+        name = f"{code:02x}/{data[at + 1] if long else 0:02x}"
+        found[f"{name}{' again' if name in found else ''}"] = data[at + (4 if long else 2) : at + length].hex()
+        at += length
+    return found
