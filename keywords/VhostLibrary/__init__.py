@@ -11,6 +11,7 @@ from hotplug.common.errors import KitError, SetupError
 from hotplug.vhost.attachments import AttachmentModel, get_attachments
 from hotplug.vhost.disk_writes import DetachedDisks
 from hotplug.vhost.target import Target
+from hotplug.vhost.watch import WatchBounds
 from library_core import KitLibrary
 from VhostLibrary.attachment_keywords import AttachmentKeywords
 from VhostLibrary.controller_keywords import ControllerKeywords
@@ -43,6 +44,10 @@ class VhostLibrary(KitLibrary):
     request is sent.
 
     When the vhost process has died, every keyword that fails afterwards says so first: ``vhost died: ...``.
+
+    As long as it lives it is watched in the background: its log for what a sanitizer, an assertion or a flood leaves
+    there and for ERROR lines that no refused call explains, and its RPC for a sign of life once a second. What is found
+    ends whatever waits, in any of the three libraries; see `Set Bounds Of Vhost Watch`.
 
     = What an answer means =
 
@@ -88,6 +93,7 @@ class VhostLibrary(KitLibrary):
         | Library    VhostLibrary    rpc_deadline=30s
         """
         self.rpc_deadline = rpc_deadline.total_seconds()
+        self.watch_bounds = WatchBounds()
         self._target: Target | None = None
         self.model = AttachmentModel()
         self.detached = DetachedDisks()
@@ -118,6 +124,7 @@ class VhostLibrary(KitLibrary):
     def use(self, target: Target, *, fresh: bool) -> None:
         """Makes `target` the vhost of all keywords; a `fresh` one has nothing attached yet."""
         self._target = target
+        target.begin_watch(self.watch_bounds)
         self.model = AttachmentModel(() if fresh else get_attachments(target))
         self.detached = DetachedDisks()
         self._files = [path for path in (target.process.log, target.rpc.trace and target.rpc.trace.path) if path]

@@ -19,6 +19,7 @@ from hotplug.vhost.launch import DEFAULT_CORE_MASK, DEFAULT_MEMORY_MIB, LaunchOp
 from hotplug.vhost.rpc_client import RpcClient
 from hotplug.vhost.rpc_trace import RpcTrace
 from hotplug.vhost.start import start_target
+from hotplug.vhost.watch import WatchBounds
 
 if TYPE_CHECKING:
     from VhostLibrary import VhostLibrary
@@ -113,13 +114,28 @@ class ProcessKeywords:
         logger.info(f"Connected to vhost: {self._describe()}.")
 
     @keyword(tags=["process"])
+    def set_bounds_of_vhost_watch(
+        self, silence: timedelta = timedelta(seconds=3), log_lines: int = WatchBounds.log_lines
+    ) -> None:
+        """Says what the watch of a vhost that is started or connected to from now on takes for a fault.
+
+        ``silence`` is how long vhost may owe the answer to a harmless call, ``log_lines`` how many lines a second it
+        may write to its log for more than two seconds.
+
+        | Set Bounds Of Vhost Watch    silence=10s    log_lines=5000
+        | Start Vhost
+        """
+        self._library.watch_bounds = WatchBounds(silence.total_seconds(), log_lines)
+
+    @keyword(tags=["process"])
     def stop_vhost(self) -> None:
         """Stops the vhost and judges how it ended; does nothing when none is in use.
 
         Sends SIGINT and waits 10 s, then SIGABRT, for a core, with another 10 s, at last SIGKILL. Everything is cleaned
-        up in every case. Fails when the process had died before, did not end at SIGINT, or ended with another exit
-        code than 0. A vhost used with `Connect To Vhost` goes on without what the run has made there; fails with
-        KitError when some of that had to be left because a VM is still connected.
+        up in every case. Fails when the process had died before, did not end at SIGINT, ended with another exit code
+        than 0, or wrote to its log what the watch takes for a fault, up to its last line. A vhost used with
+        `Connect To Vhost` goes on without what the run has made there; fails with KitError when some of that had to be
+        left because a VM is still connected.
 
         | Stop Vhost
         """
@@ -172,9 +188,9 @@ class ProcessKeywords:
 
     @keyword(tags=["process"])
     def vhost_should_be_alive(self, within: timedelta = timedelta(seconds=5)) -> None:
-        """Fails unless the vhost process is alive and answers a harmless call in time.
+        """Fails unless the vhost process is alive, the watch has found no fault, and a harmless call is answered.
 
-        ``within`` is the longest time for the answer.
+        ``within`` is the longest time for the answer. Fails with KitError when the watch itself has ended.
 
         | Vhost Should Be Alive
         | Vhost Should Be Alive    within=1s
@@ -192,7 +208,7 @@ class ProcessKeywords:
 
     @keyword(tags=["process"])
     def vhost_is_running(self) -> bool:
-        """Returns whether a vhost is in use, alive and answering; never fails.
+        """Returns whether a vhost is in use, alive, answering and without a fault that the watch found; never fails.
 
         For set-ups that mend what the test before has left.
 
@@ -203,7 +219,7 @@ class ProcessKeywords:
             return False
         try:
             self._library.target.check_alive(5.0)
-        except AssertionError as error:
+        except (AssertionError, KitError) as error:
             logger.info(f"vhost is not running: {error}")
             return False
         return True

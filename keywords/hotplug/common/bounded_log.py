@@ -11,7 +11,8 @@ from types import TracebackType
 DEFAULT_BOUND = 64 * 1024 * 1024
 
 
-def _tails(path: Path) -> tuple[Path, Path]:
+def tails_of(path: Path) -> tuple[Path, Path]:
+    """The files of a log's tail; the first of them is begun when the head is full, and then they take turns."""
     return path.with_name(path.name + ".tail0"), path.with_name(path.name + ".tail1")
 
 
@@ -28,7 +29,7 @@ class BoundedLog:
         self._head_room = max_bytes // 2
         self._tail_bound = max_bytes // 4
         self._head = path.open("wb", buffering=0)
-        for tail in _tails(path):
+        for tail in tails_of(path):
             tail.unlink(missing_ok=True)
         self._turn = 0
         self._tail: FileIO | None = None
@@ -54,7 +55,7 @@ class BoundedLog:
         if self._tail is not None:
             self._tail.close()
             self._turn ^= 1
-        self._tail = _tails(self.path)[self._turn].open("wb", buffering=0)
+        self._tail = tails_of(self.path)[self._turn].open("wb", buffering=0)
         self._tail_size = 0
 
     def close(self) -> None:
@@ -62,7 +63,7 @@ class BoundedLog:
         if self._tail is not None:
             self._tail.close()
             self._tail = None
-            older, newer = _tails(self.path)[self._turn ^ 1], _tails(self.path)[self._turn]
+            older, newer = tails_of(self.path)[self._turn ^ 1], tails_of(self.path)[self._turn]
             kept = b"".join(p.read_bytes() for p in (older, newer) if p.exists())
             dropped = self.total - self._head.tell() - len(kept)
             self._head.write((_gap(dropped) if dropped else b"") + kept)
@@ -79,7 +80,7 @@ class BoundedLog:
 
 def read_log(path: Path) -> str:
     """The text of a bounded log, whether its writer still works or not; empty where there is no file."""
-    parts = [path, *sorted((t for t in _tails(path) if t.exists()), key=lambda t: t.stat().st_mtime_ns)]
+    parts = [path, *sorted((t for t in tails_of(path) if t.exists()), key=lambda t: t.stat().st_mtime_ns)]
     data = b""
     for part in parts:
         try:

@@ -1,23 +1,45 @@
-"""What must stay alive during a run, asked about by everything that waits.
+"""What must be well during a run, asked about by everything that waits.
 
 A dead vhost process blocks the guests, their fio and the SSH commands alike. So that a report names the first cause
 and not the last symptom, whoever starts a process registers a check here, and every wait asks all checks.
 """
 
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
-Check = Callable[[], str | None]
-"""Returns None while all is well, else one sentence that says what died and how."""
+TOGETHER_SECONDS = 0.5
+"""Two findings that are no further apart were seen too closely for their times to tell which caused the other."""
+
+SETTLE_SECONDS = 0.2
+"""So long after it was found may a finding turn out to be the symptom of one that takes longer to be seen."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something is wrong since `at` (`time.monotonic()`); `sentence` says what."""
+
+    at: float
+    sentence: str
+
+
+Check = Callable[[], Finding | str | None]
+"""Returns None while all is well, else what is wrong; a bare sentence counts from when it was first heard."""
 
 
 class VitalSigns:
-    """The checks of everything that must be alive now."""
+    """The checks of everything that must be well now; `settle` is in seconds, see `SETTLE_SECONDS`."""
 
-    def __init__(self) -> None:
+    def __init__(self, settle: float = SETTLE_SECONDS) -> None:
+        self._settle = settle
         self._checks: dict[str, Check] = {}
+        self._first_heard: dict[tuple[str, str], float] = {}
 
     def watch(self, name: str, check: Check) -> None:
-        """Asks `check` from now on; a check of the same `name` gives way. Checks are asked in order of registration."""
+        """Asks `check` from now on; a check of the same `name` gives way.
+
+        Causes come before effects: of findings at about the same time, the one whose check was registered first wins.
+        """
         self._checks[name] = check
 
     def forget(self, name: str) -> None:
@@ -25,16 +47,32 @@ class VitalSigns:
         self._checks.pop(name, None)
 
     def first_cause(self) -> str | None:
-        """The sentence of the first check that fails, or None."""
-        for check in list(self._checks.values()):
-            if sentence := check():
-                return sentence
-        return None
+        """The sentence of the finding that is the earliest in time, or None while all is well."""
+        findings = self._findings()
+        if not findings:
+            return None
+        unsettled = min(finding.at for finding in findings) + self._settle - time.monotonic()
+        if unsettled > 0:
+            time.sleep(min(unsettled, self._settle))
+            findings = self._findings() or findings
+        earliest = min(finding.at for finding in findings)
+        return next(finding.sentence for finding in findings if finding.at <= earliest + TOGETHER_SECONDS)
 
     def check(self) -> None:
-        """Raises `AssertionError` with the first cause when something has died."""
+        """Raises `AssertionError` with the first cause when something is wrong."""
         if sentence := self.first_cause():
             raise AssertionError(sentence)
+
+    def _findings(self) -> list[Finding]:
+        """What the checks say now, in the order of registration."""
+        findings = []
+        for name, check in list(self._checks.items()):
+            said = check()
+            if isinstance(said, str):
+                said = Finding(self._first_heard.setdefault((name, said), time.monotonic()), said)
+            if said is not None:
+                findings.append(said)
+        return findings
 
 
 VITAL_SIGNS = VitalSigns()

@@ -113,10 +113,12 @@ class Timeouts(_Part):
 
 
 class Bounds(_Part):
-    """The longest times that a pass allows: what takes longer is a fault of the device under test."""
+    """What a pass allows at most; what exceeds a bound is a fault of the device under test."""
 
     io_latency: Duration = timedelta(seconds=5)
     io_gap: Duration = timedelta(seconds=5)
+    vhost_silence: Duration = timedelta(seconds=3)
+    vhost_log_lines: Count = 1000
 
 
 class TestBed(_Part):

@@ -13,6 +13,7 @@ import socket
 import struct
 import threading
 import time
+from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -29,6 +30,7 @@ _POLL_SECONDS = 0.2
 _RETRY_SECONDS = 0.01
 _CHUNK = 1 << 20
 _SHOWN = 200
+_KEPT_REFUSALS = 200
 
 
 class RpcError(Exception):
@@ -167,6 +169,11 @@ class RpcClient:
         self.trace = trace
         self._idle: list[_Connection] = []
         self._lock = threading.Lock()
+        self._refusals: deque[tuple[float, float]] = deque(maxlen=_KEPT_REFUSALS)
+
+    def refused_between(self, since: float, until: float) -> bool:
+        """Whether the target answered with an error to a call that went on in that span of `time.monotonic()`."""
+        return any(began <= until and ended >= since for began, ended in list(self._refusals))
 
     def call(
         self, method: str, params: Mapping[str, object] | None = None, deadline: Deadline | float | None = None
@@ -184,6 +191,7 @@ class RpcClient:
         try:
             result = self._exchange(method, given, limit)
         except RpcError as error:
+            self._refusals.append((began, time.monotonic()))
             self._record(began, method, given, "error", {"code": error.code, "message": error.message})
             raise
         except BaseException as error:

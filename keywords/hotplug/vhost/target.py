@@ -1,5 +1,6 @@
 """A vhost process together with its RPC: asked, judged, and stopped or left."""
 
+import contextlib
 import shutil
 import signal
 from collections.abc import Mapping, Sequence
@@ -8,13 +9,14 @@ from pathlib import Path
 from hotplug.common.chronicle import CHRONICLE, VHOST, Kind
 from hotplug.common.deadline import Deadline
 from hotplug.common.errors import ConnectionLostError, DeadlineError, KitError, SetupError
-from hotplug.common.vital_signs import VITAL_SIGNS
+from hotplug.common.vital_signs import VITAL_SIGNS, Finding
 from hotplug.vhost.janitor import Janitor
 from hotplug.vhost.methods import METHODS, check_methods
 from hotplug.vhost.ownership import Ownership
 from hotplug.vhost.process import OwnVhost, VhostProcess
 from hotplug.vhost.rpc_client import RpcClient, RpcDeadlineError, RpcError, RpcProtocolError
 from hotplug.vhost.undo import Left, undo
+from hotplug.vhost.watch import VhostWatch, WatchBounds, trouble_of
 
 WATCH = "vhost"
 _DYING_SECONDS = 1.0
@@ -49,7 +51,17 @@ class Target:
         self._version = "version unknown"
         self._how = how
         self._scratch = scratch
-        VITAL_SIGNS.watch(WATCH, process.death)
+        self._watch: VhostWatch | None = None
+        VITAL_SIGNS.watch(WATCH, self.trouble)
+
+    def begin_watch(self, bounds: WatchBounds) -> None:
+        """Watches the log and the answers of the process from now on; `trouble` tells what is found."""
+        self._watch = VhostWatch(self.process, self.rpc, bounds)
+        self._watch.start()
+
+    def trouble(self) -> Finding | None:
+        """What is wrong with this vhost: it died, or the watch found a fault; None while all is well."""
+        return trouble_of(self.process, self._watch)
 
     def require(self, method: str, params: Mapping[str, object] | None = None) -> object:
         """Calls a method that a correct target answers with success, and returns its result.
@@ -93,7 +105,8 @@ class Target:
 
     def _exchange(self, method: str, params: Mapping[str, object] | None, deadline: float | None) -> object:
         try:
-            return self.rpc.call(method, params, deadline)
+            with self._watch.patience(method) if self._watch else contextlib.nullcontext():
+                return self.rpc.call(method, params, deadline)
         except ConnectionLostError as error:
             # The sockets of a dying process close a moment before its end can be seen.
             self.process.wait(_DYING_SECONDS)
@@ -130,9 +143,13 @@ class Target:
         return sorted(str(name) for name in answer) if isinstance(answer, list) else []
 
     def check_alive(self, seconds: float) -> None:
-        """Raises `AssertionError` when the process has ended or does not answer a harmless call within `seconds`."""
-        if death := self.process.death():
-            raise AssertionError(death)
+        """Raises `AssertionError` when the process has ended, the watch has found a fault, or a harmless call is not
+        answered within `seconds`; `KitError` when the watch itself has ended.
+        """
+        if trouble := self.trouble():
+            raise AssertionError(trouble.sentence)
+        if self._watch is not None:
+            self._watch.check_works()
         try:
             self.call("spdk_get_version", deadline=seconds)
         except (RpcError, DeadlineError, ConnectionLostError, RpcProtocolError) as error:
@@ -145,6 +162,7 @@ class Target:
         """
         if not as_crash and isinstance(self.process, OwnVhost):
             VITAL_SIGNS.forget(WATCH)
+            self._end_watch()
             self.process.expect_death()
         self.process.send_signal(number)
         if not self.process.wait(_KILL_SECONDS):
@@ -159,10 +177,15 @@ class Target:
         disconnect before. Raises `KitError` when something had to be left; the janitor then tries once more.
         """
         VITAL_SIGNS.forget(WATCH)
+        if self._watch is not None:
+            self._watch.stop_asking()
         try:
             left = self._undo(Deadline(seconds))
             complaint = self.process.stop()
+            if (finding := self._end_watch()) is not None and complaint is None:
+                complaint = finding.sentence
         finally:
+            self._end_watch()
             CHRONICLE.record(VHOST, Kind.END, "vhost was stopped" if self.is_own else "vhost was left as it was found")
             if self._janitor is not None:
                 self._janitor.dismiss()
@@ -177,6 +200,14 @@ class Target:
                 f"process deletes it as soon as that is possible: {'; '.join(map(str, left))}."
             )
         return complaint
+
+    def _end_watch(self) -> Finding | None:
+        """Ends the watch, if there is one, and returns what it has found, also in the last lines of the log."""
+        watch, self._watch = self._watch, None
+        if watch is None:
+            return None
+        watch.stop()
+        return watch.finding
 
     def _undo(self, limit: Deadline) -> list[Left]:
         if self._ownership is None:

@@ -1,0 +1,106 @@
+"""Reads vhost's log as it is written, and says what in it is a fault."""
+
+import time
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+
+from hotplug.common.log_follower import LogFollower
+from hotplug.common.vital_signs import Finding
+from hotplug.vhost.log_lines import is_unexplained_error, meaning_of, suspect_lines
+
+GRACE_SECONDS = 1.0
+"""An ERROR line comes before the answer that refuses a call; so long may that answer take."""
+
+FLOOD_SECONDS = 2.0
+"""Over this time the rate of lines is taken: a controller that a VM connects to says hundreds of lines at once."""
+
+_LONGEST_LINE = 64 * 1024
+_QUOTED = 300
+
+
+class LogWatch:
+    """Judges the lines of the log at `path`; keeps the first that is a fault.
+
+    `refused_between` tells whether vhost refused an RPC call in a span of time: then it says so in its log, and
+    whoever called judges that. `most_lines` a second, kept up for some seconds, are a flood.
+    """
+
+    def __init__(self, path: Path, refused_between: Callable[[float, float], bool], most_lines: int) -> None:
+        self.finding: Finding | None = None
+        self._path = path
+        self._refused_between = refused_between
+        self._most_lines = most_lines
+        self._follower = LogFollower(path)
+        self._partial = b""
+        self._last_look = time.monotonic()
+        self._counts: deque[tuple[float, float, int]] = deque()
+        """Of each look: the time of the look before it, its own time, the lines that came between."""
+        self._pending: deque[tuple[float, float, bytes]] = deque()
+        """ERROR lines that wait for an explanation, each with the span of time in which it was written."""
+
+    def look(self, *, final: bool = False) -> None:
+        """Judges what was written since the last look; with `final`, waits for no explanation any more."""
+        now = time.monotonic()
+        if self.finding is None:
+            text = self._new_lines()
+            self._count(now, text)
+            for line in suspect_lines(text):
+                self._take(line, now)
+            self._judge_pending(float("inf") if final else now)
+        self._last_look = now
+
+    def close(self) -> None:
+        """Looks a last time, for what was written at the end, and lets go of the file."""
+        self.look()
+        self.look(final=True)
+        self._follower.close()
+
+    def _new_lines(self) -> bytes:
+        """What came, in whole lines; an unfinished line is taken when nothing follows."""
+        new = self._follower.read()
+        text = self._partial + new
+        end = text.rfind(b"\n") + 1
+        if not new or len(text) - end > _LONGEST_LINE:
+            end = len(text)
+        self._partial = text[end:]
+        return text[:end]
+
+    def _count(self, now: float, text: bytes) -> None:
+        self._counts.append((self._last_look, now, text.count(b"\n")))
+        while now - self._counts[0][1] > FLOOD_SECONDS:
+            self._counts.popleft()
+        seconds = now - self._counts[0][0]
+        rate = sum(lines for _, _, lines in self._counts) / max(seconds, FLOOD_SECONDS)
+        if rate > self._most_lines:
+            last = text.rstrip(b"\n").rpartition(b"\n")[2]
+            self._find(
+                self._counts[0][0],
+                f"vhost floods its log with {rate:,.0f} lines a second, more than {self._most_lines:,}, while it "
+                f"lives; one of them: {_shown(last)}",
+            )
+
+    def _take(self, line: bytes, now: float) -> None:
+        if (meaning := meaning_of(line)) is not None:
+            self._find(now, f"vhost lives, but its log '{self._path.name}' has a {meaning}: {_shown(line)}")
+        elif is_unexplained_error(line):
+            self._pending.append((self._last_look, now, line))
+
+    def _judge_pending(self, now: float) -> None:
+        while self._pending and now - self._pending[0][1] >= GRACE_SECONDS:
+            since, until, line = self._pending.popleft()
+            if not self._refused_between(since, until + GRACE_SECONDS):
+                self._find(
+                    until,
+                    f"vhost lives, but its log '{self._path.name}' has an ERROR line that no refused RPC call "
+                    f"explains and that is not known to be harmless: {_shown(line)}",
+                )
+
+    def _find(self, at: float, sentence: str) -> None:
+        if self.finding is None:
+            self.finding = Finding(at, sentence)
+
+
+def _shown(line: bytes) -> str:
+    text = line.decode("utf-8", "replace").strip()
+    return repr(text if len(text) <= _QUOTED else text[:_QUOTED] + " ...") + "."

@@ -1,0 +1,123 @@
+"""Watches a vhost for as long as it lives: its end, its log, its answers."""
+
+import contextlib
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from hotplug.common.chronicle import CHRONICLE, VHOST, Kind
+from hotplug.common.errors import KitError
+from hotplug.common.periodic import Periodic
+from hotplug.common.vital_signs import Finding
+from hotplug.vhost.heartbeat import Heartbeat
+from hotplug.vhost.log_watch import LogWatch
+from hotplug.vhost.process import VhostProcess
+from hotplug.vhost.rpc_client import RpcClient
+
+LONG_CALLS: Mapping[str, str] = {
+    "framework_start_init": "SPDK initialises its memory and all subsystems before it answers anything",
+}
+"""Calls during which vhost may be silent, with the reason; their own deadlines bound them."""
+
+_LOOK_SECONDS = 0.25
+_DEATH_FOLLOWS_SECONDS = 2.0
+_STATES = {"R": "running", "S": "sleeping", "D": "waiting in the kernel", "T": "stopped by a signal", "t": "traced"}
+
+
+@dataclass(frozen=True)
+class WatchBounds:
+    """What is still well: seconds without an answer (`silence`), lines of log a second (`log_lines`)."""
+
+    silence: float = 3.0
+    log_lines: int = 1000
+
+
+class VhostWatch:
+    """Looks at the process and its log several times a second, and asks it for a sign of life once a second."""
+
+    def __init__(self, process: VhostProcess, rpc: RpcClient, bounds: WatchBounds) -> None:
+        self._process = process
+        self._died_at: float | None = None
+        self._told = False
+        self._log = LogWatch(process.log, rpc.refused_between, bounds.log_lines) if process.log is not None else None
+        self._heartbeat = Heartbeat(rpc.path, bounds.silence, self._state)
+        self._looks = Periodic("vhost-watch", self._look, _LOOK_SECONDS)
+
+    @property
+    def died_at(self) -> float | None:
+        """When the process was first seen to have ended (`time.monotonic()`), or None."""
+        return self._died_at
+
+    @property
+    def finding(self) -> Finding | None:
+        """The earliest fault of the living process, or None."""
+        found = [watch.finding for watch in (self._log, self._heartbeat) if watch is not None and watch.finding]
+        return min(found, key=lambda finding: finding.at, default=None)
+
+    def start(self) -> None:
+        """Begins, in threads."""
+        self._looks.start()
+        self._heartbeat.start()
+
+    def check_works(self) -> None:
+        """Raises `KitError` when the watch itself has broken: then nothing it did not say counts as well."""
+        for failure in (self._looks.failure, self._heartbeat.failure):
+            if failure is not None:
+                raise KitError(f"The watch of vhost has ended: {type(failure).__name__}: {failure}.") from failure
+
+    @contextlib.contextmanager
+    def patience(self, method: str) -> Iterator[None]:
+        """While it calls `method`, a vhost may be silent if that is one of `LONG_CALLS`."""
+        self._heartbeat.patient = method in LONG_CALLS
+        try:
+            yield
+        finally:
+            self._heartbeat.patient = False
+
+    def stop_asking(self) -> None:
+        """Asks for no more signs of life, for use before an end that is wanted; the log is still read."""
+        self._heartbeat.stop()
+
+    def stop(self) -> None:
+        """Ends the watch with a last look at the log."""
+        self._heartbeat.stop()
+        self._looks.stop()
+        if self._log is not None:
+            self._log.close()
+
+    def _look(self) -> None:
+        if self._log is not None:
+            self._log.look()
+        if self._died_at is None and self._process.death() is not None:
+            self._died_at = time.monotonic()
+        finding = self.finding
+        if finding is not None and not self._told:
+            self._told = True
+            CHRONICLE.record(VHOST, Kind.FINDING, finding.sentence, finding.at)
+
+    def _state(self) -> str:
+        """What the kernel says about the silent process."""
+        try:
+            status = Path(f"/proc/{self._process.pid}/stat").read_text()
+        except OSError:
+            return ""
+        letter = status.rpartition(")")[2].split()[0]
+        return f"Its state is {letter} ({_STATES.get(letter, 'see proc(5)')})."
+
+
+def trouble_of(process: VhostProcess, watch: VhostWatch | None) -> Finding | None:
+    """What is wrong with a vhost, or None.
+
+    A death that soon follows a fault is the better account of it, for it quotes the telling line of the log, too.
+    """
+    finding = watch.finding if watch is not None else None
+    death = process.death()
+    if death is None:
+        return finding
+    died_at = (watch.died_at if watch is not None else None) or time.monotonic()
+    if finding is None:
+        return Finding(died_at, death)
+    if died_at - finding.at > _DEATH_FOLLOWS_SECONDS:
+        return finding
+    return Finding(min(finding.at, died_at), death)
