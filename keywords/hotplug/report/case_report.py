@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from html import escape
 from pathlib import Path
 
 from hotplug.common.chronicle import Chronicle
@@ -28,8 +29,10 @@ def time_line_html(chronicle: Chronicle, began: float, failed_at: float | None =
     """The time line from `began` until now, with a table of its events; times are `time.monotonic()`."""
     ended = time.monotonic()
     moments = chronicle.moments(until=ended)
-    picture = time_line_picture.draw(time_line(moments, began, ended, failed_at), "Time line of the case")
-    return picture + courses.html_table(courses.courses(moments, began, ended), began)
+    line = time_line(moments, began, ended, failed_at)
+    picture = time_line_picture.draw(line, "Time line of the case")
+    idle = f"<p>Attached all the time, without I/O: {escape(', '.join(line.idle))}.</p>" if line.idle else ""
+    return picture + idle + courses.html_table(courses.courses(moments, began, ended), began)
 
 
 def evidence_lines(chronicle: Chronicle, artifacts: Path, began: float, failed_at: float) -> list[Line]:

@@ -12,7 +12,11 @@ _STYLE = "border:1px solid currentColor;padding:2px 6px;text-align:left"
 
 @dataclass(frozen=True)
 class Course:
-    """One event; the times that follow `sent` are seconds since it was sent, None where nothing was seen."""
+    """One event; the times that follow `sent` are seconds since it was sent, None where nothing was seen.
+
+    `kernel` is when the guest's kernel told of it, `followed` when the kit saw that the disk could be used or was gone;
+    it may have looked late.
+    """
 
     kind: str
     disk: str
@@ -26,9 +30,12 @@ class Course:
 
     def __str__(self) -> str:
         """A few words for the picture."""
+        if self.kernel is not None:
+            return f"{self.kind} {self.disk}: told to the guest after {self.kernel * 1000:.0f} ms"
         if self.followed is None:
             return f"{self.kind} {self.disk}"
-        return f"{self.kind} {self.disk}: {'usable' if self.kind == 'attach' else 'gone'} after {self.followed:.2f} s"
+        state = "usable" if self.kind == "attach" else "gone"
+        return f"{self.kind} {self.disk}: seen to be {state} after {self.followed:.2f} s"
 
 
 def courses(moments: Sequence[Moment], began: float, ended: float) -> list[Course]:
@@ -81,7 +88,9 @@ def html_table(events: Sequence[Course], began: float) -> str:
     with_fio = any(event.fio_error is not None for event in events)
     with_kernel = any(event.kernel is not None for event in events)
     columns = ["At", "Event", "Disk", "Controller:target", "vhost answered"]
-    columns += ["Kernel told of it"] * with_kernel + ["Usable / gone in the guest"] + ["fio's first error"] * with_fio
+    columns += (
+        ["Kernel told of it"] * with_kernel + ["Seen usable / gone in the guest"] + ["fio's first error"] * with_fio
+    )
     rows = []
     for event in events:
         cells = [f"{event.sent - began:.2f} s", event.kind + (" during fio" if event.during_fio else "")]

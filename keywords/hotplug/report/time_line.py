@@ -68,7 +68,7 @@ class Lane:
 class TimeLine:
     """The lanes of one case from `began` to `ended`; all times are `time.monotonic()` of the host.
 
-    `events` are those that met fio.
+    `events` are those that met fio. `idle` are the labels of disks to which nothing happened.
     """
 
     began: float
@@ -76,6 +76,7 @@ class TimeLine:
     lanes: Sequence[Lane]
     events: Sequence[Course] = ()
     failed_at: float | None = None
+    idle: Sequence[str] = ()
 
 
 _LIFE = {Kind.START: Span.COMING_UP, Kind.REBOOT: Span.COMING_UP, Kind.READY: Span.UP, Kind.END: None}
@@ -106,7 +107,13 @@ def time_line(moments: Sequence[Moment], began: float, ended: float, failed_at: 
         lane for lane in lanes if lane.bars or any(mark.sign not in (Sign.CALL, Sign.QUERY) for mark in lane.marks)
     ]
     events = [event for event in courses(moments, began, ended) if event.during_fio]
-    return TimeLine(began, ended, sorted(shown, key=_order), events, failed_at)
+    idle = [lane.label.replace("\n", " at ") for lane in shown if _is_idle(lane)]
+    busy = sorted((lane for lane in shown if not _is_idle(lane)), key=_order)
+    return TimeLine(began, ended, busy, events, failed_at, sorted(idle))
+
+
+def _is_idle(lane: Lane) -> bool:
+    return lane.name.startswith("disk ") and not lane.marks and not lane.curve and len(lane.bars) == 1
 
 
 def _at_their_disks(moments: Iterable[Moment]) -> Iterable[Moment]:

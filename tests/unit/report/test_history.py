@@ -22,7 +22,7 @@ def test_figures_are_measured_within_the_case() -> None:
             kept.record(lane, Kind.FIO_SAMPLE, "", 100 + tenth / 10, bytes=max(0.0, rate * tenth / 10))
     kept.record(disk_lane("a"), Kind.DETACH, "", 103.0, place="c:0", seconds=0.1)
     kept.record(disk_lane("a"), Kind.FIO_ERROR, "", 103.1)
-    kept.record(vm_lane("vm"), Kind.GONE, "", 103.4, place="c:0")
+    kept.record(vm_lane("vm"), Kind.UEVENT, "", 103.4, place="c:0")
     figures = case_figures(kept.moments(), 100.0, 106.0)
     assert figures["write_mb_s"] == pytest.approx(6.0, rel=0.05)
     assert figures["detach_s"] == pytest.approx(0.5)
@@ -46,7 +46,7 @@ def test_history_goes_on_and_passes_over_lines_that_are_none(tmp_path: Path) -> 
     [
         ({"seconds": 45.0}, "duration was 45 s; the median of the last 3 runs is 20 s"),
         ({"write_mb_s": 10.0}, "fio's writes, all disks was 10 MB/s"),
-        ({"detach_s": 1.3}, "detach asked for to disk gone"),
+        ({"detach_s": 1.3}, "detach asked for to the guest's kernel"),
         ({"seconds": 24.0, "write_mb_s": 29.0, "detach_s": 0.5}, None),
         ({"seconds": 5.0, "write_mb_s": 90.0, "detach_s": 0.01}, None),
     ],

@@ -85,7 +85,20 @@ def test_course_of_an_event_counts_from_when_it_was_sent(chronicle: Chronicle) -
     assert course.sent == pytest.approx(14.99)
     assert course.followed == pytest.approx(0.41)
     assert course.fio_error == pytest.approx(0.21)
-    assert str(course) == "detach Nvme0n1p0: gone after 0.41 s"
+    assert str(course) == "detach Nvme0n1p0: seen to be gone after 0.41 s"
+
+
+def test_what_the_kernel_told_counts_more_than_when_the_kit_looked(chronicle: Chronicle) -> None:
+    chronicle.record(vm_lane("vm3"), Kind.UEVENT, "remove sdb", 15.02, place=PLACE)
+    (course,) = courses(chronicle.moments(), 10.0, 20.0)
+    assert str(course) == "detach Nvme0n1p0: told to the guest after 30 ms"
+
+
+def test_disk_to_which_nothing_happens_gets_no_lane_and_is_named(chronicle: Chronicle) -> None:
+    chronicle.record(disk_lane("idle"), Kind.ATTACH, "attach", 4.0, place="naa.ctrlr1:0")
+    line = time_line(chronicle.moments(), 10.0, 20.0)
+    assert "disk idle" not in [lane.name for lane in line.lanes]
+    assert line.idle == ["idle at naa.ctrlr1:0"]
 
 
 def test_event_that_no_guest_followed_says_so(chronicle: Chronicle) -> None:
