@@ -40,7 +40,7 @@ lint: $(VENV)/ready ## check style and types: ruff, mypy, robocop
 docs: $(VENV)/ready ## write the documentation with all keywords to site/index.html
 	@$(VENV)/bin/mkdocs build --quiet --clean
 	@mkdir -p site/keywords
-	@for library in VhostLibrary QemuLibrary FioLibrary ReportLibrary; do \
+	@for library in VhostLibrary QemuLibrary FioLibrary ReportLibrary PreflightLibrary; do \
 		$(VENV)/bin/libdoc --quiet $$library site/keywords/$$library.html || exit 1; done
 	@$(VENV)/bin/libdoc --quiet resources/plan.resource site/keywords/plan.html
 	@echo site/index.html

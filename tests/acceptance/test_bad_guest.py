@@ -3,24 +3,11 @@
 import time
 from pathlib import Path
 
-from tests.acceptance.images import write_image_that_never_boots, write_text_image
+from tests.acceptance.images import write_image_that_never_boots
 from tests.acceptance.kit_run import SUITES, KitRun, StartRobot, one_message
 
 _ONE_CASE = ("-t", "*Case 1: Attach*")
 _BOOT = 180.0
-
-
-def test_a_missing_qemu(start_robot: StartRobot) -> None:
-    run = start_robot("-v", "QEMU:nope", *_ONE_CASE, SUITES)
-    assert run.wait(30) == 1
-    _message_says(run, "SetupError: VM 'vm1' cannot start: there is no program 'nope'", "install Debian's package")
-
-
-def test_an_image_that_is_none(start_robot: StartRobot, tmp_path: Path) -> None:
-    image = write_text_image(tmp_path / "guest.qcow2")
-    run = start_robot("-v", f"GUEST_IMAGE:{image}", "-v", "GUEST_PASSWORD:secret", *_ONE_CASE, SUITES)
-    assert run.wait(30) == 1
-    _message_says(run, f"SetupError: The image '{image}' of VM 'vm1' is no image that a VM can boot")
 
 
 def test_a_vm_that_never_boots(start_robot: StartRobot, tmp_path: Path) -> None:

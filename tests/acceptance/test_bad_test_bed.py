@@ -74,6 +74,28 @@ _FAULTS = {
         ["vhost ended while it started: exit code 3", "/weak", "no hugepages today"],
         {"weak": "#!/bin/sh\necho no hugepages today\nexit 3\n"},
     ),
+    "a missing QEMU": Fault(
+        ["-v", "QEMU:nope"],
+        ["SetupError: VM 'vm1' cannot start: there is no program 'nope'", "install Debian's package"],
+        {},
+    ),
+    "an image that is none": Fault(
+        ["-v", "GUEST_IMAGE:{folder}/guest.qcow2", "-v", "GUEST_PASSWORD:secret"],
+        ["SetupError: The image '", "/guest.qcow2' of VM 'vm1' is no image that a VM can boot"],
+        {"guest.qcow2": "This is no image.\n" * 100},
+    ),
+    "several things are missing": Fault(
+        ["--variablefile", "{folder}/bed.yaml", "-v", "QEMU:nope"],
+        [
+            "SetupError: The run cannot start, 3 things are missing: (1) SPDK's vhost program '/nowhere/vhost' does",
+            "(2) VM 'vm1' cannot start: there is no program 'nope'",
+            "(3) The NVMe target at 127.0.0.1 port 1 cannot be connected to (Connection refused)",
+        ],
+        {
+            "bed.yaml": "target: spdk\nspdk_vhost: /nowhere/vhost\ndisks: {source: nvme, nvme: "
+            "[{trtype: TCP, traddr: 127.0.0.1, trsvcid: 1, subnqn: nqn.2024-01.io.example:none}]}\n"
+        },
+    ),
     "no such job file": Fault(["-v", "FIO_JOB:/nowhere/x.job"], ["There is no fio job file '/nowhere/x.job'"], {}),
     "a job file that is none": Fault(
         ["-v", "FIO_JOB:{folder}/x.job"], ["The fio job file", "x.job' is no job file"], {"x.job": "[global\nrw=read\n"}

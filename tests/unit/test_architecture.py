@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 KEYWORDS = ROOT / "keywords"
-LIBRARIES = ("VhostLibrary", "QemuLibrary", "FioLibrary", "ReportLibrary")
+LIBRARIES = ("VhostLibrary", "QemuLibrary", "FioLibrary", "ReportLibrary", "PreflightLibrary")
 
 # A plain module of hotplug.PART may import these parts of hotplug besides its own.
 HOTPLUG_PARTS = {
@@ -20,12 +20,14 @@ HOTPLUG_PARTS = {
     "fio": ("common", "guest"),
     "testbed": ("common",),
     "report": ("common",),
+    "preflight": ("common", "testbed", "vhost", "vm"),  # it looks at all that a run needs
 }
 LIBRARY_PARTS = {
     "VhostLibrary": ("common", "vhost"),
     "QemuLibrary": ("common", "guest", "vm"),
     "FioLibrary": ("common", "guest", "fio"),
     "ReportLibrary": ("common", "report"),
+    "PreflightLibrary": ("common", "preflight", "testbed"),
 }
 ROBOT = ("robot", "robotlibcore", "SSHLibrary")
 

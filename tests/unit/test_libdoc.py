@@ -3,7 +3,7 @@
 import pytest
 from robot.libdocpkg import LibraryDocumentation  # type: ignore[import-untyped]
 
-LIBRARIES = ("VhostLibrary", "QemuLibrary", "FioLibrary", "ReportLibrary")
+LIBRARIES = ("VhostLibrary", "QemuLibrary", "FioLibrary", "ReportLibrary", "PreflightLibrary")
 
 
 @pytest.mark.parametrize("library", LIBRARIES)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 import guest_image
+from guest_image.packages import this_distribution
 from hotplug.common.errors import SetupError
 from hotplug.vm.definition import UserImage
 
@@ -40,6 +41,26 @@ def kit_guest(log: Callable[[str], None]) -> KernelBoot:
     except guest_image.GuestImageError as error:
         raise SetupError(str(error)) from error
     return KernelBoot(image.kernel, image.initramfs)
+
+
+def built_kit_guest() -> str | None:
+    """The kernel's version of the kit's own guest; None when it has not been built."""
+    try:
+        image = guest_image.find_image()
+    except guest_image.GuestImageError:
+        return None
+    return image.manifest.kernel_version if image is not None else None
+
+
+def kit_guest_obstacle() -> str | None:
+    """Why the kit's own guest cannot be built here, as a sentence; None when nothing speaks against it."""
+    try:
+        this_distribution()
+    except guest_image.GuestImageError as error:
+        return str(error)
+    if shutil.which("mmdebstrap") is None:
+        return "The guest image cannot be built, mmdebstrap is missing: install the Debian package mmdebstrap."
+    return None
 
 
 def user_disk(image: UserImage, vm: str) -> DiskBoot:

@@ -1,0 +1,49 @@
+"""Robot Framework library that looks at the machine before a run starts anything."""
+
+from importlib.metadata import PackageNotFoundError, version
+
+from library_core import KitLibrary
+from PreflightLibrary.preflight_keywords import PreflightKeywords
+
+__all__ = ["PreflightLibrary"]
+
+try:
+    __version__ = version("spdk-vhost-hotplug-kit")
+except PackageNotFoundError:  # used from a source tree that is not installed
+    __version__ = "0"
+
+
+class PreflightLibrary(KitLibrary):
+    """Looks, before anything is started, at whether this machine has what a run needs.
+
+    One table in the log has a line for each thing: what was found, what is needed, and the verdict with its remedy. It
+    takes well under a second, and starts nothing that stays.
+
+    = What is looked at =
+
+    Python's packages, the program under test or the socket of one that runs, QEMU, the guest image or the means to
+    build it, KVM, memory, hugepages and the user's rights where the test bed asks for them, NVMe disks with their
+    drivers or targets, room for files, the length of socket paths, the loopback interface, and what a killed run left.
+
+    = Verdicts =
+
+    What is *missing* stops the run with ``SetupError`` and one sentence that names every missing thing. A *note* is
+    worth knowing, such as KVM that cannot be used; the run goes on.
+
+    = Example =
+
+    | *** Settings ***
+    | Library           PreflightLibrary
+    | Variables         testbed_variables    ${CURDIR}/testbed.yaml
+    | Suite Setup       Preflight Should Pass    ${TESTBED}
+    """
+
+    ROBOT_LIBRARY_DOC_FORMAT = "ROBOT"
+    ROBOT_LIBRARY_VERSION = __version__
+
+    def __init__(self, artifacts: str | None = None) -> None:
+        """``artifacts`` is the folder of the run's files, by default ``artifacts`` below Robot's output directory.
+
+        | Library    PreflightLibrary    artifacts=/var/tmp/hotplug
+        """
+        super().__init__([PreflightKeywords(self)], artifacts)

@@ -1,0 +1,47 @@
+"""The keyword that looks at the machine."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from robot.api import logger
+from robot.api.deco import keyword
+
+from hotplug.common.errors import SetupError
+from hotplug.preflight.checks import run_checks
+from hotplug.preflight.finding import verdict
+from hotplug.preflight.machine import Machine
+from hotplug.preflight.table import html_table
+from hotplug.testbed.schema import TestBed
+
+if TYPE_CHECKING:
+    from PreflightLibrary import PreflightLibrary
+
+
+class PreflightKeywords:
+    """Before a run."""
+
+    def __init__(self, library: PreflightLibrary) -> None:
+        self._library = library
+        self._passed: TestBed | None = None
+
+    @keyword(tags=["preflight"])
+    def preflight_should_pass(self, testbed: TestBed) -> None:
+        """Fails with SetupError when this machine lacks something that a run on ``testbed`` needs.
+
+        ``testbed`` is the variable that the variable file ``testbed_variables`` makes. The table of all findings is in
+        the log. Once passed, it is not done again for the same test bed in this run, when VMs and vhost take memory.
+
+        | Preflight Should Pass    ${TESTBED}
+        """
+        if testbed == self._passed:
+            logger.info("The preflight has passed before in this run.")
+            return
+        began = time.monotonic()
+        findings = run_checks(testbed, Machine(results=self._library.run_directory.root))
+        logger.info(html_table(findings), html=True)
+        logger.debug(f"The preflight took {time.monotonic() - began:.2f} s.")
+        if sentence := verdict(findings):
+            raise SetupError(sentence)
+        self._passed = testbed
