@@ -19,22 +19,22 @@ def connect_to_target(rpc: RpcClient, deadline: float, janitor_log: Path) -> Tar
     which then writes `janitor_log`. Raises `SetupError` when none answers, when it lacks a method that every run needs,
     or before its framework is initialised.
     """
-    if not rpc.path.exists():
-        raise SetupError(
-            f"There is no RPC socket '{rpc.path}'; give the socket of a running vhost (its option -r). {_NOT_OURS}"
-        )
     try:
         mode = rpc.path.stat().st_mode
         if not stat.S_ISSOCK(mode):
             raise SetupError(f"'{rpc.path}' is not a socket; give the RPC socket of a running vhost (its option -r).")
         rpc.call("spdk_get_version", deadline=deadline)
         pid = rpc.peer_pid()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise SetupError(
+            f"There is no RPC socket '{rpc.path}'; give the socket of a running vhost (its option -r). {_NOT_OURS}"
+        ) from error
     except (RpcError, RpcProtocolError) as error:
         raise SetupError(f"What serves '{rpc.path}' is not an SPDK application: {error}") from error
     except (ConnectionLostError, DeadlineError, PermissionError) as error:
         if isinstance(error, PermissionError) or isinstance(error.__cause__, PermissionError):
             raise SetupError(
-                f"This user may not use RPC socket '{rpc.path}'; run as the user of that vhost."
+                f"This user may not use RPC socket '{rpc.path}'; run as the user of that vhost, or as root."
             ) from error
         raise SetupError(f"No vhost answers on '{rpc.path}': {error} {_NOT_OURS}") from error
     how = f"process {pid or 'unknown'} behind RPC socket '{rpc.path}', not started by this run"

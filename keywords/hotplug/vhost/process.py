@@ -132,7 +132,7 @@ class OwnVhost:
         words = f"Last log line: {lines[-1].strip()}"
         if telling and telling[-1] != lines[-1]:
             words = f"Log: {telling[-1].strip()} ... {words}"
-        return words
+        return words if words.endswith(".") else f"{words}."
 
 
 class ForeignVhost:

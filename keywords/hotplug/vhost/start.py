@@ -1,6 +1,5 @@
 """Starts a target, the embedded stand-in or SPDK, and waits until it answers."""
 
-import contextlib
 import shutil
 import stat
 from collections.abc import Sequence
@@ -76,10 +75,16 @@ def _claim(rpc_socket: Path) -> None:
             f"RPC socket '{rpc_socket}' is served by another process; stop that, name another socket, "
             "or use it with Connect To Vhost."
         )
-    with contextlib.suppress(FileNotFoundError):
+    try:
         if not stat.S_ISSOCK(rpc_socket.lstat().st_mode):
             raise SetupError(f"'{rpc_socket}' exists and is no socket; name another path for the RPC socket.")
         rpc_socket.unlink()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise SetupError(
+            f"RPC socket '{rpc_socket}' cannot be made by this user ({error.strerror}); name another path for it."
+        ) from error
 
 
 def _await_answer(rpc: RpcClient, process: OwnVhost, launch: Launch, limit: Deadline) -> None:

@@ -17,7 +17,7 @@ _LINES: tuple[tuple[str, str], ...] = (
         "SPDK got no hugepages: reserve and mount more of them, or set spdk_hugepages to 'never'.",
     ),
     (
-        r"Not enough memory|Cannot allocate memory|[Cc]annot init memory|[Ff]ailed to allocate",
+        r"Not enough memory|Cannot allocate memory|[Cc]annot init memory|[Ff]ailed to allocate|create .*pool failed",
         "SPDK got too little memory: set spdk_memory_mib to what is free, or free some.",
     ),
     (
@@ -33,8 +33,8 @@ _LINES: tuple[tuple[str, str], ...] = (
         "The library {1} is missing: install it, or name its folder in LD_LIBRARY_PATH.",
     ),
     (
-        r"unrecognized option '([^']+)'|invalid option -- '([^']+)'",
-        "It does not know an option that it was given: look at spdk_arguments, and use an SPDK of v24.01 or newer.",
+        r"(?:unrecognized option|invalid option --|option requires an argument --) '([^']+)'",
+        "Something is wrong with option '{1}': look at spdk_arguments, and use an SPDK of v24.01 or newer.",
     ),
 )
 _WORDS_OF_SPDK = re.compile(
