@@ -104,7 +104,7 @@ class ProcessKeywords:
         | Connect To Vhost    /var/tmp/spdk.sock
         """
         self._refuse_second()
-        rpc = self._client(Path(rpc_socket).absolute())
+        rpc = self._client(Path(rpc_socket).expanduser().absolute())
         try:
             target = connect_to_target(rpc, deadline.total_seconds(), self._library.run_directory.file("janitor.log"))
             self._library.use(target, fresh=False)

@@ -102,7 +102,7 @@ def plan_launch(
 
 
 def _executable(program: str) -> str:
-    found = shutil.which(program)
+    found = shutil.which(Path(program).expanduser() if program.startswith("~") else program)
     if found is None:
         reason = "is not executable" if Path(program).exists() else "does not exist"
         raise SetupError(f"SPDK's vhost program '{program}' {reason}; give the path of an executable.")
