@@ -5,12 +5,14 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from FioLibrary.guest_keywords import GuestKeywords
+from FioLibrary.ledger_keywords import LedgerKeywords
 from FioLibrary.progress_keywords import ProgressKeywords
 from FioLibrary.run_keywords import RunKeywords
 from FioLibrary.verdict_keywords import VerdictKeywords
 from hotplug.fio.guests import Guests
 from hotplug.fio.result import RunResult
 from hotplug.fio.run import DEFAULT_MARGIN, FioRun
+from hotplug.ledger.ledger import Ledger
 from library_core import KitLibrary
 
 try:
@@ -22,7 +24,7 @@ JOB_FOLDER = Path(__file__).resolve().parents[2] / "fio_jobs"
 
 
 class FioLibrary(KitLibrary):
-    """Runs fio in guests over SSH and gives a verdict for each disk.
+    """Runs fio in guests over SSH, keeps a ledger of data, and gives a verdict for each disk.
 
     = A run =
 
@@ -53,6 +55,12 @@ class FioLibrary(KitLibrary):
 
     To prove that an event met I/O: `Wait Until Fio Moves Bytes` before the event, `Fio Should Have Met Event` after
     the run. Events are what ``Attach Target`` and ``Detach Target`` of VhostLibrary return.
+
+    = Data ledger =
+
+    fio compares what it wrote within one run. What is lost, swapped or brought back by an attach, a detach or a reboot
+    is found by the ledger: `Write Ledger` writes blocks to the end of each disk that say which disk, place and writing
+    they belong to; `Ledger Should Hold` reads them back, whenever and wherever the disk is attached.
     """
 
     ROBOT_LIBRARY_DOC_FORMAT = "ROBOT"
@@ -67,12 +75,13 @@ class FioLibrary(KitLibrary):
         | Library    FioLibrary    margin=60
         """
         self.guests = Guests()
+        self.ledger = Ledger()
         self.runs: list[FioRun] = []
         self.margin = margin
         self.job_folder = JOB_FOLDER
         self._run_keywords = RunKeywords(self)
-        components = (GuestKeywords(self), self._run_keywords, ProgressKeywords(self), VerdictKeywords(self))
-        super().__init__(components, artifacts)
+        others = (GuestKeywords(self), ProgressKeywords(self), VerdictKeywords(self), LedgerKeywords(self))
+        super().__init__((self._run_keywords, *others), artifacts)
 
     def results(self, runs: Sequence[FioRun]) -> list[RunResult]:
         """Waits for `runs`, logs their tables, returns their results: for the verdicts."""

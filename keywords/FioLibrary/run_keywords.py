@@ -8,10 +8,11 @@ from robot.api import logger
 from robot.api.deco import keyword
 
 from hotplug.common.errors import KitError
-from hotplug.fio.job_file import find_job_file, read_template, render
+from hotplug.fio.job_file import find_job_file, read_template, render, seed_of_run
 from hotplug.fio.result import RunResult
 from hotplug.fio.result_table import html_table
 from hotplug.fio.run import FioRun, RunFiles, prepare_fio
+from hotplug.ledger.region import region_start
 from library_core import link_to_file
 
 if TYPE_CHECKING:
@@ -41,13 +42,22 @@ class RunKeywords:
 
     @keyword(tags=["fio"])
     def prepare_fio(
-        self, vm: str, disks: dict[str, str], job: str = "default_integrity.job", runtime: timedelta | None = None
+        self,
+        vm: str,
+        disks: dict[str, str],
+        job: str = "default_integrity.job",
+        runtime: timedelta | None = None,
+        sizes: dict[str, int] | None = None,
     ) -> FioRun:
         """Prepares one fio with one job for each disk in the VM ``vm``, and returns the run; `Start Fio` starts it.
 
         All that takes time is done here, so that fio starts at once when it is asked to. ``disks`` is a dictionary of
         serial and node in the guest. ``job`` is a path, or the name of a file in ``fio_jobs/``. ``runtime`` replaces
-        the run time of the job file (a number is seconds).
+        the run time of the job file (a number is seconds). ``sizes`` is a dictionary of serial and size of the disk in
+        bytes: with it, fio leaves alone the end of the disk, where `Write Ledger` writes.
+
+        fio's random numbers follow from the seed of `Begin Ledger` and the number of the run, so that a run can be
+        repeated; a job file's own ``randseed`` stays.
 
         Fails with ``SetupError`` when the job file would let a verdict be fooled, when fio refuses it (the message has
         fio's own words), or when the VM has no fio; with ``KitError`` when a node is not there.
@@ -58,9 +68,15 @@ class RunKeywords:
         """
         library = self._library
         template = read_template(find_job_file(job, library.job_folder))
-        rendered = render(template, disks, runtime.total_seconds() if runtime is not None else None)
-        guest = library.guests.connection(vm)
         self._count += 1
+        rendered = render(
+            template,
+            disks,
+            runtime.total_seconds() if runtime is not None else None,
+            seed=seed_of_run(library.ledger.seed, self._count),
+            ends={serial: region_start(size) for serial, size in (sizes or {}).items()},
+        )
+        guest = library.guests.connection(vm)
         files = library.run_directory
         stem = f"fio-{self._count:03}-{vm}"
         paths = RunFiles(files.file(f"{stem}.job"), files.file(f"{stem}.json"), files.file(f"{stem}.err"))

@@ -18,6 +18,7 @@ HOTPLUG_PARTS = {
     "vhost": ("common",),
     "vm": ("common", "guest"),
     "fio": ("common", "guest"),
+    "ledger": ("common", "guest"),
     "testbed": ("common",),
     "report": ("common",),
     "preflight": ("common", "testbed", "vhost", "vm"),  # it looks at all that a run needs
@@ -25,9 +26,9 @@ HOTPLUG_PARTS = {
 LIBRARY_PARTS = {
     "VhostLibrary": ("common", "vhost"),
     "QemuLibrary": ("common", "guest", "vm"),
-    "FioLibrary": ("common", "guest", "fio"),
     "ReportLibrary": ("common", "report"),
     "PreflightLibrary": ("common", "preflight", "testbed"),
+    "FioLibrary": ("common", "guest", "fio", "ledger"),
 }
 ROBOT = ("robot", "robotlibcore", "SSHLibrary")
 

@@ -5,6 +5,7 @@ verdict be fooled are refused, never mended silently: what stands in the file is
 """
 
 import configparser
+import hashlib
 import re
 import secrets
 from collections.abc import Callable, Mapping
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hotplug.common.errors import SetupError
+from hotplug.fio.job_range import options_within
 
 _GLOBAL = "global"
 _TIME_UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -102,13 +104,18 @@ def parse_template(path: Path) -> JobTemplate:
 
 
 def render(
-    template: JobTemplate, disks: Mapping[str, str], runtime: float | None = None, seed: int | None = None
+    template: JobTemplate,
+    disks: Mapping[str, str],
+    runtime: float | None = None,
+    seed: int | None = None,
+    ends: Mapping[str, int] | None = None,
 ) -> RenderedJob:
     """The job file with one job for each of `disks` (serial -> node).
 
     `runtime` in seconds replaces the template's. `seed` is for fio's random numbers, drawn when not given; a template's
-    own `randseed` or `randrepeat` is left as it is. Raises `SetupError` when there is no disk or no run time, or when a
-    serial or node cannot stand in a job file or comes twice.
+    own `randseed` or `randrepeat` is left as it is. `ends` are the bytes below which fio works, by serial; without one
+    it works on all of a disk. Raises `SetupError` when there is no disk or no run time, when a serial or node cannot
+    stand in a job file or comes twice, or when the template works beyond an end.
     """
     if not disks:
         raise SetupError("fio was asked to run on no disk at all; give it at least one.")
@@ -128,10 +135,17 @@ def render(
             raise SetupError(f"Disk '{serial}': '{node}' is no path of a device node.")
         escaped = node.replace(":", "\\:")  # a bare colon separates files
         lines += ["", f"[{serial}]", f"filename={escaped}"]
+        if ends and serial in ends:
+            lines += options_within(template.path, template.options, serial, ends[serial])
     depth = re.match(r"\d+", template.options.get("iodepth") or "")
     return RenderedJob(
         template.path, dict(disks), seconds, "\n".join(lines) + "\n", queue_depth=int(depth[0]) if depth else 1
     )
+
+
+def seed_of_run(seed: int, number: int) -> int:
+    """The seed of fio's random numbers in its run `number`, made of the seed of all runs."""
+    return int.from_bytes(hashlib.sha256(f"{seed} {number}".encode()).digest()[:4], "big") >> 1
 
 
 def _seconds(path: Path, value: str) -> float:

@@ -18,13 +18,17 @@ in a thread of the command's own."""
 
 @dataclass(frozen=True)
 class CommandResult:
-    """What a command in the guest returned; `seconds` is its wall time seen from the host."""
+    """What a command in the guest returned; `seconds` is its wall time seen from the host.
+
+    `raw_stdout` is standard output as it came, for what is no text.
+    """
 
     command: str
     exit_code: int
     stdout: str
     stderr: str
     seconds: float
+    raw_stdout: bytes = b""
 
 
 class RunningCommand:
@@ -109,7 +113,8 @@ class RunningCommand:
                 f"a signal kills it or its channel is closed.{self._evidence()}"
             )
         seconds = self._ended - self._started
-        return CommandResult(self.command, self._exit_code, self.stdout(), self.stderr(), seconds)
+        raw = bytes(self._output["stdout"])
+        return CommandResult(self.command, self._exit_code, self.stdout(), self.stderr(), seconds, raw)
 
     def _evidence(self) -> str:
         text = (self.stderr() or self.stdout()).strip()

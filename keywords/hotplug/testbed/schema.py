@@ -150,6 +150,7 @@ class TestBed(_Part):
     fio_job: Annotated[str, Field(min_length=1)] = "default_integrity"
     fio_runtime: Duration = timedelta(seconds=10)
     known_issues: str = ""
+    seed: Annotated[int, Field(ge=0)] | None = None
     timeouts: Timeouts = Timeouts()
     bounds: Bounds = Bounds()
 

@@ -1,6 +1,7 @@
 """Job files: what is refused, what fio gets to read."""
 
 import configparser
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hotplug.common.errors import SetupError
-from hotplug.fio.job_file import JobTemplate, find_job_file, parse_template, read_template, render
+from hotplug.fio.job_file import JobTemplate, find_job_file, parse_template, read_template, render, seed_of_run
 
 JOBS = Path(__file__).parents[3] / "fio_jobs"
 GOOD = "[global]\nioengine=libaio\ndirect=1\nrw=randwrite\nbs=4k\nverify=md5\ntime_based=1\nruntime=10\n"
@@ -163,3 +164,47 @@ def test_job_file_is_found_by_path_or_by_name(tmp_path: Path) -> None:
     assert find_job_file("default_integrity.job", JOBS) == JOBS / "default_integrity.job"
     with pytest.raises(SetupError, match=r"default_integrity_nightly\.job"):
         find_job_file("nosuch.job", JOBS)
+
+
+END = 63 << 20
+
+
+@pytest.mark.parametrize(
+    ("options", "added"),
+    [
+        ("", [f"size={END}"]),
+        ("size=32m", []),
+        ("offset=1m", [f"size={END - (1 << 20)}"]),
+        ("offset=31m\nsize=32mib", []),
+    ],
+)
+def test_end_of_a_disk_is_left_alone(tmp_path: Path, options: str, added: list[str]) -> None:
+    path = tmp_path / "my.job"
+    path.write_text(f"[global]\nrw=randwrite\nruntime=4\n{options}\n")
+    text = render(parse_template(path), {"D0": "/dev/sda"}, ends={"D0": END}).text
+    assert text.split("[D0]\n")[1].splitlines() == ["filename=/dev/sda", *added]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ("size=64m", "works on bytes 0 to 67108864 of each disk, but on disk 'D0'"),
+        ("offset=32m\nsize=32m", "Change offset or size"),
+        ("offset=64m", "Change offset or size"),
+        ("size=90%", "sets size=90%; use a number of bytes"),
+        ("offset=", "sets offset="),
+        ("zonemode=strided", "sets zonemode, so the kit cannot tell"),
+    ],
+)
+def test_job_that_would_reach_the_ledger_is_refused(tmp_path: Path, options: str, words: str) -> None:
+    path = tmp_path / "my.job"
+    path.write_text(f"[global]\nrw=randwrite\nruntime=4\n{options}\n")
+    with pytest.raises(SetupError, match=re.escape(words)):
+        render(parse_template(path), {"D0": "/dev/sda"}, ends={"D0": END})
+    assert render(parse_template(path), {"D0": "/dev/sda"}).disks
+
+
+def test_seed_of_a_run_follows_from_the_seed_of_all() -> None:
+    assert seed_of_run(7, 1) == seed_of_run(7, 1)
+    assert len({seed_of_run(seed, number) for seed in (7, 8) for number in (1, 2)}) == 4
+    assert 0 <= seed_of_run(7, 1) < 1 << 31

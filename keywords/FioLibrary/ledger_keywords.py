@@ -1,0 +1,82 @@
+"""Keywords that write data which outlives fio, and check that it is still there."""
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from robot.api import logger
+from robot.api.deco import keyword
+
+from hotplug.ledger.inspection import check, renew
+from hotplug.ledger.ledger import Ledger, LedgerDisk
+from hotplug.ledger.region import PART_BYTES
+
+if TYPE_CHECKING:
+    from FioLibrary import FioLibrary
+
+
+class LedgerKeywords:
+    """The data ledger."""
+
+    def __init__(self, library: "FioLibrary") -> None:
+        self._library = library
+
+    @keyword(tags=["ledger"])
+    def begin_ledger(self, seed: int | None = None) -> int:
+        """Begins the data ledger anew, for disks of which nothing is known, and returns its seed.
+
+        Call it when a vhost was started. ``seed`` makes the data of the ledger and the random numbers of fio; one is
+        drawn when none is given. With the same seed the same run is repeated.
+
+        Example:
+        | ${seed} = | Begin Ledger |
+        | Begin Ledger | seed=20264 |
+        """
+        self._library.ledger = Ledger(seed)
+        logger.info(f"The data ledger begins with seed {self._library.ledger.seed}.")
+        return self._library.ledger.seed
+
+    @keyword(tags=["ledger"])
+    def write_ledger(self, vm: str, disks: Sequence[object]) -> None:
+        """Writes new data to the end of each of ``disks`` in the VM ``vm``, and takes note of it.
+
+        ``disks`` are objects with ``serial``, ``node`` and ``size``, as ``Get Vm Disks`` of QemuLibrary returns them.
+        Fails as the device's fault when a disk cannot be written.
+
+        Example:
+        | ${disks} = | Get Vm Disks | vm1 |
+        | Write Ledger | vm1 | ${disks} |
+        """
+        began = time.monotonic()
+        renew(self._library.ledger, self._library.guests.connection(vm), _ledger_disks(disks))
+        logger.info(f"Wrote the ledger of {_said(vm, disks, began)}.")
+
+    @keyword(tags=["ledger"])
+    def ledger_should_hold(self, vm: str, disks: Sequence[object]) -> None:
+        """Reads back what the ledger has on each of ``disks`` in the VM ``vm``, and fails unless all is there.
+
+        ``disks`` are as in `Write Ledger`. A disk may have been detached and attached again meanwhile, also to another
+        VM, and the VM may have been rebooted. Data that is lost, stale, misplaced, corrupt, or another disk's is
+        named with its disk and byte offset. A disk that was not written since `Begin Ledger` may hold anything but
+        another disk's data of this run.
+
+        Example:
+        | Write Ledger | vm1 | ${disks} |
+        | Reboot Vm | vm1 |
+        | Ledger Should Hold | vm1 | ${disks} |
+        """
+        began = time.monotonic()
+        check(self._library.ledger, self._library.guests.connection(vm), _ledger_disks(disks))
+        new = [disk.serial for disk in _ledger_disks(disks) if not self._library.ledger.knows(disk.serial)]
+        first = f" Not written before: {', '.join(new)}." if new else ""
+        logger.info(f"Proved: the ledger holds on {_said(vm, disks, began)}.{first}")
+
+
+def _ledger_disks(disks: Sequence[object]) -> list[LedgerDisk]:
+    return [LedgerDisk(disk.serial, disk.node, disk.size) for disk in disks]  # type: ignore[attr-defined]
+
+
+def _said(vm: str, disks: Sequence[object], began: float) -> str:
+    names = ", ".join(disk.serial for disk in _ledger_disks(disks)) or "no disk"
+    seconds = time.monotonic() - began
+    return f"{names} in VM '{vm}' ({PART_BYTES >> 10} KiB each), in {seconds:.2f} s"

@@ -1,0 +1,77 @@
+"""Reads and writes the ledger's part of disks in a guest: one command for all disks, past the guest's cache."""
+
+import shlex
+from collections.abc import Callable, Sequence
+
+from hotplug.common.errors import DeadlineError, KitError, SetupError
+from hotplug.guest.ssh import CommandResult, Guest
+from hotplug.ledger.ledger import LedgerDisk
+from hotplug.ledger.region import PART_BYTES, region_start
+
+_SECONDS = 15.0
+_ANSWER_SECONDS = 5.0
+_NO_DD, _DISK_FAILED = 64, 65
+_MARK = "ledger of disk "
+
+Options = Callable[[str], str]
+"""The options of dd for a node, the last one without the value that places the part."""
+
+
+def read_parts(guest: Guest, disks: Sequence[LedgerDisk]) -> list[bytes]:
+    """What the part of each of `disks` holds.
+
+    Raises `AssertionError` when a disk fails or never answers, `SetupError` when the guest cannot do it, `KitError`
+    when it sends something else, `ConnectionLostError` when the connection breaks.
+    """
+    read = _run(guest, disks, lambda node: f"if={node} iflag=direct skip", "read").raw_stdout
+    if len(read) != len(disks) * PART_BYTES:
+        raise KitError(f"VM '{guest.name}' sent {len(read)} bytes of {len(disks)} disks, not {PART_BYTES} of each.")
+    return [read[start : start + PART_BYTES] for start in range(0, len(read), PART_BYTES)]
+
+
+def write_parts(guest: Guest, disks: Sequence[LedgerDisk], contents: Sequence[bytes]) -> None:
+    """Writes `contents` to the parts of `disks`, one for each; errors as those of `read_parts`."""
+    _run(guest, disks, lambda node: f"of={node} oflag=direct iflag=fullblock seek", "written", b"".join(contents))
+
+
+def _run(guest: Guest, disks: Sequence[LedgerDisk], options: Options, done: str, stdin: bytes = b"") -> CommandResult:
+    """Runs one dd a disk; standard error gets a line that names the disk before each, then the words of dd."""
+    lines = [f"command -v dd >/dev/null || exit {_NO_DD}"]
+    for disk in disks:
+        place = region_start(disk.size) // PART_BYTES
+        lines += [
+            f"echo {shlex.quote(_MARK + disk.serial)} >&2",
+            f"dd {options(shlex.quote(disk.node))}={place} bs={PART_BYTES} count=1 status=none || exit {_DISK_FAILED}",
+        ]
+    try:
+        result = guest.run("\n".join(lines), _SECONDS, stdin)
+    except DeadlineError as error:
+        raise _stuck(guest, error) from error
+    if result.exit_code != 0:
+        raise _failure(guest, disks, result, done)
+    return result
+
+
+def _failure(guest: Guest, disks: Sequence[LedgerDisk], result: CommandResult, done: str) -> Exception:
+    where = f"VM '{guest.name}'"
+    if result.exit_code == _NO_DD:
+        return SetupError(f"{where} has no dd, which the data ledger needs; install coreutils in its image.")
+    serial, _, words = result.stderr.rpartition(_MARK)[2].partition("\n")
+    said = " ".join(words.split()).rstrip(".") or "no reason was given"
+    if result.exit_code != _DISK_FAILED:
+        return KitError(f"The data ledger in {where} ended with exit code {result.exit_code}: {said}.")
+    if any(words in said for words in ("unrecognized", "invalid argument", "invalid input flag", "Usage")):
+        return SetupError(f"dd in {where} is too old for the data ledger: {said}. Install coreutils in its image.")
+    node = next((disk.node for disk in disks if disk.serial == serial), "no node")
+    return AssertionError(f"Disk '{serial}' ({node}) of {where} cannot be {done}: {said}.")
+
+
+def _stuck(guest: Guest, error: DeadlineError) -> Exception:
+    try:
+        guest.run(":", _ANSWER_SECONDS)
+    except KitError:
+        return error
+    return AssertionError(
+        f"A disk of VM '{guest.name}' did not answer within {_SECONDS:g} s, although the guest itself does: the one "
+        f"that is named last here. {error}"
+    )

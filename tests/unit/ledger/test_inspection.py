@@ -1,0 +1,137 @@
+"""The ledger's scripts in a shell of this machine, on files in place of disks."""
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from hotplug.common.errors import DeadlineError, KitError, SetupError
+from hotplug.guest.ssh import CommandResult, GuestCommand, LineSink
+from hotplug.ledger.inspection import check, renew
+from hotplug.ledger.ledger import Ledger, LedgerDisk
+from hotplug.ledger.region import region_start
+
+SIZE = 8 << 20
+
+
+class ShellGuest:
+    """A `hotplug.guest.ssh.Guest` that is a local shell, whose files need not be read past the cache."""
+
+    name = "vm1"
+
+    def __init__(self, path: str | None = None) -> None:
+        self.path = path
+
+    def run(self, command: str, seconds: float = 10, stdin: bytes = b"") -> CommandResult:
+        command = command.replace("iflag=direct ", "").replace("oflag=direct ", "conv=notrunc ")
+        environment = None if self.path is None else {"PATH": self.path}
+        done = subprocess.run(["/bin/sh", "-c", command], input=stdin, capture_output=True, env=environment)
+        return CommandResult(command, done.returncode, "", done.stderr.decode(), 0, done.stdout)
+
+    def start(self, command: str, on_line: LineSink | None = None) -> GuestCommand:
+        raise NotImplementedError
+
+
+class StuckGuest(ShellGuest):
+    """A guest whose disks never answer; `dead`, and it does not answer either."""
+
+    def __init__(self, dead: bool) -> None:
+        super().__init__()
+        self.dead = dead
+
+    def run(self, command: str, seconds: float = 10, stdin: bytes = b"") -> CommandResult:
+        if self.dead or "dd" in command:
+            raise DeadlineError("It did not end. Its output so far ended with: 'ledger of disk D1'")
+        return super().run(command)
+
+
+@pytest.fixture
+def disks(tmp_path: Path) -> list[LedgerDisk]:
+    for name in ("D0", "D1"):
+        with (tmp_path / name).open("wb") as file:
+            file.truncate(SIZE)
+    return [LedgerDisk(name, str(tmp_path / name), SIZE) for name in ("D0", "D1")]
+
+
+def test_written_data_is_found_again_and_only_the_end_was_written(disks: list[LedgerDisk]) -> None:
+    ledger, guest = Ledger(seed=7), ShellGuest()
+    check(ledger, guest, disks)
+    for _ in range(2):
+        renew(ledger, guest, disks)
+        check(ledger, guest, disks)
+    for disk in disks:
+        content = Path(disk.node).read_bytes()
+        assert len(content) == SIZE and not any(content[: region_start(SIZE)])
+        assert disk.serial.encode() in content
+    check(ledger, guest, [])
+    renew(ledger, guest, [])
+
+
+def test_disks_that_changed_places_are_named(disks: list[LedgerDisk]) -> None:
+    ledger, guest = Ledger(seed=7), ShellGuest()
+    renew(ledger, guest, disks)
+    first, second = (Path(disk.node).read_bytes() for disk in disks)
+    Path(disks[0].node).write_bytes(second)
+    Path(disks[1].node).write_bytes(first)
+    with pytest.raises(AssertionError) as caught:
+        check(ledger, guest, disks)
+    for disk, other in (("D0", "D1"), ("D1", "D0")):
+        assert f"Disk '{disk}' (" in str(caught.value) and f"holds data of disk '{other}' (swapped)" in str(
+            caught.value
+        )
+    assert f"of VM 'vm1' at byte offset {region_start(SIZE)}" in str(caught.value)
+
+
+def test_disk_that_cannot_be_read_or_written_is_at_fault(disks: list[LedgerDisk]) -> None:
+    ledger, guest = Ledger(seed=7), ShellGuest()
+    gone = [disks[0], LedgerDisk("Gone", "/nonexistent/sdx", SIZE)]
+    with pytest.raises(
+        AssertionError, match=r"'Gone' \(/nonexistent/sdx\) of VM 'vm1' cannot be read: dd: .*No such"
+    ):
+        check(ledger, guest, gone)
+    with pytest.raises(AssertionError, match=r"Disk 'Gone' .* cannot be written"):
+        renew(ledger, guest, gone)
+
+
+def test_disk_shorter_than_it_says_is_noticed(disks: list[LedgerDisk]) -> None:
+    with pytest.raises(KitError, match="sent 65536 bytes of 2 disks"):
+        check(Ledger(), ShellGuest(), [disks[0], LedgerDisk("D1", disks[1].node, SIZE * 4)])
+
+
+def fake_dd(folder: Path, words: str) -> str:
+    folder.mkdir()
+    (folder / "dd").write_text(f"#!/bin/sh\necho {words!r} >&2\nexit 1\n")
+    (folder / "dd").chmod(0o755)
+    return str(folder)
+
+
+@pytest.mark.parametrize(
+    ("make_path", "words"),
+    [
+        (lambda folder: str(folder), "has no dd"),
+        (lambda folder: fake_dd(folder, "dd: unrecognized operand iflag"), "too old"),
+    ],
+)
+def test_guest_that_cannot_is_the_set_ups_fault(
+    disks: list[LedgerDisk], tmp_path: Path, make_path: Callable[[Path], str], words: str
+) -> None:
+    with pytest.raises(SetupError, match=words):
+        check(Ledger(), ShellGuest(make_path(tmp_path / "bin")), disks)
+
+
+def test_disk_that_never_answers_is_told_from_a_guest_that_does_not(disks: list[LedgerDisk]) -> None:
+    with pytest.raises(AssertionError, match=r"although the guest itself does.*D1"):
+        check(Ledger(), StuckGuest(dead=False), disks)
+    with pytest.raises(DeadlineError):
+        check(Ledger(), StuckGuest(dead=True), disks)
+
+
+def test_failed_write_leaves_the_older_content_right(disks: list[LedgerDisk]) -> None:
+    ledger, guest = Ledger(seed=7), ShellGuest()
+    renew(ledger, guest, disks)
+    with pytest.raises(DeadlineError):
+        renew(ledger, StuckGuest(dead=True), disks)
+    check(ledger, guest, disks)
+    renew(ledger, guest, disks)
+    check(ledger, guest, disks)
