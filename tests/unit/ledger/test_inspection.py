@@ -86,9 +86,7 @@ def test_disks_that_changed_places_are_named(disks: list[LedgerDisk]) -> None:
 def test_disk_that_cannot_be_read_or_written_is_at_fault(disks: list[LedgerDisk]) -> None:
     ledger, guest = Ledger(seed=7), ShellGuest()
     gone = [disks[0], LedgerDisk("Gone", "/nonexistent/sdx", SIZE)]
-    with pytest.raises(
-        AssertionError, match=r"'Gone' \(/nonexistent/sdx\) of VM 'vm1' cannot be read: dd: .*No such"
-    ):
+    with pytest.raises(AssertionError, match=r"'Gone' \(/nonexistent/sdx\) of VM 'vm1' cannot be read: dd: .*No such"):
         check(ledger, guest, gone)
     with pytest.raises(AssertionError, match=r"Disk 'Gone' .* cannot be written"):
         renew(ledger, guest, gone)
