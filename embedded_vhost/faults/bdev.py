@@ -11,6 +11,7 @@ class WrappedBdev(Bdev):
         self.inner = inner
         self.product_name = inner.product_name
         self.supports_unmap = inner.supports_unmap
+        self.counters = inner.counters
 
     def readv(self, offset: int, buffers: Buffers) -> None:
         self.inner.readv(offset, buffers)
