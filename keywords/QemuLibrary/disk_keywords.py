@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from robot.api import logger
 from robot.api.deco import keyword
 
-from hotplug.vm.disk_set import disk_at, expected_disk
+from hotplug.vm.disk_set import ExpectedDisk, disk_at, expected_disk
 from hotplug.vm.disk_waits import wait_until_equal, wait_until_gone, wait_until_present
 from hotplug.vm.guest_disks import GuestDisk
+from hotplug.vm.reconcile import wait_until_agreed
 
 if TYPE_CHECKING:
     from QemuLibrary import QemuLibrary
@@ -129,3 +131,35 @@ class DiskKeywords:
         wanted = [expected_disk(one) for one in expected]
         wait_until_equal(member.machine.definition, member.disks.read, wanted, deadline.total_seconds())
         logger.info(f"VM '{vm}' has exactly the {len(wanted)} expected disks.")
+
+    @keyword(tags=["disk"])
+    def disks_should_agree(
+        self,
+        expected: Mapping[str, Mapping[int, str]],
+        attached: list[object],
+        *vms: str,
+        deadline: timedelta = _DEADLINE,
+    ) -> None:
+        """Fails unless the model, vhost and the guests of ``vms`` have the same disks at the same places.
+
+        ``expected`` is the model: what should be attached after all events, as ``Get Expected Attachments`` of
+        VhostLibrary returns it. ``attached`` is what vhost says, as ``Get Attachments`` returns it; its sizes are
+        compared with the guests'. Both may have controllers of other VMs.
+
+        The guests have until ``deadline`` to follow; where only too much or something wrong is seen, two seconds. One
+        message names each disk that is missing, extra, renamed, doubled, swapped, in another VM or of the wrong size,
+        and shows all three sides of each place where they differ.
+
+        | ${expected} =    Get Expected Attachments    naa.ctrlr1    naa.ctrlr3
+        | ${attached} =    Get Attachments    naa.ctrlr1    naa.ctrlr3
+        | Disks Should Agree    ${expected}    ${attached}    vm1    vm2
+        """
+        model = [
+            ExpectedDisk(controller, int(target), disk)
+            for controller, targets in expected.items()
+            for target, disk in targets.items()
+        ]
+        members = [self._library.fleet.member(vm) for vm in vms]
+        guests = [(member.machine.definition, member.disks.read) for member in members]
+        wait_until_agreed(model, [expected_disk(one) for one in attached], guests, deadline.total_seconds())
+        logger.info(f"Proved: model, vhost and the guests of {', '.join(vms)} agree on {len(model)} disks.")

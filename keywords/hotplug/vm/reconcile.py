@@ -1,0 +1,154 @@
+"""Compares three sides: what the run attached (the model), what vhost says is attached, what the guests have.
+
+`disk_set` compares one guest with what it should have. Here all guests are looked at together, so that a disk which
+shows in another VM, in two VMs, or in exchange for another is named as that, and all three sides are told.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from hotplug.common.deadline import Deadline, wait_until
+from hotplug.vm.definition import VmDefinition
+from hotplug.vm.disk_set import ExpectedDisk, differences
+from hotplug.vm.disk_waits import Read
+from hotplug.vm.guest_disks import DiskList, GuestDisk
+
+_SETTLING_SECONDS = 2.0
+"""A disk too many, or a wrong one, may be on its way out for so long; one that is missing has the whole deadline."""
+_PAUSE_SECONDS = 0.1
+_ANSWER_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Side:
+    """One VM's side: how it was defined, and what disks its guest has."""
+
+    vm: VmDefinition
+    found: DiskList
+
+
+def disagreements(model: Sequence[ExpectedDisk], vhost: Sequence[ExpectedDisk], guests: Sequence[Side]) -> list[str]:
+    """One phrase for each thing in which the three sides disagree; none when they agree.
+
+    `model` and `vhost` may have controllers of other VMs than `guests`; these two sides are compared in full.
+    """
+    findings = list(_model_against_vhost(model, vhost))
+    for side in guests:
+        expected = [disk for disk in vhost if disk.controller in side.vm.controllers]
+        findings += [f"VM '{side.vm.name}': {phrase}" for phrase in differences(side.vm, expected, side.found)]
+    return [*findings, *_exchanged(vhost, guests), *_in_other_vms(vhost, guests)]
+
+
+def three_sides(model: Sequence[ExpectedDisk], vhost: Sequence[ExpectedDisk], guests: Sequence[Side]) -> str:
+    """The places at which the three sides do not show the same disk of the same size, with what each shows there."""
+    places: dict[tuple[str, int], dict[str, ExpectedDisk]] = {}
+    shown = [
+        ExpectedDisk(disk.controller, disk.target, disk.serial, disk.size)
+        for side in guests
+        for disk in side.found.disks
+    ]
+    for name, disks in (("model", model), ("vhost", vhost), ("guest", shown)):
+        for disk in disks:
+            places.setdefault((disk.controller, disk.target), {})[name] = disk
+    owners = {controller: side.vm.name for side in guests for controller in side.vm.controllers}
+    rows = []
+    for (controller, target), sides in sorted(places.items()):
+        names = ["model", "vhost", *(["guest"] if controller in owners or "guest" in sides else [])]
+        there = [sides.get(name) for name in names]
+        sizes = {disk.size for disk in there if disk is not None and disk.size is not None}
+        if len({disk and disk.serial for disk in there}) > 1 or len(sizes) > 1:
+            said = ", ".join(f"{name} {_disk(disk)}" for name, disk in zip(names, there, strict=True))
+            vm = f" of VM '{owners[controller]}'" if controller in owners else ""
+            rows.append(f"controller '{controller}'{vm} target {target}: {said}")
+    return "; ".join(rows)
+
+
+def wait_until_agreed(
+    model: Sequence[ExpectedDisk],
+    vhost: Sequence[ExpectedDisk],
+    guests: Sequence[tuple[VmDefinition, Read]],
+    seconds: float,
+) -> None:
+    """Waits until the guests have what vhost says, which must be what the model says, at once.
+
+    Raises `AssertionError` that names each disagreement and shows all three sides: at the deadline, or as soon as
+    waiting cannot help.
+    """
+    limit = Deadline(seconds)
+    findings: list[str] = []
+    said, since = "", 0.0
+    hopeless = any(True for _ in _model_against_vhost(model, vhost))
+
+    def agreed() -> bool:
+        nonlocal said, since
+        sides = [Side(vm, read(Deadline(max(limit.remaining, _ANSWER_SECONDS)))) for vm, read in guests]
+        before = list(findings)
+        findings[:] = disagreements(model, vhost, sides)
+        said = f"{'; '.join(findings)}. The three sides: {three_sides(model, vhost, sides) or 'the same disks'}."
+        if findings != before or any(" is missing" in finding for finding in findings):
+            since = limit.elapsed
+        if findings and (hopeless or limit.elapsed - since > _SETTLING_SECONDS):
+            raise AssertionError(f"Model, vhost and guests do not agree on the disks: {said}")
+        return not findings
+
+    wait_until(
+        agreed,
+        limit,
+        "model, vhost and guests to agree on the disks",
+        last_seen=lambda: said,
+        interval=_PAUSE_SECONDS,
+        error=AssertionError,
+    )
+
+
+def _model_against_vhost(model: Sequence[ExpectedDisk], vhost: Sequence[ExpectedDisk]) -> Iterator[str]:
+    wanted = {(disk.controller, disk.target): disk for disk in model}
+    told = {(disk.controller, disk.target): disk for disk in vhost}
+    for place, disk in wanted.items():
+        there = told.get(place)
+        if there is None:
+            elsewhere = [str(other) for other in vhost if other.serial == disk.serial]
+            yield f"vhost says that {disk} is not attached" + (f", but has {elsewhere[0]}" if elsewhere else "")
+        elif there.serial != disk.serial:
+            yield f"vhost says that {there} is attached in place of disk '{disk.serial}'"
+    for place, disk in told.items():
+        if place not in wanted:
+            yield f"vhost says that {disk} is attached, which was not asked for or was detached"
+
+
+def _exchanged(vhost: Sequence[ExpectedDisk], guests: Sequence[Side]) -> Iterator[str]:
+    """Pairs of disks that stand in each other's place."""
+    wanted = {(disk.controller, disk.target): disk.serial for disk in vhost}
+    shown = {(disk.controller, disk.target): disk.serial for side in guests for disk in side.found.disks}
+    places = list(wanted)
+    for number, one in enumerate(places):
+        for other in places[number + 1 :]:
+            a, b = wanted[one], wanted[other]
+            if a != b and (shown.get(one), shown.get(other)) == (b, a):
+                yield f"disks '{a}' and '{b}' are swapped"
+
+
+def _in_other_vms(vhost: Sequence[ExpectedDisk], guests: Sequence[Side]) -> Iterator[str]:
+    """Disks that a VM has although they are attached to another one's controller, or that several VMs have."""
+    owner = {controller: side.vm.name for side in guests for controller in side.vm.controllers}
+    belongs = {disk.serial: disk for disk in vhost}
+    holders: dict[str, list[tuple[str, GuestDisk]]] = {}
+    for side in guests:
+        for disk in side.found.disks:
+            holders.setdefault(disk.serial, []).append((side.vm.name, disk))
+    for serial, held in holders.items():
+        place = belongs.get(serial)
+        vms = sorted({vm for vm, _ in held})
+        if len(vms) > 1:
+            yield f"disk '{serial}' shows in several VMs: {', '.join(vms)}"
+        elif place is not None and owner.get(place.controller) not in (None, vms[0]):
+            yield (
+                f"disk '{serial}' shows in VM '{vms[0]}' at controller '{held[0][1].controller}' target "
+                f"{held[0][1].target}, but it is attached for VM '{owner[place.controller]}'"
+            )
+
+
+def _disk(disk: ExpectedDisk | None) -> str:
+    if disk is None:
+        return "nothing"
+    return f"'{disk.serial}'" + (f" ({disk.size} bytes)" if disk.size is not None else "")
