@@ -1,13 +1,13 @@
 """Keywords that write data which outlives fio, and check that it is still there."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from robot.api import logger
 from robot.api.deco import keyword
 
-from hotplug.ledger.inspection import check, renew
+from hotplug.ledger.inspection import GuestDisks, check, renew
 from hotplug.ledger.ledger import Ledger, LedgerDisk
 from hotplug.ledger.region import PART_BYTES
 
@@ -37,23 +37,24 @@ class LedgerKeywords:
         return self._library.ledger.seed
 
     @keyword(tags=["ledger"])
-    def write_ledger(self, vm: str, disks: Sequence[object]) -> None:
-        """Writes new data to the end of each of ``disks`` in the VM ``vm``, and takes note of it.
+    def write_ledger(self, **disks: Sequence[object]) -> None:
+        """Writes new data to the end of each of ``disks``, and takes note of it.
 
-        ``disks`` are objects with ``serial``, ``node`` and ``size``, as ``Get Vm Disks`` of QemuLibrary returns them.
-        Fails as the device's fault when a disk cannot be written.
+        ``disks`` are named by their VM: a list for each, of objects with ``serial``, ``node`` and ``size``, as
+        ``Get Vm Disks`` of QemuLibrary returns them. Fails as the device's fault when a disk cannot be written.
 
         Example:
         | ${disks} = | Get Vm Disks | vm1 |
-        | Write Ledger | vm1 | ${disks} |
+        | Write Ledger | vm1=${disks} |
         """
         began = time.monotonic()
-        renew(self._library.ledger, self._library.guests.connection(vm), _ledger_disks(disks))
-        logger.info(f"Wrote the ledger of {_said(vm, disks, began)}.")
+        guests = self._guests(disks)
+        renew(self._library.ledger, guests)
+        logger.info(f"Wrote the ledger of {_said(guests, began)}.")
 
     @keyword(tags=["ledger"])
-    def ledger_should_hold(self, vm: str, disks: Sequence[object]) -> None:
-        """Reads back what the ledger has on each of ``disks`` in the VM ``vm``, and fails unless all is there.
+    def ledger_should_hold(self, **disks: Sequence[object]) -> None:
+        """Reads back what the ledger has on each of ``disks``, and fails unless all is there.
 
         ``disks`` are as in `Write Ledger`. A disk may have been detached and attached again meanwhile, also to another
         VM, and the VM may have been rebooted. Data that is lost, stale, misplaced, corrupt, or another disk's is
@@ -61,22 +62,26 @@ class LedgerKeywords:
         another disk's data of this run.
 
         Example:
-        | Write Ledger | vm1 | ${disks} |
+        | Write Ledger | vm1=${disks} | vm2=${others} |
         | Reboot Vm | vm1 |
-        | Ledger Should Hold | vm1 | ${disks} |
+        | Ledger Should Hold | vm1=${disks} | vm2=${others} |
         """
         began = time.monotonic()
-        check(self._library.ledger, self._library.guests.connection(vm), _ledger_disks(disks))
-        new = [disk.serial for disk in _ledger_disks(disks) if not self._library.ledger.knows(disk.serial)]
+        guests = self._guests(disks)
+        check(self._library.ledger, guests)
+        new = [disk.serial for _, found in guests for disk in found if not self._library.ledger.knows(disk.serial)]
         first = f" Not written before: {', '.join(new)}." if new else ""
-        logger.info(f"Proved: the ledger holds on {_said(vm, disks, began)}.{first}")
+        logger.info(f"Proved: the ledger holds on {_said(guests, began)}.{first}")
+
+    def _guests(self, disks: Mapping[str, Sequence[object]]) -> list[GuestDisks]:
+        return [(self._library.guests.connection(vm), _ledger_disks(found)) for vm, found in disks.items() if found]
 
 
 def _ledger_disks(disks: Sequence[object]) -> list[LedgerDisk]:
     return [LedgerDisk(disk.serial, disk.node, disk.size) for disk in disks]  # type: ignore[attr-defined]
 
 
-def _said(vm: str, disks: Sequence[object], began: float) -> str:
-    names = ", ".join(disk.serial for disk in _ledger_disks(disks)) or "no disk"
+def _said(guests: Sequence[GuestDisks], began: float) -> str:
+    names = [f"{', '.join(disk.serial for disk in disks)} in VM '{guest.name}'" for guest, disks in guests]
     seconds = time.monotonic() - began
-    return f"{names} in VM '{vm}' ({PART_BYTES >> 10} KiB each), in {seconds:.2f} s"
+    return f"{' and '.join(names) or 'no disk'} ({PART_BYTES >> 10} KiB each), in {seconds:.2f} s"

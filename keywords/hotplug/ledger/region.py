@@ -6,7 +6,7 @@ from hotplug.ledger.block import BLOCK_BYTES
 SPARED_BYTES = 1 << 20
 """The end of each disk that fio leaves alone."""
 
-PART_BYTES = 1 << 16
+PART_BYTES = 1 << 14
 """The part of that which is written: enough to notice a disk that is not itself, little enough to cost no time."""
 
 

@@ -56,26 +56,35 @@ def disks(tmp_path: Path) -> list[LedgerDisk]:
 
 def test_written_data_is_found_again_and_only_the_end_was_written(disks: list[LedgerDisk]) -> None:
     ledger, guest = Ledger(seed=7), ShellGuest()
-    check(ledger, guest, disks)
+    check(ledger, [(guest, disks)])
     for _ in range(2):
-        renew(ledger, guest, disks)
-        check(ledger, guest, disks)
+        renew(ledger, [(guest, disks)])
+        check(ledger, [(guest, disks)])
     for disk in disks:
         content = Path(disk.node).read_bytes()
         assert len(content) == SIZE and not any(content[: region_start(SIZE)])
         assert disk.serial.encode() in content
-    check(ledger, guest, [])
-    renew(ledger, guest, [])
+    check(ledger, [])
+    renew(ledger, [])
+
+
+def test_guests_are_looked_at_together(disks: list[LedgerDisk]) -> None:
+    ledger, guests = Ledger(seed=7), [(ShellGuest(), disks[:1]), (ShellGuest(), disks[1:])]
+    renew(ledger, guests)
+    check(ledger, guests)
+    Path(disks[1].node).write_bytes(bytes(SIZE))
+    with pytest.raises(AssertionError, match=r"^Disk 'D1' .*\(lost\)\.$"):
+        check(ledger, guests)
 
 
 def test_disks_that_changed_places_are_named(disks: list[LedgerDisk]) -> None:
     ledger, guest = Ledger(seed=7), ShellGuest()
-    renew(ledger, guest, disks)
+    renew(ledger, [(guest, disks)])
     first, second = (Path(disk.node).read_bytes() for disk in disks)
     Path(disks[0].node).write_bytes(second)
     Path(disks[1].node).write_bytes(first)
     with pytest.raises(AssertionError) as caught:
-        check(ledger, guest, disks)
+        check(ledger, [(guest, disks)])
     for disk, other in (("D0", "D1"), ("D1", "D0")):
         assert f"Disk '{disk}' (" in str(caught.value) and f"holds data of disk '{other}' (swapped)" in str(
             caught.value
@@ -87,14 +96,14 @@ def test_disk_that_cannot_be_read_or_written_is_at_fault(disks: list[LedgerDisk]
     ledger, guest = Ledger(seed=7), ShellGuest()
     gone = [disks[0], LedgerDisk("Gone", "/nonexistent/sdx", SIZE)]
     with pytest.raises(AssertionError, match=r"'Gone' \(/nonexistent/sdx\) of VM 'vm1' cannot be read: dd: .*No such"):
-        check(ledger, guest, gone)
+        check(ledger, [(guest, gone)])
     with pytest.raises(AssertionError, match=r"Disk 'Gone' .* cannot be written"):
-        renew(ledger, guest, gone)
+        renew(ledger, [(guest, gone)])
 
 
 def test_disk_shorter_than_it_says_is_noticed(disks: list[LedgerDisk]) -> None:
-    with pytest.raises(KitError, match="sent 65536 bytes of 2 disks"):
-        check(Ledger(), ShellGuest(), [disks[0], LedgerDisk("D1", disks[1].node, SIZE * 4)])
+    with pytest.raises(KitError, match="sent 16384 bytes of 2 disks"):
+        check(Ledger(), [(ShellGuest(), [disks[0], LedgerDisk("D1", disks[1].node, SIZE * 4)])])
 
 
 def fake_dd(folder: Path, words: str) -> str:
@@ -115,21 +124,21 @@ def test_guest_that_cannot_is_the_set_ups_fault(
     disks: list[LedgerDisk], tmp_path: Path, make_path: Callable[[Path], str], words: str
 ) -> None:
     with pytest.raises(SetupError, match=words):
-        check(Ledger(), ShellGuest(make_path(tmp_path / "bin")), disks)
+        check(Ledger(), [(ShellGuest(make_path(tmp_path / "bin")), disks)])
 
 
 def test_disk_that_never_answers_is_told_from_a_guest_that_does_not(disks: list[LedgerDisk]) -> None:
     with pytest.raises(AssertionError, match=r"although the guest itself does.*D1"):
-        check(Ledger(), StuckGuest(dead=False), disks)
+        check(Ledger(), [(StuckGuest(dead=False), disks)])
     with pytest.raises(DeadlineError):
-        check(Ledger(), StuckGuest(dead=True), disks)
+        check(Ledger(), [(StuckGuest(dead=True), disks)])
 
 
 def test_failed_write_leaves_the_older_content_right(disks: list[LedgerDisk]) -> None:
     ledger, guest = Ledger(seed=7), ShellGuest()
-    renew(ledger, guest, disks)
+    renew(ledger, [(guest, disks)])
     with pytest.raises(DeadlineError):
-        renew(ledger, StuckGuest(dead=True), disks)
-    check(ledger, guest, disks)
-    renew(ledger, guest, disks)
-    check(ledger, guest, disks)
+        renew(ledger, [(StuckGuest(dead=True), disks)])
+    check(ledger, [(guest, disks)])
+    renew(ledger, [(guest, disks)])
+    check(ledger, [(guest, disks)])

@@ -82,7 +82,7 @@ def foreign(content: bytes, ledger: Ledger) -> bytes:
         ),
         (
             swapped,
-            f"{FIRST} and 15 more blocks of 4096 bytes after it: holds data of disk 'Malloc0p5' (swapped)",
+            f"{FIRST} and 3 more blocks of 4096 bytes after it: holds data of disk 'Malloc0p5' (swapped)",
         ),
         (misplaced, f"holds what was written at byte offset {FIRST + BLOCK_BYTES} (misplaced)"),
         (foreign, "holds what another run wrote, with seed 8 (foreign)"),
