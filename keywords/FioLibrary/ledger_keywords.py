@@ -25,14 +25,14 @@ class LedgerKeywords:
     def begin_ledger(self, seed: int | None = None) -> int:
         """Begins the data ledger anew, for disks of which nothing is known, and returns its seed.
 
-        Call it when a vhost was started. ``seed`` makes the data of the ledger and the random numbers of fio; one is
-        drawn when none is given. With the same seed the same run is repeated.
+        Call it when a vhost was started. ``seed`` makes the data of the ledger and the random numbers of fio; when none
+        is given, one that was drawn for the whole run. With the same seed the same run is repeated.
 
         Example:
         | ${seed} = | Begin Ledger |
         | Begin Ledger | seed=20264 |
         """
-        self._library.ledger = Ledger(seed)
+        self._library.ledger = Ledger(self._library.ledger.seed if seed is None else seed)
         logger.info(f"The data ledger begins with seed {self._library.ledger.seed}.")
         return self._library.ledger.seed
 
