@@ -16,7 +16,7 @@ except PackageNotFoundError:  # used from a source tree that is not installed
 class PreflightLibrary(KitLibrary):
     """Looks, before anything is started, at whether this machine has what a run needs.
 
-    One table in the log has a line for each thing: what was found, what is needed, and the verdict with its remedy. It
+    One table in the log has a line for each thing: what was found, what is needed, and its state with the remedy. It
     takes well under a second, and starts nothing that stays.
 
     = What is looked at =
@@ -25,7 +25,7 @@ class PreflightLibrary(KitLibrary):
     build it, KVM, memory, hugepages and the user's rights where the test bed asks for them, NVMe disks with their
     drivers or targets, room for files, the length of socket paths, the loopback interface, and what a killed run left.
 
-    = Verdicts =
+    = States =
 
     What is *missing* stops the run with ``SetupError`` and one sentence that names every missing thing. A *note* is
     worth knowing, such as KVM that cannot be used; the run goes on.

@@ -10,8 +10,8 @@ from robot.api.deco import keyword
 
 from hotplug.common.errors import SetupError
 from hotplug.preflight.checks import run_checks
-from hotplug.preflight.finding import verdict
 from hotplug.preflight.machine import Machine
+from hotplug.preflight.requirement import complaint
 from hotplug.preflight.table import html_table
 from hotplug.testbed.schema import TestBed
 
@@ -30,8 +30,9 @@ class PreflightKeywords:
     def preflight_should_pass(self, testbed: TestBed) -> None:
         """Fails with SetupError when this machine lacks something that a run on ``testbed`` needs.
 
-        ``testbed`` is the variable that the variable file ``testbed_variables`` makes. The table of all findings is in
-        the log. Once passed, it is not done again for the same test bed in this run, when VMs and vhost take memory.
+        ``testbed`` is the variable that the variable file ``testbed_variables`` makes. The table of what was
+        found is in the log. Once passed, it is not done again for the same test bed in this run, when VMs and vhost
+        take memory.
 
         | Preflight Should Pass    ${TESTBED}
         """
@@ -39,9 +40,9 @@ class PreflightKeywords:
             logger.info("The preflight has passed before in this run.")
             return
         began = time.monotonic()
-        findings = run_checks(testbed, Machine(results=self._library.run_directory.root))
-        logger.info(html_table(findings), html=True)
+        lines = run_checks(testbed, Machine(results=self._library.run_directory.root))
+        logger.info(html_table(lines), html=True)
         logger.debug(f"The preflight took {time.monotonic() - began:.2f} s.")
-        if sentence := verdict(findings):
+        if sentence := complaint(lines):
             raise SetupError(sentence)
         self._passed = testbed

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from hotplug.preflight.finding import Finding
 from hotplug.preflight.machine import Machine
+from hotplug.preflight.requirement import Requirement
 from hotplug.preflight.room_checks import check_leftovers, check_loopback, check_memory, check_results, check_sockets
 from hotplug.preflight.vhost_checks import (
     check_hugepage_files,
@@ -18,7 +18,7 @@ from hotplug.preflight.vhost_checks import (
 from hotplug.preflight.vm_checks import check_accelerator, check_guest_image, check_python, check_qemu
 from hotplug.testbed.schema import TestBed
 
-Check = Callable[[TestBed, Machine], Finding | None]
+Check = Callable[[TestBed, Machine], Requirement | None]
 """Looks at one thing; None where the run does not need it."""
 
 CHECKS: tuple[Check, ...] = (
@@ -39,10 +39,10 @@ CHECKS: tuple[Check, ...] = (
 )
 
 
-def run_checks(testbed: TestBed, machine: Machine, checks: Sequence[Check] = CHECKS) -> list[Finding]:
+def run_checks(testbed: TestBed, machine: Machine, checks: Sequence[Check] = CHECKS) -> list[Requirement]:
     """What each check has found, in their order, and a line for each NVMe controller of the test bed."""
     with ThreadPoolExecutor() as pool:
         controllers = [pool.submit(check_nvme, transport, machine) for transport in nvme_of(testbed)]
         results = [pool.submit(check, testbed, machine) for check in checks]
         found = [result.result() for result in results]
-        return [finding for finding in found if finding is not None] + [result.result() for result in controllers]
+        return [line for line in found if line is not None] + [result.result() for result in controllers]

@@ -5,8 +5,8 @@ import socket
 from pathlib import Path
 
 from hotplug.common.run_directory import SOCKET_PATH_BYTES
-from hotplug.preflight.finding import Finding, missing, note, ok
 from hotplug.preflight.machine import Machine
+from hotplug.preflight.requirement import Requirement, met, missing, note
 from hotplug.testbed.schema import VMS_OF_A_SUITE, TestBed
 from hotplug.vhost.rpc_client import socket_is_served
 
@@ -17,14 +17,14 @@ _TARGET_ITSELF_MIB = {"embedded": 64, "spdk": 512}
 _SOCKET_FOLDER = "hotplug-"  # as hotplug.common.run_directory calls them, with eight characters behind
 
 
-def check_memory(testbed: TestBed, machine: Machine) -> Finding:
+def check_memory(testbed: TestBed, machine: Machine) -> Requirement:
     """Memory for vhost and for the two VMs that run at once; without it the kernel kills one of them in the middle."""
     vhost = vhost_memory_mib(testbed)
     vms = VMS_OF_A_SUITE * testbed.vm_memory_mib
     need, available = vhost + vms, machine.available_mib()
     needed = f"{need} MiB: {vhost} for vhost, {VMS_OF_A_SUITE} VMs of {testbed.vm_memory_mib}"
     if available >= need:
-        return ok("Memory", f"{available} MiB available", needed)
+        return met("Memory", f"{available} MiB available", needed)
     advice = (
         f"The run needs {needed}, but {available} MiB of memory are available; free some, or make vm_memory_mib or the "
         "disks smaller."
@@ -40,7 +40,7 @@ def vhost_memory_mib(testbed: TestBed) -> int:
     return in_memory + _TARGET_ITSELF_MIB[testbed.target]
 
 
-def check_results(testbed: TestBed, machine: Machine) -> Finding:
+def check_results(testbed: TestBed, machine: Machine) -> Requirement:
     """Room for the files of the run, and for those of AIO disks."""
     disks = testbed.disks.total_mib if testbed.disks.source == "aio" else 0
     need = RESULTS_MIB + disks
@@ -48,7 +48,7 @@ def check_results(testbed: TestBed, machine: Machine) -> Finding:
     free = machine.free_mib(machine.results)
     found = f"{free} MiB free in '{machine.results}'"
     if free >= need:
-        return ok("Room for files", found, needed)
+        return met("Room for files", found, needed)
     smaller = "make the disks smaller (disks.size_mib), " if disks else ""
     advice = (
         f"There is no room left for the files of the run in '{machine.results}': {free} MiB are free, {needed} are "
@@ -57,7 +57,7 @@ def check_results(testbed: TestBed, machine: Machine) -> Finding:
     return missing("Room for files", found, needed, advice)
 
 
-def check_sockets(testbed: TestBed, machine: Machine) -> Finding:
+def check_sockets(testbed: TestBed, machine: Machine) -> Requirement:
     """A folder for sockets whose path leaves room for their names: a UNIX socket's path is short."""
     names = [f"vhost/{controller}" for controller in testbed.controllers] + [f"{vm.name}.qmp" for vm in testbed.vms]
     longest = max(names, key=len)
@@ -73,10 +73,10 @@ def check_sockets(testbed: TestBed, machine: Machine) -> Finding:
             "set TMPDIR to a folder with a short name."
         )
         return missing("Socket paths", found, needed, advice)
-    return ok("Socket paths", found, needed)
+    return met("Socket paths", found, needed)
 
 
-def check_loopback(testbed: TestBed, machine: Machine) -> Finding:
+def check_loopback(testbed: TestBed, machine: Machine) -> Requirement:
     """A free port on the loopback interface that can be connected to, as the guests' SSH needs."""
     del testbed, machine
     needed = "free ports at 127.0.0.1"
@@ -90,10 +90,10 @@ def check_loopback(testbed: TestBed, machine: Machine) -> Finding:
             "'ip link set lo up' as root brings the loopback interface up."
         )
         return missing("Loopback", str(error.strerror or error), needed, advice)
-    return ok("Loopback", "a free port accepts connections", needed)
+    return met("Loopback", "a free port accepts connections", needed)
 
 
-def check_leftovers(testbed: TestBed, machine: Machine) -> Finding | None:
+def check_leftovers(testbed: TestBed, machine: Machine) -> Requirement | None:
     """Folders of sockets that nobody serves any more."""
     del testbed
     left = [folder for folder in sorted(machine.temporary.glob(f"{_SOCKET_FOLDER}????????")) if _is_dead(folder)]

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from hotplug.common.errors import SetupError
 from hotplug.common.transport_id import TransportId
-from hotplug.preflight.finding import Finding, missing, note, ok
 from hotplug.preflight.machine import Machine
+from hotplug.preflight.requirement import Requirement, met, missing, note
 from hotplug.testbed.schema import TestBed
 from hotplug.vhost.hugepages import (
     HugepageMount,
@@ -24,7 +24,7 @@ from hotplug.vhost.rpc_client import socket_is_served
 _PROGRAM = "SPDK's vhost program"
 
 
-def check_spdk_program(testbed: TestBed, machine: Machine) -> Finding | None:
+def check_spdk_program(testbed: TestBed, machine: Machine) -> Requirement | None:
     """SPDK's program and its version; a script is taken on trust, because it may set up anything when it is run."""
     if not _starts_spdk(testbed):
         return None
@@ -40,7 +40,7 @@ def check_spdk_program(testbed: TestBed, machine: Machine) -> Finding | None:
     except OSError:
         start = b""  # it may be executed and not read
     if start[:2] == b"#!":
-        return ok(_PROGRAM, f"a script, '{program}'", needed)
+        return met(_PROGRAM, f"a script, '{program}'", needed)
     if start and start != b"\x7fELF":
         advice = f"{_PROGRAM} '{program}' is neither a program (ELF) nor a script; give build/bin/vhost of a build."
         return missing(_PROGRAM, f"'{program}', no executable file", needed, advice)
@@ -52,10 +52,10 @@ def check_spdk_program(testbed: TestBed, machine: Machine) -> Finding | None:
             "build, and try that command by hand."
         )
         return missing(_PROGRAM, f"'{program}': {answer}", needed, advice)
-    return ok(_PROGRAM, f"{said.splitlines()[-1][:80]} ({program})", needed)
+    return met(_PROGRAM, f"{said.splitlines()[-1][:80]} ({program})", needed)
 
 
-def check_running_vhost(testbed: TestBed, machine: Machine) -> Finding | None:
+def check_running_vhost(testbed: TestBed, machine: Machine) -> Requirement | None:
     """The RPC socket of a vhost that runs already."""
     del machine
     if not testbed.uses_running_vhost:
@@ -75,10 +75,10 @@ def check_running_vhost(testbed: TestBed, machine: Machine) -> Finding | None:
     if not socket_is_served(path):
         advice = f"No vhost answers on '{path}': nobody listens there; start it, or give another socket."
         return missing(what, f"'{path}', nobody listens", needed, advice)
-    return ok(what, f"'{path}' is served", needed)
+    return met(what, f"'{path}' is served", needed)
 
 
-def check_hugepages(testbed: TestBed, machine: Machine) -> Finding | None:
+def check_hugepages(testbed: TestBed, machine: Machine) -> Requirement | None:
     """Hugepages for an SPDK that is to take them."""
     if not _starts_spdk(testbed):
         return None
@@ -101,10 +101,10 @@ def check_hugepages(testbed: TestBed, machine: Machine) -> Finding | None:
     if reason is not None and use == "auto":
         advice = f"SPDK runs {said}, with guest I/O about a third slower. {remedy(mounts, memory)}"
         return note("Hugepages", found, needed, advice)
-    return ok("Hugepages", found, needed)
+    return met("Hugepages", found, needed)
 
 
-def check_rights(testbed: TestBed, machine: Machine) -> Finding | None:
+def check_rights(testbed: TestBed, machine: Machine) -> Requirement | None:
     """Whether this user may lock the memory that SPDK needs on hugepages and for PCIe devices."""
     if not _starts_spdk(testbed):
         return None
@@ -115,7 +115,7 @@ def check_rights(testbed: TestBed, machine: Machine) -> Finding | None:
     limit = machine.lockable_mib()
     found = f"user {machine.user}, may lock {'any memory' if limit is None else f'{limit} MiB'}"
     if machine.user == 0 or limit is None or limit >= testbed.spdk_memory_mib:
-        return ok("User rights", found, needed)
+        return met("User rights", found, needed)
     advice = (
         f"User {machine.user} may lock {limit} MiB of memory, but SPDK needs {testbed.spdk_memory_mib} for hugepages "
         "and PCIe disks; run as root, or raise memlock in /etc/security/limits.conf."
@@ -123,13 +123,13 @@ def check_rights(testbed: TestBed, machine: Machine) -> Finding | None:
     return (missing if pcie else note)("User rights", found, needed, advice)
 
 
-def check_nvme(transport: TransportId, machine: Machine) -> Finding:
+def check_nvme(transport: TransportId, machine: Machine) -> Requirement:
     """One NVMe controller of the test bed: bound for SPDK, or its target listens."""
     what = f"NVMe {transport}"
     needed = "a user-space driver" if transport.is_local else "reachable"
     obstacle = nvme_obstacle(transport, sysfs=machine.sysfs)
     if obstacle is None:
-        return ok(what, "bound to one" if transport.is_local else "accepts connections", needed)
+        return met(what, "bound to one" if transport.is_local else "accepts connections", needed)
     if transport.is_local and not _user_space_drivers(machine):
         obstacle += f" None of {', '.join(USER_SPACE_DRIVERS)} is loaded: 'modprobe vfio-pci' loads one."
     return missing(what, "cannot be used", needed, obstacle)
@@ -140,7 +140,7 @@ def nvme_of(testbed: TestBed) -> list[TransportId]:
     return testbed.disks.nvme if testbed.disks.source == "nvme" else []
 
 
-def check_hugepage_files(testbed: TestBed, machine: Machine) -> Finding | None:
+def check_hugepage_files(testbed: TestBed, machine: Machine) -> Requirement | None:
     """Hugepages that an SPDK which was killed holds still."""
     if not _starts_spdk(testbed):
         return None

@@ -7,8 +7,8 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
 from hotplug.common.errors import SetupError
-from hotplug.preflight.finding import Finding, missing, note, ok
 from hotplug.preflight.machine import Machine
+from hotplug.preflight.requirement import Requirement, met, missing, note
 from hotplug.testbed.schema import TestBed
 from hotplug.vm.accelerator import kvm_obstacle
 from hotplug.vm.boot_source import built_kit_guest, kit_guest_obstacle, user_disk
@@ -19,7 +19,7 @@ _OLDEST_PYTHON = (3, 11)
 _OLDEST_QEMU = (7, 2)
 
 
-def check_python(testbed: TestBed, machine: Machine) -> Finding:
+def check_python(testbed: TestBed, machine: Machine) -> Requirement:
     """Python and the packages that the kit is made with."""
     del testbed, machine
     needed = f"Python {_OLDEST_PYTHON[0]}.{_OLDEST_PYTHON[1]} and the kit's packages"
@@ -33,12 +33,12 @@ def check_python(testbed: TestBed, machine: Machine) -> Finding:
     if absent or sys.version_info < _OLDEST_PYTHON:
         what = f"packages {', '.join(absent)}" if absent else f"Python {_OLDEST_PYTHON[0]}.{_OLDEST_PYTHON[1]} or newer"
         return missing("Python packages", found, needed, f"The kit's Python lacks {what}; run 'make setup' again.")
-    return ok(
+    return met(
         "Python packages", f"{found}, {len(wanted)} packages, Robot Framework {version('robotframework')}", needed
     )
 
 
-def check_qemu(testbed: TestBed, machine: Machine) -> Finding:
+def check_qemu(testbed: TestBed, machine: Machine) -> Requirement:
     """QEMU's program and version."""
     needed = f"QEMU {_OLDEST_QEMU[0]}.{_OLDEST_QEMU[1]} or newer"
     program = machine.program(testbed.qemu)
@@ -62,19 +62,19 @@ def check_qemu(testbed: TestBed, machine: Machine) -> Finding:
     found = f"{match[0].removeprefix('QEMU emulator version ')} ({program})"
     if (int(match[1]), int(match[2])) < _OLDEST_QEMU:
         return missing("QEMU", found, needed, f"QEMU {found} is too old: {needed} is needed; name another (key qemu).")
-    return ok("QEMU", found, needed)
+    return met("QEMU", found, needed)
 
 
-def check_accelerator(testbed: TestBed, machine: Machine) -> Finding | None:
+def check_accelerator(testbed: TestBed, machine: Machine) -> Requirement | None:
     """Whether KVM executes guest code; without it guests are slow."""
     program = machine.program(testbed.qemu)
     if program is None:
         return None
     if testbed.accelerator == "tcg":
-        return ok("KVM", "not looked at", "nothing (accelerator tcg)")
+        return met("KVM", "not looked at", "nothing (accelerator tcg)")
     obstacle = kvm_obstacle(program)
     if obstacle is None:
-        return ok("KVM", "executes guest code", f"accelerator {testbed.accelerator}")
+        return met("KVM", "executes guest code", f"accelerator {testbed.accelerator}")
     if testbed.accelerator == "kvm":
         advice = f"Accelerator 'kvm' was asked for, but {obstacle}; use accelerator=auto or tcg."
         return missing("KVM", obstacle, "accelerator kvm", advice)
@@ -82,13 +82,13 @@ def check_accelerator(testbed: TestBed, machine: Machine) -> Finding | None:
     return note("KVM", obstacle, "nothing (accelerator auto)", advice)
 
 
-def check_guest_image(testbed: TestBed, machine: Machine) -> Finding:
+def check_guest_image(testbed: TestBed, machine: Machine) -> Requirement:
     """The kit's own guest or the means to build it, or the user's image with its login."""
     if testbed.guest_image:
         return _check_own_image(testbed)
     built = built_kit_guest()
     if built is not None:
-        return ok("Guest image", f"the kit's, kernel {built}", "built, or can be")
+        return met("Guest image", f"the kit's, kernel {built}", "built, or can be")
     del machine
     if (obstacle := kit_guest_obstacle()) is not None:
         return missing("Guest image", "not built", "built, or can be", obstacle)
@@ -96,7 +96,7 @@ def check_guest_image(testbed: TestBed, machine: Machine) -> Finding:
     return note("Guest image", "not built yet", "built, or can be", advice)
 
 
-def _check_own_image(testbed: TestBed) -> Finding:
+def _check_own_image(testbed: TestBed) -> Requirement:
     needed, image = "qcow2 or raw, and a login", Path(testbed.guest_image).expanduser()
     try:
         disk = user_disk(UserImage(image, testbed.guest_user, password=""), testbed.vms[0].name)
@@ -106,7 +106,7 @@ def _check_own_image(testbed: TestBed) -> Finding:
     if key is not None and not (key.is_file() and os.access(key, os.R_OK)):
         advice = f"The key file '{key}' for image '{image}' cannot be read; mend guest_key_file."
         return missing("Guest image", f"no key '{key}'", needed, advice)
-    return ok("Guest image", f"'{image}', {disk.format}", needed)
+    return met("Guest image", f"'{image}', {disk.format}", needed)
 
 
 def _package_name(requirement: str) -> str:

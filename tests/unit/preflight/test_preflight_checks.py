@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from hotplug.preflight import vm_checks
-from hotplug.preflight.finding import Finding
 from hotplug.preflight.machine import Machine
+from hotplug.preflight.requirement import Requirement
 from hotplug.preflight.room_checks import (
     check_leftovers,
     check_loopback,
@@ -37,10 +37,10 @@ def spdk(**values: object) -> Bed:
     return bed(target="spdk", spdk_vhost="vhost", **values)
 
 
-def says(finding: Finding | None, verdict: str, *words: str) -> None:
-    assert finding is not None
-    assert finding.verdict == verdict, finding
-    text = f"{finding.found} {finding.advice}"
+def says(requirement: Requirement | None, state: str, *words: str) -> None:
+    assert requirement is not None
+    assert requirement.state == state, requirement
+    text = f"{requirement.found} {requirement.advice}"
     assert all(word in text for word in words), text
 
 
@@ -54,7 +54,7 @@ def test_a_package_that_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "verdict", "words"),
+    ("answer", "state", "words"),
     [
         ("QEMU emulator version 7.2.22 (Debian 1:7.2)\nCopyright", "ok", "7.2.22"),
         ("QEMU emulator version 10.0.0", "ok", "10.0.0"),
@@ -63,10 +63,10 @@ def test_a_package_that_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
         (None, "missing", "is no QEMU"),
     ],
 )
-def test_qemu(answer: str | None, verdict: str, words: str) -> None:
+def test_qemu(answer: str | None, state: str, words: str) -> None:
     answers = {} if answer is None else {QEMU: answer}
     machine = MadeUpMachine(Path(), programs={"qemu-system-x86_64": QEMU}, answers=answers)
-    says(check_qemu(bed(), machine), verdict, words)
+    says(check_qemu(bed(), machine), state, words)
 
 
 def test_qemu_that_is_not_there() -> None:
@@ -77,23 +77,23 @@ def test_qemu_that_is_not_there() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wish", "obstacle", "verdict"),
+    ("wish", "obstacle", "state"),
     [("auto", None, "ok"), ("auto", "hangs", "note"), ("kvm", "hangs", "missing"), ("tcg", "hangs", "ok")],
 )
-def test_accelerator(wish: str, obstacle: str | None, verdict: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_accelerator(wish: str, obstacle: str | None, state: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(vm_checks, "kvm_obstacle", lambda qemu: obstacle)
     machine = MadeUpMachine(Path(), programs={"qemu-system-x86_64": QEMU})
-    says(check_accelerator(bed(accelerator=wish), machine), verdict, obstacle if wish != "tcg" and obstacle else "")
+    says(check_accelerator(bed(accelerator=wish), machine), state, obstacle if wish != "tcg" and obstacle else "")
 
 
 @pytest.mark.parametrize(
-    ("built", "obstacle", "verdict"),
+    ("built", "obstacle", "state"),
     [("6.1", "mmdebstrap is missing", "ok"), (None, None, "note"), (None, "mmdebstrap is missing", "missing")],
 )
-def test_kit_guest(built: str | None, obstacle: str | None, verdict: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_kit_guest(built: str | None, obstacle: str | None, state: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(vm_checks, "built_kit_guest", lambda: built)
     monkeypatch.setattr(vm_checks, "kit_guest_obstacle", lambda: obstacle)
-    says(check_guest_image(bed(), MadeUpMachine(Path())), verdict, built or obstacle or "once")
+    says(check_guest_image(bed(), MadeUpMachine(Path())), state, built or obstacle or "once")
 
 
 def test_own_image(tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ def test_own_image(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "answer", "verdict", "words"),
+    ("content", "answer", "state", "words"),
     [
         (b"\x7fELF...", "SPDK v26.05 git sha1 d519b163cb", "ok", "SPDK v26.05"),
         (b"\x7fELF...", "", "missing", "is no SPDK program: asked for its version (-v) it said ''"),
@@ -117,13 +117,11 @@ def test_own_image(tmp_path: Path) -> None:
         (b"hello", None, "missing", "neither a program (ELF) nor a script"),
     ],
 )
-def test_spdk_program(content: bytes, answer: str | None, verdict: str, words: str, tmp_path: Path) -> None:
+def test_spdk_program(content: bytes, answer: str | None, state: str, words: str, tmp_path: Path) -> None:
     program = tmp_path / "vhost"
     program.write_bytes(content)
     answers = {} if answer is None else {program: answer}
-    says(
-        check_spdk_program(spdk(), MadeUpMachine(Path(), programs={"vhost": program}, answers=answers)), verdict, words
-    )
+    says(check_spdk_program(spdk(), MadeUpMachine(Path(), programs={"vhost": program}, answers=answers)), state, words)
 
 
 def test_spdk_program_that_is_not_there(tmp_path: Path) -> None:
@@ -151,7 +149,7 @@ def test_running_vhost(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "pages", "mounted", "verdict", "words"),
+    ("values", "pages", "mounted", "state", "words"),
     [
         ({}, 2000, True, "ok", "4000 MiB free"),
         ({}, 10, True, "note", "only 20 MiB of hugepages free"),
@@ -163,10 +161,10 @@ def test_running_vhost(tmp_path: Path) -> None:
     ],
 )
 def test_hugepages(
-    values: dict[str, object], pages: int, mounted: bool, verdict: str, words: str, tmp_path: Path
+    values: dict[str, object], pages: int, mounted: bool, state: str, words: str, tmp_path: Path
 ) -> None:
     machine = made_up_kernel(tmp_path, pages, mounted)
-    says(check_hugepages(spdk(**values), machine), verdict, words)
+    says(check_hugepages(spdk(**values), machine), state, words)
     assert check_hugepages(bed(), machine) is None
 
 
@@ -186,9 +184,9 @@ def test_nvme_device_without_any_user_space_driver(tmp_path: Path) -> None:
     (transport,) = spdk(disks=PCIE).disks.nvme
     says(check_nvme(transport, machine), "missing", "There is no PCIe device 0000:01:00.0", "'modprobe vfio-pci'")
     (machine.sysfs / "bus/pci/drivers/vfio-pci").mkdir(parents=True)
-    finding = check_nvme(transport, machine)
-    says(finding, "missing")
-    assert "modprobe" not in finding.advice
+    requirement = check_nvme(transport, machine)
+    says(requirement, "missing")
+    assert "modprobe" not in requirement.advice
 
 
 def test_hugepage_files_of_the_dead(tmp_path: Path) -> None:

@@ -6,20 +6,20 @@ import pytest
 
 from hotplug.common.errors import SetupError
 from hotplug.preflight.checks import run_checks
-from hotplug.preflight.finding import missing, note, ok, verdict
+from hotplug.preflight.requirement import complaint, met, missing, note
 from hotplug.preflight.table import html_table
 from PreflightLibrary import PreflightLibrary, preflight_keywords
 from tests.unit.preflight.made_up_machine import MadeUpMachine, bed
 
-OK, NOTE = ok("A", "1", "1"), note("B", "2", "3", "B is small.")
+OK, NOTE = met("A", "1", "1"), note("B", "2", "3", "B is small.")
 GONE, AWAY = missing("C", "none", "one", "There is no C; buy one."), missing("D", "<none>", "one", "There is no D.")
 
 
-def test_verdict_names_every_missing_thing() -> None:
-    assert verdict([OK, NOTE]) is None
-    assert verdict([OK, GONE, NOTE]) == "There is no C; buy one."
+def test_complaint_names_every_missing_thing() -> None:
+    assert complaint([OK, NOTE]) is None
+    assert complaint([OK, GONE, NOTE]) == "There is no C; buy one."
     both = "The run cannot start, 2 things are missing: (1) There is no C; buy one. (2) There is no D."
-    assert verdict([GONE, OK, AWAY]) == both
+    assert complaint([GONE, OK, AWAY]) == both
 
 
 def test_checks_keep_their_order_and_leave_out_what_does_not_apply() -> None:
@@ -31,7 +31,10 @@ def test_each_nvme_controller_has_its_line() -> None:
     devices = [{"trtype": "PCIe", "traddr": f"0000:0{number}:00.0"} for number in (1, 2)]
     testbed = bed(target="spdk", spdk_vhost="x", disks={"source": "nvme", "nvme": devices})
     found = run_checks(testbed, MadeUpMachine(Path(), sysfs=Path("/nowhere")), [])
-    assert [finding.what for finding in found] == ["NVMe PCIe device 0000:01:00.0", "NVMe PCIe device 0000:02:00.0"]
+    assert [line.what for line in found] == [
+        "NVMe PCIe device 0000:01:00.0",
+        "NVMe PCIe device 0000:02:00.0",
+    ]
 
 
 def test_table_has_a_row_for_each_finding_and_is_safe_html() -> None:

@@ -1,14 +1,14 @@
-"""What a check has found, and the one sentence that names everything that is missing."""
+"""What a run needs and what was found, and the one sentence that names everything that is missing."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-Verdict = Literal["ok", "note", "missing"]
+State = Literal["ok", "note", "missing"]
 
 
 @dataclass(frozen=True)
-class Finding:
+class Requirement:
     """One line of the preflight's table: `what` was looked at, what was `found`, and what is `needed`.
 
     `advice` is a whole sentence that says what is wrong and what to do. A `note` is only worth knowing; what is
@@ -18,28 +18,28 @@ class Finding:
     what: str
     found: str
     needed: str
-    verdict: Verdict = "ok"
+    state: State = "ok"
     advice: str = ""
 
 
-def ok(what: str, found: str, needed: str) -> Finding:
+def met(what: str, found: str, needed: str) -> Requirement:
     """All is well."""
-    return Finding(what, found, needed)
+    return Requirement(what, found, needed)
 
 
-def note(what: str, found: str, needed: str, advice: str) -> Finding:
+def note(what: str, found: str, needed: str, advice: str) -> Requirement:
     """Worth knowing; the run goes on."""
-    return Finding(what, found, needed, "note", advice)
+    return Requirement(what, found, needed, "note", advice)
 
 
-def missing(what: str, found: str, needed: str, advice: str) -> Finding:
+def missing(what: str, found: str, needed: str, advice: str) -> Requirement:
     """The run cannot go on."""
-    return Finding(what, found, needed, "missing", advice)
+    return Requirement(what, found, needed, "missing", advice)
 
 
-def verdict(findings: Sequence[Finding]) -> str | None:
+def complaint(requirements: Sequence[Requirement]) -> str | None:
     """None when nothing is missing, else what names every missing thing with its remedy."""
-    gaps = [finding.advice for finding in findings if finding.verdict == "missing"]
+    gaps = [requirement.advice for requirement in requirements if requirement.state == "missing"]
     if len(gaps) < 2:
         return gaps[0] if gaps else None
     listed = " ".join(f"({number}) {advice}" for number, advice in enumerate(gaps, 1))
