@@ -12,7 +12,7 @@ from pathlib import Path
 NAME = "failure-bundle.tar.gz"
 MOST_OF_A_FILE = 8 << 20
 HIDDEN = "***"
-_TEXTS = (".log", ".jsonl", ".json", ".err", ".out", ".txt", ".job", ".status", ".yaml", ".tail0", ".tail1")
+_TEXTS = (".log", ".jsonl", ".json", ".err", ".out", ".txt", ".job", ".yaml", ".tail0", ".tail1")
 _PRIVATE_KEY = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL)
 
 

@@ -7,6 +7,7 @@ from html import escape
 from hotplug.common.chronicle import Kind, Moment
 
 _FOLLOWS = {Kind.ATTACH: Kind.USABLE, Kind.DETACH: Kind.GONE}
+_UNFOLDED = 2
 _STYLE = "border:1px solid currentColor;padding:2px 6px;text-align:left"
 
 
@@ -82,7 +83,16 @@ def _fio_runs(moments: Sequence[Moment], at: float) -> bool:
 
 
 def html_table(events: Sequence[Course], began: float) -> str:
-    """One row an event, its times in milliseconds since vhost was asked; empty without events."""
+    """One row an event, its times in milliseconds since vhost was asked; those that met no fio are folded away."""
+    met = [event for event in events if event.during_fio]
+    others = [event for event in events if not event.during_fio]
+    if len(others) <= _UNFOLDED:
+        return _table(events, began)
+    folded = f"<details><summary>{len(others)} events without fio</summary>{_table(others, began)}</details>"
+    return _table(met, began) + folded
+
+
+def _table(events: Sequence[Course], began: float) -> str:
     if not events:
         return ""
     with_fio = any(event.fio_error is not None for event in events)

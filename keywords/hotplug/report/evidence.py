@@ -5,8 +5,9 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
 
-from hotplug.common.chronicle import Chronicle, Kind
+from hotplug.common.chronicle import Chronicle, Kind, Moment
 from hotplug.report.log_lines import GRAVE, Line, boots_of, console_lines, vhost_lines
+from hotplug.report.time_line import call_failed, is_query
 
 BEFORE_SECONDS = 2.0
 AFTER_SECONDS = 1.0
@@ -14,22 +15,26 @@ LONGEST_WAIT = 60.0
 MOST_LINES = 60
 _LONGEST_TEXT = 300
 _SOURCES = {Kind.RPC: "RPC", Kind.QMP: "QMP", Kind.FINDING: "finding", Kind.FIO_ERROR: "fio", Kind.KERNEL_LINE: "dmesg"}
+_OWN_WORDS = (Kind.RPC, Kind.ATTACH, Kind.DETACH)  # whose text names all
 _LEFT_OUT = (Kind.FIO_SAMPLE, Kind.CASE)
 _GRAVE_KINDS = (Kind.FINDING, Kind.FIO_ERROR)
-_DULL = re.compile(r"^(\w+_)?get_\w+|^spdk_get_version|^rpc_get_methods")
-_EVENTS = (Kind.ATTACH, Kind.DETACH, Kind.REBOOT)
+_EVENTS = (Kind.ATTACH, Kind.DETACH, Kind.REBOOT, Kind.RPC)
 
 
 def gather(chronicle: Chronicle, artifacts: Path, since: float, until: float) -> list[Line]:
-    """All lines from `since` to `until`: of the chronicle, of vhost's logs and of the consoles in `artifacts`."""
+    """The lines from `since` to `until` of the chronicle, of vhost's logs and of the consoles in `artifacts`.
+
+    RPC queries that were answered are left out: they tell nothing, and there are many.
+    """
     lines = [
         Line(
             moment.at,
-            f"{_SOURCES.get(moment.kind, moment.kind.value)} {'' if moment.kind is Kind.RPC else moment.lane}".strip(),
+            _source(moment),
             moment.text,
             moment.kind in _GRAVE_KINDS or bool(GRAVE.search(moment.text)),
         )
         for moment in chronicle.moments(since, until, kinds=[kind for kind in Kind if kind not in _LEFT_OUT])
+        if not (moment.kind is Kind.RPC and is_query(moment) and not call_failed(moment))
     ]
     wall_to_clock = chronicle.started - chronicle.started_wall
     for path in _in_order(artifacts, "vhost*.log"):
@@ -42,21 +47,27 @@ def gather(chronicle: Chronicle, artifacts: Path, since: float, until: float) ->
     return sorted({line for line in lines if since <= line.at <= until}, key=lambda line: line.at)
 
 
+def _source(moment: Moment) -> str:
+    words = _SOURCES.get(moment.kind, moment.kind.value)
+    return words if moment.kind in _OWN_WORDS else f"{words} {moment.lane}"
+
+
 def interesting_time(chronicle: Chronicle, began: float, failed_at: float) -> tuple[float, float]:
     """From shortly before the last event before the failure, which is what mostly led to it, to shortly after it."""
-    events = chronicle.moments(max(began, failed_at - LONGEST_WAIT), failed_at, kinds=_EVENTS)
+    recent = chronicle.moments(max(began, failed_at - LONGEST_WAIT), failed_at, kinds=_EVENTS)
+    events = [moment for moment in recent if not (moment.kind is Kind.RPC and is_query(moment))]
     return (events[-1].at if events else failed_at) - BEFORE_SECONDS, failed_at + AFTER_SECONDS
 
 
 def chosen(lines: Sequence[Line], most: int = MOST_LINES) -> tuple[list[Line], int]:
     """At most `most` of the lines, in order, and how many were left out.
 
-    Grave lines come first; then, of the others, the latest. Queries that change nothing go before anything else does.
+    Grave lines come first; then, of the others, the latest.
     """
     if len(lines) <= most:
         return list(lines), 0
     kept = _spread([line for line in lines if line.grave], most * 2 // 3)
-    others = [line for line in lines if not line.grave and not (line.source == "RPC" and _DULL.match(line.text))]
+    others = [line for line in lines if not line.grave]
     kept += others[len(others) - min(len(others), most - len(kept)) :]
     return sorted(kept, key=lambda line: line.at), len(lines) - len(kept)
 

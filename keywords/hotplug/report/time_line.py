@@ -10,6 +10,7 @@ from hotplug.common.chronicle import VHOST, Kind, Moment
 from hotplug.report.courses import Course, courses
 
 CURVE_POINTS = 120
+_LONG_CALL = 0.5  # in seconds; a tick stands for the others
 _LONGEST_GAP = 2.0  # between two samples that still belong to one curve, in seconds
 
 
@@ -20,6 +21,7 @@ class Span(Enum):
     UP = "runs"
     ATTACHED = "attached"
     FIO = "fio runs"
+    CALL = "RPC call that takes long"
 
 
 class Sign(Enum):
@@ -80,7 +82,8 @@ class TimeLine:
 
 
 _LIFE = {Kind.START: Span.COMING_UP, Kind.REBOOT: Span.COMING_UP, Kind.READY: Span.UP, Kind.END: None}
-_QUERY = re.compile(r"(^|_)get_")
+_QUERY = re.compile(r"(\w+_)?get_\w+|framework_wait_init\b")
+_FAILED_CALL = re.compile(r": (error|failure) ")
 _POINTS = {
     Kind.RPC: Sign.CALL,
     Kind.ATTACH: Sign.ATTACH,
@@ -141,6 +144,7 @@ def _lane(name: str, moments: Sequence[Moment], began: float, ended: float) -> L
     lane.bars += _bars(moments, _LIFE, began, ended)
     lane.bars += _bars(moments, {Kind.ATTACH: Span.ATTACHED, Kind.DETACH: None}, began, ended)
     lane.bars += _bars(moments, {Kind.FIO_START: Span.FIO, Kind.FIO_END: None}, began, ended)
+    lane.bars += _long_calls(moments, began, ended)
     lane.marks = list(_marks(moments, began))
     samples = [(m.at, m.figures["bytes"]) for m in moments if m.kind is Kind.FIO_SAMPLE and m.at >= began]
     lane.curve = thinned(rates(samples), (ended - began) / CURVE_POINTS)
@@ -158,6 +162,13 @@ def _bars(moments: Sequence[Moment], spans: dict[Kind, Span | None], began: floa
     ]
 
 
+def _long_calls(moments: Sequence[Moment], began: float, ended: float) -> Iterable[Bar]:
+    for moment in moments:
+        seconds = moment.figures.get("seconds", 0.0)
+        if moment.kind is Kind.RPC and seconds > _LONG_CALL and moment.at + seconds > began:
+            yield Bar(Span.CALL, max(moment.at, began), min(moment.at + seconds, ended))
+
+
 def _marks(moments: Sequence[Moment], began: float) -> Iterable[Mark]:
     gone = False
     for moment in moments:
@@ -173,9 +184,18 @@ def _marks(moments: Sequence[Moment], began: float) -> Iterable[Mark]:
 
 def _sign(moment: Moment) -> Sign:
     if moment.kind is Kind.RPC:
-        method, failed, _ = moment.text.partition(": ")
-        return Sign.TROUBLE if failed else Sign.QUERY if _QUERY.search(method) else Sign.CALL
+        return Sign.TROUBLE if call_failed(moment) else Sign.QUERY if is_query(moment) else Sign.CALL
     return _POINTS[moment.kind]
+
+
+def call_failed(call: Moment) -> bool:
+    """Whether an RPC call was answered with an error, or not at all."""
+    return bool(_FAILED_CALL.search(call.text))
+
+
+def is_query(call: Moment) -> bool:
+    """Whether an RPC call only asks and changes nothing."""
+    return bool(_QUERY.match(call.text))
 
 
 def rates(samples: Sequence[tuple[float, float]]) -> list[tuple[float, float | None]]:

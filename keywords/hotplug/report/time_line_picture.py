@@ -27,6 +27,7 @@ _SPANS: Mapping[Span, tuple[str, float, float, float]] = {
     Span.UP: ("#4f9d69", 0.55, 0.25, 0.75),
     Span.ATTACHED: ("#8a94a6", 0.28, 0.08, 0.92),
     Span.FIO: ("#2f7fd0", 1.0, 0.06, 0.14),
+    Span.CALL: ("#e0401f", 0.6, 0.4, 0.6),
 }
 _CURVE = "#2f7fd0"
 _TROUBLE = "#e0401f"

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from hotplug.common.bounded_log import DEFAULT_BOUND
 from hotplug.common.child_process import ChildProcess, ExitStatus
+from hotplug.common.chronicle import CHRONICLE, VHOST, Kind
 from hotplug.common.deadline import Deadline
 from hotplug.common.errors import SetupError
 from hotplug.common.run_directory import SOCKET_PATH_BYTES
@@ -78,6 +79,7 @@ class OwnVhost:
     def death(self) -> str | None:
         if self._death is None and (status := self._child.exit_status) is not None:
             self._death = f"vhost died: {status}. {self._last_words()} {self._core(status)}".rstrip()
+            CHRONICLE.record(VHOST, Kind.END, self._death)
         return self._death
 
     def wait(self, seconds: float) -> bool:

@@ -31,8 +31,10 @@ class RpcTrace:
     def record(self, began: float, method: str, params: Mapping[str, object], kind: str, outcome: object) -> None:
         """Adds a call that began at `began` (`time.monotonic()`) and ends now; `kind` names the outcome's field."""
         seconds = time.monotonic() - began
+        given = ", ".join(f"{name}={value}" for name, value in params.items())
+        call = f"{method}({given})" if given else method
         said = "" if kind == "result" else f": {kind} {outcome}"
-        CHRONICLE.record(VHOST, Kind.RPC, method + said[:_LONGEST_WORDS], began, seconds=seconds)
+        CHRONICLE.record(VHOST, Kind.RPC, call[:_LONGEST_WORDS] + said[:_LONGEST_WORDS], began, seconds=seconds)
         line = {
             "wall": round(time.time() - seconds, 6),
             "monotonic": round(began, 6),

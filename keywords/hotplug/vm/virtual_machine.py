@@ -55,6 +55,7 @@ class VirtualMachine:
         self.qmp_log = files.file(f"{definition.name}.qmp.jsonl")
         self.boot_id = ""
         self._booted_at = time.monotonic()
+        self._death = ""
         self._rebooting_from = ""
         self._resets_before = 0
         self._marks_before = 0
@@ -125,7 +126,10 @@ class VirtualMachine:
         status = self._process.wait(1.0)  # the connection ends a moment before the process
         if status is None:
             return f"QEMU of VM '{self.name}' closed its QMP connection, but its process {self.pid} still runs."
-        return f"QEMU of VM '{self.name}' died: {status}. {_last_words(self.qemu_log)}"
+        if not self._death:
+            self._death = f"QEMU of VM '{self.name}' died: {status}. {_last_words(self.qemu_log)}"
+            self._record(Kind.END, self._death)
+        return self._death
 
     def wait_ready(self, seconds: float) -> SshConnection:
         """Waits until the guest answers over SSH, and notes its boot id.

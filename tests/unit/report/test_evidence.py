@@ -70,18 +70,27 @@ def test_all_sources_are_merged_by_time(tmp_path: Path) -> None:
 def test_time_reaches_back_to_the_event_that_led_to_the_failure() -> None:
     kept = Chronicle()
     kept.record(disk_lane("a"), Kind.DETACH, "", 50.0)
+    kept.record(VHOST, Kind.RPC, "vhost_get_controllers", 58.0, seconds=0.1)
     assert interesting_time(kept, 40.0, 60.0) == (48.0, 61.0)
     assert interesting_time(kept, 55.0, 60.0) == (58.0, 61.0)
 
 
-def test_flood_keeps_the_first_cause_and_the_end_and_drops_queries_first() -> None:
+def test_queries_that_were_answered_are_left_out_and_others_are_not(tmp_path: Path) -> None:
+    kept = Chronicle()
+    for text in ("bdev_get_bdevs(name=a)", "bdev_get_bdevs: failure no answer", "bdev_malloc_create(num_blocks=1)"):
+        kept.record(VHOST, Kind.RPC, text, 5.0, seconds=0.1)
+    found = [line.text for line in gather(kept, tmp_path, 0.0, 10.0)]
+    assert found == ["bdev_get_bdevs: failure no answer", "bdev_malloc_create(num_blocks=1)"]
+
+
+def test_flood_keeps_the_first_cause_and_the_end() -> None:
     flood = [Line(float(n), "vhost log", f"*ERROR* {n}", grave=True) for n in range(1000)]
-    queries = [Line(n + 0.5, "RPC", "bdev_get_bdevs") for n in range(1000)]
+    notices = [Line(n + 0.5, "vhost log", "*NOTICE*") for n in range(1000)]
     last = Line(2000.0, "RPC", "vhost_scsi_controller_add_target")
-    lines, left_out = chosen(sorted([*flood, *queries, last], key=lambda line: line.at), most=30)
+    lines, left_out = chosen(sorted([*flood, *notices, last], key=lambda line: line.at), most=30)
     assert len(lines) <= 30 and len(lines) + left_out == 2001
     assert (lines[0], lines[-1]) == (flood[0], last)
-    assert flood[-1] in lines and queries[0] not in lines
+    assert flood[-1] in lines and notices[0] not in lines
 
 
 def test_table_escapes_what_programs_print_and_sets_off_what_is_grave() -> None:

@@ -63,6 +63,12 @@ def test_calls_that_change_something_differ_from_queries_and_from_failed_ones() 
     assert [mark.sign for mark in marks] == [Sign.QUERY, Sign.CALL, Sign.TROUBLE]
 
 
+def test_call_that_takes_long_is_a_bar(chronicle: Chronicle) -> None:
+    chronicle.record(VHOST, Kind.RPC, "bdev_get_bdevs: failure no answer", 12.0, seconds=7.0)
+    bars = lane(time_line(chronicle.moments(), 10.0, 20.0), VHOST).bars
+    assert bars == [Bar(Span.UP, 10.0, 20.0), Bar(Span.CALL, 12.0, 19.0)]
+
+
 def test_lane_of_which_nothing_is_to_be_shown_is_left_out(chronicle: Chronicle) -> None:
     chronicle.record(disk_lane("idle"), Kind.ATTACH, "attach", 4.0, place="naa.ctrlr1:0")
     chronicle.record(disk_lane("idle"), Kind.DETACH, "detach", 5.0, place="naa.ctrlr1:0")
