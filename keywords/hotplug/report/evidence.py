@@ -44,7 +44,8 @@ def gather(chronicle: Chronicle, artifacts: Path, since: float, until: float) ->
         files = _in_order(artifacts, f"{vm}.console*.log")
         for path, boots in zip(files, boots_of(vm, moments), strict=False):
             lines += console_lines(path, vm, boots)
-    return sorted({line for line in lines if since <= line.at <= until}, key=lambda line: line.at)
+    unlike = dict.fromkeys(line for line in lines if since <= line.at <= until)  # a console may repeat itself
+    return sorted(unlike, key=lambda line: line.at)
 
 
 def _source(moment: Moment) -> str:
