@@ -26,7 +26,7 @@ unit: $(VENV)/ready ## run the fast tests: no QEMU, no root
 	@$(VENV)/bin/pytest -n 2 tests/unit
 
 contract: $(VENV)/ready ## hold the target against SPDK's behaviour; TARGET=spdk SPDK_VHOST=... tries SPDK itself
-	@$(VENV)/bin/pytest tests/contract --target $(TARGET) --spdk-vhost '$(SPDK_VHOST)'
+	@$(VENV)/bin/pytest tests/contract --ignore tests/contract/guest --target $(TARGET) --spdk-vhost '$(SPDK_VHOST)'
 
 acceptance: setup ## run the plan with short fio and the kit's failure cases, on real guests
 	@$(VENV)/bin/pytest tests/acceptance

@@ -35,7 +35,10 @@ class App:
         AppMethods(self._dispatcher, self._start, self._description).register()
         BdevMethods(self._bdevs).register(self._dispatcher)
         VhostMethods(self._controllers).register(self._dispatcher)
-        plant(options.faults, Parts(self._loop, self._bdevs, self._controllers, self._dispatcher))
+        parts = Parts(self._loop, self._bdevs, self._controllers, self._dispatcher)
+        for quirk in options.quirks:
+            quirk.plant(parts)
+        plant(options.faults, parts)
         self._rpc = RpcServer(self._loop, options.rpc_socket, self._dispatcher.call)
 
     def _start(self) -> None:

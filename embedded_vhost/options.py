@@ -9,6 +9,7 @@ from embedded_vhost import DESCRIPTION
 from embedded_vhost.core_mask import parse_core_mask
 from embedded_vhost.faults.base import Fault, FaultError
 from embedded_vhost.faults.registry import describe_faults, parse_faults
+from embedded_vhost.quirks import Quirk, QuirkError, describe_quirks, parse_quirks
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,7 @@ class Options:
     Attributes:
         ignored: options of SPDK's that mean nothing here, as they were written.
         faults: what is to be wrong with this target, for tests of the tests.
+        quirks: what it is to do as SPDK does it, though it need not.
     """
 
     rpc_socket: Path
@@ -27,6 +29,7 @@ class Options:
     verbose: bool
     ignored: list[str]
     faults: Sequence[Fault]
+    quirks: Sequence[Quirk]
 
 
 def parse(arguments: list[str]) -> Options:
@@ -52,6 +55,9 @@ def parse(arguments: list[str]) -> Options:
         metavar="NAME[:PARAMETER]",
         help="be faulty on purpose, to prove that a test notices it; may be given several times",
     )
+    parser.add_argument(
+        "--quirk", action="append", default=[], metavar="NAME", help=f"have a quirk of SPDK's: {describe_quirks()}"
+    )
     parser.add_argument("--list-faults", action="store_true", help="list the faults and end")
     given = parser.parse_args(arguments)
     if given.list_faults:
@@ -63,11 +69,19 @@ def parse(arguments: list[str]) -> Options:
         parser.error(f"-m {given.cpumask}: {exc}; a mask such as 0x1 or a list such as [0,1] is expected")
     try:
         faults = parse_faults(given.fault)
-    except FaultError as exc:
+        quirks = parse_quirks(given.quirk)
+    except (FaultError, QuirkError) as exc:
         parser.error(str(exc))
     ignored = [f"-s {given.mem_size}"] if given.mem_size else []
     ignored += ["--no-huge"] if given.no_huge else []
     ignored += ["--no-pci"] if given.no_pci else []
     return Options(
-        given.rpc_socket, given.vhost_dir, core_mask, given.wait_for_rpc, bool(given.logflag), ignored, faults
+        given.rpc_socket,
+        given.vhost_dir,
+        core_mask,
+        given.wait_for_rpc,
+        bool(given.logflag),
+        ignored,
+        faults,
+        quirks,
     )

@@ -1,6 +1,7 @@
 """Errors of the JSON-RPC interface, by the codes that SPDK uses."""
 
 import os
+from collections.abc import Callable
 
 PARSE_ERROR = -32700
 INVALID_REQUEST = -32600
@@ -23,6 +24,23 @@ class Unanswered(RpcError):
 
     def __init__(self) -> None:
         super().__init__(INTERNAL_ERROR, "never answered")
+
+
+class Postponed(RpcError):
+    """A request is taken now and answered later, when settle() is called with what does it at last."""
+
+    def __init__(self) -> None:
+        super().__init__(INTERNAL_ERROR, "not answered yet")
+        self._answer: Callable[[Callable[[], object]], None] | None = None
+
+    def when_settled(self, answer: Callable[[Callable[[], object]], None]) -> None:
+        """Let `answer` do the request and send what comes of it."""
+        self._answer = answer
+
+    def settle(self, method: Callable[[], object]) -> None:
+        """Do the request by `method`, and answer."""
+        if self._answer is not None:
+            self._answer(method)
 
 
 def invalid_params(errno: int) -> RpcError:

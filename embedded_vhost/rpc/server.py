@@ -100,15 +100,28 @@ class _Connection:
             return _error(None, errors.INVALID_REQUEST, "Invalid request")
         if not isinstance(request.get("params"), (dict, list, type(None))):
             return _error(identifier, errors.INVALID_REQUEST, "Invalid request")
+        params = request.get("params")
+        return self._outcome(identifier, lambda: self._call(method, params))
+
+    def _outcome(self, identifier: object, method: Callable[[], object]) -> dict[str, object] | None:
         try:
-            result = self._call(method, request.get("params"))
+            result = method()
         except errors.Unanswered:
+            return None
+        except errors.Postponed as exc:
+            exc.when_settled(lambda later: self._answer_late(identifier, later))
             return None
         except errors.RpcError as exc:
             response = _error(identifier, exc.code, str(exc))
         else:
             response = {"jsonrpc": "2.0", "id": identifier, "result": result}
         return response if identifier is not None else None
+
+    def _answer_late(self, identifier: object, method: Callable[[], object]) -> None:
+        response = self._outcome(identifier, method)
+        if response is not None and self._socket.fileno() >= 0:
+            self._send(response)
+            self._flush()
 
     def _send(self, response: object) -> None:
         self._unsent += json.dumps(response, separators=(",", ":")).encode() + b"\n"

@@ -9,6 +9,7 @@ from hotplug.common.errors import SetupError
 from hotplug.common.event import Event
 from hotplug.vhost.controllers import TARGETS, find_controller, get_controllers, listed
 from hotplug.vhost.disks import find_disk, get_disks
+from hotplug.vhost.quirks import attach_when_free
 from hotplug.vhost.target import Target
 
 FIRST_FREE = -1
@@ -98,15 +99,14 @@ def attach_target(target: Target, controller: str, disk: str, number: int = FIRS
     if number == FIRST_FREE and len(state.targets) >= TARGETS:
         raise SetupError(f"Disk '{disk}' cannot be attached: all targets of controller '{controller}' are taken.")
     params = {"ctrlr": controller, "scsi_target_num": number, "bdev_name": disk}
-    sent = time.monotonic()
-    answer = target.require("vhost_scsi_controller_add_target", params)
-    answered = time.monotonic()
+    done = attach_when_free(target, params, lambda: find_controller(target, controller).disk_at(number) is not None)
+    answer = done.value
     if not isinstance(answer, int) or isinstance(answer, bool) or (number != FIRST_FREE and answer != number):
         raise AssertionError(
             f"vhost was asked to attach disk '{disk}' to controller '{controller}' "
             f"{'at the first free target' if number == FIRST_FREE else f'target {number}'} and answered {answer!r}."
         )
-    return _recorded(Event("attach", controller, answer, disk, sent, answered))
+    return _recorded(Event("attach", controller, answer, disk, done.sent, done.answered))
 
 
 def detach_target(target: Target, controller: str, number: int) -> Event:

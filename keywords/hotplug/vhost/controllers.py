@@ -7,6 +7,7 @@ from pathlib import Path
 from hotplug.common.errors import SetupError
 from hotplug.vhost.controller_state import Controller, controller_names, parse_controllers
 from hotplug.vhost.process import check_socket_path
+from hotplug.vhost.quirks import refuse_while_connected
 from hotplug.vhost.target import Target
 
 TARGETS = 8
@@ -51,11 +52,7 @@ def create_controller(target: Target, name: str, cpumask: str = "") -> str:
 def delete_controller(target: Target, name: str) -> None:
     """Deletes a controller with what is attached to it. Raises `SetupError` while a VM is connected to it."""
     controller = find_controller(target, name)
-    if controller.sessions:
-        raise SetupError(
-            f"Controller '{name}' is in use by a VM (session {listed([each.name for each in controller.sessions])}), "
-            "and SPDK would not answer the call until the VM has disconnected; shut the VM down first."
-        )
+    refuse_while_connected(name, [each.name for each in controller.sessions or ()])
     target.require("vhost_delete_controller", {"ctrlr": name})
 
 

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from embedded_vhost.options import parse
+
 PROJECT = Path(__file__).parents[3]
 DEADLINE = 10.0
 
@@ -130,3 +132,9 @@ def test_an_unknown_fault_is_refused(start: Start) -> None:
     _, log = process.communicate(timeout=DEADLINE)
     assert process.returncode == 2
     assert "there is no fault nope" in log
+
+
+def test_an_unknown_quirk_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse(["--quirk", "nope"])
+    assert "there is no quirk nope; there are delete-waits, removal-lingers" in capsys.readouterr().err
