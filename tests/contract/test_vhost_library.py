@@ -70,6 +70,22 @@ def test_prerequisites_of_the_plan(library: VhostLibrary) -> None:
     assert not sockets.exists()
 
 
+def test_startup_rpcs_come_before_the_framework(library: VhostLibrary) -> None:
+    run(library, "start_vhost", startup_rpcs=[{"method": "log_set_level", "params": {"level": "DEBUG"}}])
+    assert run(library, "call_rpc", "log_get_level") == "DEBUG"
+    assert run(library, "get_disks") == []
+    calls = [call["method"] for call in read_trace(library.target.rpc.trace.path)]  # type: ignore[union-attr]
+    assert calls.index("log_set_level") < calls.index("framework_start_init")
+
+
+def test_a_refused_startup_rpc_is_named_and_leaves_nothing(library: VhostLibrary) -> None:
+    with pytest.raises(SetupError, match=r"'spdk_startup_rpcs'\) was refused: vhost answered bdev_get_bdevs\(\)"):
+        run(library, "start_vhost", startup_rpcs=[{"method": "bdev_get_bdevs"}])
+    assert run(library, "vhost_is_in_use") is False
+    with pytest.raises(SetupError, match="A startup RPC needs a 'method'"):
+        run(library, "start_vhost", startup_rpcs=["bdev_get_bdevs"])
+
+
 def test_aio_disk_of_the_run_goes_with_vhost(library: VhostLibrary, tmp_path: Path) -> None:
     run(library, "start_vhost")
     run(library, "create_aio_disk", "Aio0", size_mib=8)

@@ -11,6 +11,7 @@ from hotplug.vhost.ownership import Owned
 from hotplug.vhost.rpc_client import RpcClient, RpcError
 
 _CALL_SECONDS = 5.0
+_LEAST_CALL_SECONDS = 1.0
 _POLL_SECONDS = 0.05
 _GONE = ("No such device", "No such file")
 
@@ -117,4 +118,4 @@ def _controllers(rpc: RpcClient, limit: Deadline) -> list[Controller]:
 
 def _slice(limit: Deadline) -> float:
     """The time for one call: never none at all, so that a wait in vain leaves time to delete what can be deleted."""
-    return max(1.0, limit.slice(_CALL_SECONDS))
+    return max(_LEAST_CALL_SECONDS, limit.slice(_CALL_SECONDS))

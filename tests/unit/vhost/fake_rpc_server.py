@@ -95,6 +95,7 @@ class FakeVhost:
         self.disks = dict.fromkeys(disks, 8192)
         self.targets: dict[str, dict[int, str]] = {name: {} for name in controllers}
         self.sessions: dict[str, list[str]] = {}
+        self.socket_folder = "/run/fake"
         self.faults: dict[str, Behaviour] = {}
 
     def __call__(self, request: Request) -> Iterable[bytes | float | None]:
@@ -121,7 +122,7 @@ class FakeVhost:
         return [
             {
                 "ctrlr": name,
-                "socket": f"/run/fake/{name}",
+                "socket": f"{self.socket_folder}/{name}",
                 "sessions": [{"name": session, "started": True} for session in self.sessions.get(name, [])],
                 "backend_specific": {
                     "scsi": [
