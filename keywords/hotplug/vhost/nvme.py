@@ -13,6 +13,7 @@ from hotplug.vhost.controllers import listed
 from hotplug.vhost.disks import Disk, check_not_attached, get_disks
 from hotplug.vhost.nvme_obstacles import SYSFS, nvme_obstacle
 from hotplug.vhost.rpc_client import RpcDeadlineError, RpcError
+from hotplug.vhost.rpc_hints import hint_for_error
 from hotplug.vhost.splits import parts_of, unsplit_disk
 from hotplug.vhost.target import Target
 
@@ -22,6 +23,8 @@ OWN_NAME = "HotplugNvme"
 CONNECT_SECONDS = 60.0
 _CONNECT, _DISCONNECT, _GET = "bdev_nvme_attach_controller", "bdev_nvme_detach_controller", "bdev_nvme_get_controllers"
 _SEARCHED_LINES = 30
+_SHOWN_LINES = 2
+_CONTEXT = re.compile(r"\[nqn\.[^\]]*\] *(\[[A-Z_,]*\] *)?")  # host and subsystem, which the sentence names already
 
 
 @dataclass(frozen=True)
@@ -44,16 +47,21 @@ def connect_nvme_controller(
     if obstacle := nvme_obstacle(transport, sysfs=sysfs):
         raise SetupError(obstacle)
     name = _free_name(target, transport)
+    errors = _LogErrors(target)
     try:
         answer = target.call(_CONNECT, {"name": name, **transport.fields}, seconds, new=True)
     except RpcError as error:
-        raise SetupError(f"vhost cannot use {transport}: {error}{_log_says(target)}") from error
+        hint = hint_for_error(_CONNECT, error.params, error.message)
+        raise SetupError(
+            f"vhost cannot use {transport}: {_CONNECT} gave error {error.code} '{error.message}'. {hint}{errors.said()}"
+        ) from error
     except RpcDeadlineError as error:
+        said = errors.said()
         with contextlib.suppress(KitError, RpcError, AssertionError):
             target.call(_DISCONNECT, {"name": name})
         raise SetupError(
-            f"vhost was not connected to {transport} within {seconds:g} s; look whether it is well.{_log_says(target)}"
-            f" Should it come about later, it is NVMe controller '{name}' of that vhost."
+            f"vhost was not connected to {transport} within {seconds:g} s, which gave no full answer; look at the "
+            f"other end.{said} Should it come about later, it is NVMe controller '{name}' of that vhost."
         ) from error
     if not isinstance(answer, list) or not answer:
         target.require(_DISCONNECT, {"name": name})
@@ -125,10 +133,22 @@ def _free_name(target: Target, transport: TransportId) -> str:
     return name
 
 
-def _log_says(target: Target) -> str:
-    """The newest errors in the log of a vhost that the kit has started."""
-    if target.process.log is None:
-        return " The log of that vhost may say why."
-    lines = [line for line in tail_of(target.process.log, _SEARCHED_LINES).splitlines() if "*ERROR*" in line]
-    shown = " / ".join(line.partition("*ERROR*:")[2].strip() for line in lines[-3:])
-    return f" Its log says: {shown}." if shown else ""
+class _LogErrors:
+    """The errors that a vhost writes to its log from now on; the first ones tell most."""
+
+    def __init__(self, target: Target) -> None:
+        self._log = target.process.log
+        self._before = set(self._lines())
+
+    def said(self) -> str:
+        """A sentence with the first of them, or what can be said without."""
+        if self._log is None:
+            return " The log of that vhost may say why."
+        new = [line for line in self._lines() if line not in self._before]
+        shown = " / ".join(_CONTEXT.sub("", line.partition("*ERROR*:")[2]).strip() for line in new[:_SHOWN_LINES])
+        return f" Its log says: {shown.rstrip('.')}." if shown else ""
+
+    def _lines(self) -> list[str]:
+        if self._log is None:
+            return []
+        return [line for line in tail_of(self._log, _SEARCHED_LINES).splitlines() if "*ERROR*" in line]

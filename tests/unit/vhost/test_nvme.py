@@ -9,6 +9,7 @@ import pytest
 from hotplug.common.errors import SetupError
 from hotplug.common.transport_id import TransportId
 from hotplug.vhost.nvme import connect_nvme_controller, disconnect_nvme_controller
+from hotplug.vhost.process import ForeignVhost
 from hotplug.vhost.splits import even_shares, split_disk, split_evenly, unsplit_disk
 from hotplug.vhost.target import Target
 from tests.unit.vhost.fake_nvme_vhost import MIB, FakeNvmeVhost
@@ -147,6 +148,25 @@ def test_subsystem_that_vhost_does_not_find(target: Target, vhost: FakeNvmeVhost
     vhost.faults["bdev_nvme_attach_controller"] = lambda request: [refusal(request, -19, "No such device")]
     with pytest.raises(SetupError, match=f"vhost cannot use subsystem {NQN} at TCP .*No such device"):
         connect_nvme_controller(target, subsystem)
+
+
+def test_what_vhost_logs_about_it_is_said(
+    target: Target, vhost: FakeNvmeVhost, subsystem: TransportId, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tmp_path / "vhost.log"
+    log.write_text("[1] a.c: 1:f: *ERROR*: of yesterday\n")
+    monkeypatch.setattr(ForeignVhost, "log", log)
+
+    def refused(request: dict[str, object]) -> list[bytes]:
+        with log.open("a") as file:
+            file.write(f"[2] b.c: 2:g: *NOTICE*: hm\n[2] c.c: 3:h: *ERROR*: [{NQN},cntlid:0] Connect refused.\n")
+        return [refusal(request, -5, "Input/output error")]
+
+    vhost.faults["bdev_nvme_attach_controller"] = refused
+    with pytest.raises(SetupError) as caught:
+        connect_nvme_controller(target, subsystem)
+    assert str(caught.value).endswith("Its log says: Connect refused.")
+    assert "yesterday" not in str(caught.value)
 
 
 def test_target_that_leaves_vhost_waiting(target: Target, vhost: FakeNvmeVhost, subsystem: TransportId) -> None:
