@@ -29,10 +29,16 @@ class Machine:
         return Path(found).absolute() if found else None
 
     def ask(self, *command: str | Path, seconds: float = 2.0) -> str | None:
-        """What a program prints within `seconds`; None when it does not end, fails, or cannot be run."""
+        """What a program prints, whatever its exit code; None when it does not end in time or cannot be run."""
         try:
             done = subprocess.run(
-                command, stdin=subprocess.DEVNULL, capture_output=True, timeout=seconds, check=True, errors="replace"
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                timeout=seconds,
+                check=False,
+                errors="replace",
             )
         except (OSError, subprocess.SubprocessError):
             return None

@@ -20,8 +20,10 @@ from hotplug.vhost.hugepages import (
 )
 from hotplug.vhost.nvme_obstacles import USER_SPACE_DRIVERS, nvme_obstacle
 from hotplug.vhost.rpc_client import socket_is_served
+from hotplug.vhost.start_hints import hint_for_start
 
 _PROGRAM = "SPDK's vhost program"
+_OLDEST_SPDK = (24, 1)
 
 
 def check_spdk_program(testbed: TestBed, machine: Machine) -> Requirement | None:
@@ -45,14 +47,19 @@ def check_spdk_program(testbed: TestBed, machine: Machine) -> Requirement | None
         advice = f"{_PROGRAM} '{program}' is neither a program (ELF) nor a script; give build/bin/vhost of a build."
         return missing(_PROGRAM, f"'{program}', no executable file", needed, advice)
     said = machine.ask(program, "-v")
-    if said is None or not re.search(r"\bSPDK\b", said):
-        answer = "it gave no answer" if said is None else f"it said {said[:60]!r}"
-        advice = (
-            f"'{program}' is no SPDK program: asked for its version (-v) {answer}; give build/bin/vhost of an SPDK "
-            "build, and try that command by hand."
-        )
+    version = re.search(r"\bSPDK v(\d+)\.(\d+)\S*", said or "")
+    if version is None:
+        answer = "it gave no answer" if said is None else f"it said {said[:200]!r}"
+        hint = "Give build/bin/vhost or build/bin/spdk_tgt of an SPDK build."
+        if said and "shared libraries" in said:
+            hint = hint_for_start(said)
+        advice = f"'{program}' is no SPDK program that works here: asked for its version (-v) {answer}. {hint}"
         return missing(_PROGRAM, f"'{program}': {answer}", needed, advice)
-    return met(_PROGRAM, f"{said.splitlines()[-1][:80]} ({program})", needed)
+    found = f"{version[0]} ({program})"
+    if (int(version[1]), int(version[2])) < _OLDEST_SPDK:
+        advice = f"{version[0]} is older than what the kit was made for; what it lacks will be named."
+        return note(_PROGRAM, found, needed, advice)
+    return met(_PROGRAM, found, needed)
 
 
 def check_running_vhost(testbed: TestBed, machine: Machine) -> Requirement | None:
