@@ -107,6 +107,6 @@ def test_first_error_is_the_disks_own(tmp_path: Path) -> None:
 def test_table_has_a_row_a_disk_and_escapes(tmp_path: Path) -> None:
     recording = Recording.load("detach").with_job(1, jobname="<b>&")
     table = html_table(recording.result(tmp_path))
-    assert table.count("<tr>") == 3 and "&lt;b&gt;&amp;" in table and "<b>" not in table
-    assert "EIO (5), Input/output error" in table and "at 2.30 s: fio: io_u error" in table
+    assert table.count("<tr>") == 4 and "&lt;b&gt;&amp;" in table and "<b>" not in table  # head, disks, first error
+    assert "EIO (5), Input/output error" in table and "after 2.30 s: fio: io_u error" in table
     assert "7,931" in table and "84.4" in table  # write IOPS by wall time, p99 in ms
