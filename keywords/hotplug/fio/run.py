@@ -131,7 +131,7 @@ class FioRun:
         if begun.exit_code != 0:
             words = " / ".join(self.live.stderr_lines) or begun.stderr.strip() or "no reason was given"
             raise KitError(f"{self} did not start: {words}.")
-        self._record(Kind.FIO_START, str(self), self.asked_at)
+        self._record(Kind.FIO_START, f"{self.label} runs for {self.job.runtime:g} s", self.asked_at)
 
     def wait(self) -> RunResult:
         """Waits for fio's end, at most its run time and margin from its start, and returns the result.
