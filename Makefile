@@ -48,8 +48,8 @@ docs: $(VENV)/ready ## write the documentation with all keywords to site/index.h
 trends: $(VENV)/ready ## draw the figures of the runs so far to results/trends.html
 	@$(VENV)/bin/python -m hotplug.report.trends $(RESULTS)/history.jsonl $(RESULTS)/trends.html
 
-bench: setup ## measure speed and size against their bounds
-	@$(VENV)/bin/python -m benchmarks
+bench: setup ## measure speed and size against their bounds; SPDK_VHOST=... adds the lines against SPDK
+	@$(VENV)/bin/python -m benchmarks --spdk-vhost '$(SPDK_VHOST)'
 
 clean: ## remove results, caches and the virtual environment (the guest image stays cached)
 	@if [ -d $(RESULTS) ]; then find $(RESULTS) -mindepth 1 ! -name .gitkeep -delete; fi
