@@ -18,7 +18,8 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s%s\n", $$1, $$2 }' Makefile
 
 run: setup ## set up what is missing and run the whole plan; report in results/
-	@$(VENV)/bin/robot --outputdir $(RESULTS) $(ROBOT_ARGS) suites/
+	@$(VENV)/bin/robot --prerebotmodifier ReportLibrary.movable_log.MovableLog --outputdir $(RESULTS) \
+		$(ROBOT_ARGS) suites/
 
 test: setup lint unit contract acceptance ## set up what is missing and run the project's own tests
 

@@ -10,6 +10,7 @@ from tests.acceptance.kit_run import SUITES, StartRobot
 
 _DEADLINE = 60.0
 _PASSWORD = "corr3ct-h0rse"
+_MOVABLE = ("--prerebotmodifier", "ReportLibrary.movable_log.MovableLog")
 
 
 def links(output: Path) -> list[str]:
@@ -32,13 +33,14 @@ def links(output: Path) -> list[str]:
 def test_failed_set_up_is_reported_with_links_that_hold_and_a_bundle_without_the_password(
     start_robot: StartRobot, tmp_path: Path
 ) -> None:
-    image = tmp_path / "no-such-image.qcow2"
-    run = start_robot("-v", f"GUEST_IMAGE:{image}", "-v", f"GUEST_PASSWORD:{_PASSWORD}", "-s", "hotattach", SUITES)
+    (tmp_path / "bed.yaml").write_text(f"guest_password: {_PASSWORD}\nembedded_arguments: [--no-such-option]\n")
+    run = start_robot("--variablefile", tmp_path / "bed.yaml", "-s", "hotattach", *_MOVABLE, SUITES)
     assert run.wait(_DEADLINE) == 4
 
     moved = run.output.rename(tmp_path / "moved")
+    assert str(SUITES) not in (moved / "log.html").read_text()
     found = links(moved)
-    assert {"failure-bundle.tar.gz", "artifacts/vhost.log", "artifacts/rpc.jsonl"} <= set(found)
+    assert {"failure-bundle.tar.gz", "artifacts/vhost.log"} <= set(found)
     local = [link for link in found if "://" not in link]
     assert [link for link in local if not (moved / link).exists()] == []
 
@@ -47,5 +49,6 @@ def test_failed_set_up_is_reported_with_links_that_hold_and_a_bundle_without_the
     names = {name.removeprefix("failure-bundle/") for name in texts}
     assert {"failures.txt", "versions.txt", "test_bed.yaml", "command_lines.txt", "artifacts/vhost.log"} <= names
     assert b"guest_password: '***'" in texts["failure-bundle/test_bed.yaml"]
-    assert str(image).encode() in texts["failure-bundle/failures.txt"]
+    assert b"vhost ended while it started" in texts["failure-bundle/failures.txt"]
+    assert b"--no-such-option" in texts["failure-bundle/artifacts/vhost.log"]
     assert [name for name, text in texts.items() if _PASSWORD.encode() in text] == []
