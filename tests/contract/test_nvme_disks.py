@@ -1,0 +1,101 @@
+"""NVMe disks: the embedded target says that it has none; SPDK's come from an nvmf_tgt on the loopback interface."""
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hotplug.common.errors import SetupError
+from hotplug.common.run_directory import RunDirectory
+from hotplug.common.transport_id import TransportId
+from hotplug.vhost.attachments import attach_target, detach_target
+from hotplug.vhost.controllers import create_controller
+from hotplug.vhost.disks import get_disks
+from hotplug.vhost.nvme import connect_nvme_controller, disconnect_nvme_controller, nvme_controllers
+from hotplug.vhost.rpc_client import RpcClient
+from hotplug.vhost.splits import split_evenly
+from hotplug.vhost.start import start_target
+from hotplug.vhost.target import Target
+from tests.contract.agreement import TargetKind
+from tests.contract.nvmf_target import MIB, NvmfTarget, running_nvmf_target
+from tests.contract.target_program import launch_options
+
+ONE, SIXTEEN = "nqn.2024-01.io.example:one", "nqn.2024-01.io.example:sixteen"
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunDirectory]:
+    files = RunDirectory(tmp_path_factory.mktemp("nvme"))
+    yield files
+    files.remove_sockets()
+
+
+@pytest.fixture(scope="module")
+def vhost(files: RunDirectory, target_kind: TargetKind, spdk_vhost: str) -> Iterator[Target]:
+    rpc, folder = RpcClient(files.sockets / "rpc.sock", 20.0), files.sockets / "vhost"
+    options = launch_options(target_kind, spdk_vhost)
+    target = start_target(target_kind, rpc, folder, files.file("vhost.log"), 30.0, options)
+    yield target
+    assert target.stop() is None
+
+
+@pytest.fixture(scope="module")
+def nvmf(files: RunDirectory, target_kind: TargetKind, spdk_vhost: str) -> Iterator[NvmfTarget]:
+    program = Path(spdk_vhost).parent / "nvmf_tgt"
+    if target_kind != "spdk" or not program.is_file():
+        pytest.skip("needs SPDK's nvmf_tgt beside its vhost")
+    with running_nvmf_target(program, files) as target:
+        target.offer(ONE, [160])
+        target.offer(SIXTEEN, [8] * 16)
+        yield target
+
+
+def at(port: int, nqn: str) -> TransportId:
+    return TransportId.of({"trtype": "TCP", "traddr": "127.0.0.1", "trsvcid": port, "subnqn": nqn})
+
+
+@pytest.mark.embedded_only
+def test_embedded_target_has_no_nvme(vhost: Target) -> None:
+    with pytest.raises(SetupError, match="The embedded stand-in has no NVMe"):
+        connect_nvme_controller(vhost, at(4420, ONE))
+
+
+def test_one_namespace_becomes_16_disks_and_leaves_nothing(vhost: Target, nvmf: NvmfTarget) -> None:
+    made = connect_nvme_controller(vhost, at(nvmf.port, ONE))
+    with pytest.raises(SetupError, match=f"already, as its NVMe controller '{made.name}'"):
+        connect_nvme_controller(vhost, at(nvmf.port, ONE))
+    with pytest.raises(SetupError, match="has 160 MiB, too few for 16 parts of 16 MiB"):
+        split_evenly(vhost, made.disks, 16, 16 * MIB)
+    names = split_evenly(vhost, made.disks, 16, 8 * MIB)
+    assert {disk.name: disk.size for disk in get_disks(vhost) if disk.base} == dict.fromkeys(names, 8 * MIB)
+    with pytest.raises(SetupError, match="is split already"):
+        split_evenly(vhost, made.disks, 16, 8 * MIB)
+    create_controller(vhost, "c")
+    event = attach_target(vhost, "c", names[15])
+    with pytest.raises(SetupError, match=f"'{names[15]}' is attached"):
+        disconnect_nvme_controller(vhost, made.name)
+    detach_target(vhost, "c", event.target)
+    disconnect_nvme_controller(vhost, made.name)
+    assert (get_disks(vhost), nvme_controllers(vhost)) == ([], {})
+
+
+def test_16_namespaces_are_disks_as_they_are(vhost: Target, nvmf: NvmfTarget) -> None:
+    made = connect_nvme_controller(vhost, at(nvmf.port, SIXTEEN))
+    names = split_evenly(vhost, made.disks, 16, 8 * MIB)
+    assert names == [f"{made.name}n{number}" for number in range(1, 17)]
+    disconnect_nvme_controller(vhost, made.name)
+
+
+def test_subsystem_that_is_not_offered(vhost: Target, nvmf: NvmfTarget) -> None:
+    with pytest.raises(SetupError, match=r"cannot use subsystem nqn\.2024-01\.io\.example:none .* Its log says: "):
+        connect_nvme_controller(vhost, at(nvmf.port, "nqn.2024-01.io.example:none"))
+    assert nvme_controllers(vhost) == {}
+
+
+def test_target_that_accepts_and_stays_silent(vhost: Target, nvmf: NvmfTarget) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        with pytest.raises(SetupError, match=r"was not connected to .* within 1 s"):
+            connect_nvme_controller(vhost, at(silent.getsockname()[1], ONE), seconds=1.0)
+        vhost.check_alive(5.0)
+    assert nvme_controllers(vhost) == {}
