@@ -9,10 +9,12 @@ ROBOT_ARGS ?=
 # What `make contract` tries: embedded, or spdk with the path of SPDK's vhost program.
 TARGET ?= embedded
 SPDK_VHOST ?=
+# Some of the faults of docs/faults.md, for `make faults`; all without.
+FAULTS ?=
 ROBOT_SOURCES := suites resources tests/acceptance
 
 .DEFAULT_GOAL := help
-.PHONY: help run test unit contract acceptance lint docs trends bench clean setup host image
+.PHONY: help run test unit contract acceptance lint docs trends faults bench clean setup host image
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s%s\n", $$1, $$2 }' Makefile
@@ -49,8 +51,11 @@ docs: $(VENV)/ready ## write the documentation with all keywords to site/index.h
 trends: $(VENV)/ready ## draw the figures of the runs so far to results/trends.html
 	@$(VENV)/bin/python -m hotplug.report.trends $(RESULTS)/history.jsonl $(RESULTS)/trends.html
 
-bench: setup ## measure speed and size against their bounds; SPDK_VHOST=... adds the lines against SPDK
-	@$(VENV)/bin/python -m benchmarks --spdk-vhost '$(SPDK_VHOST)'
+faults: setup ## plant every fault of docs/faults.md and prove that the right check names it; FAULTS='name ...' for some
+	@$(VENV)/bin/python -m tests.faults $(FAULTS)
+
+bench: setup ## measure speed and size against their bounds
+	@$(VENV)/bin/python -m benchmarks
 
 clean: ## remove results, caches and the virtual environment (the guest image stays cached)
 	@if [ -d $(RESULTS) ]; then find $(RESULTS) -mindepth 1 ! -name .gitkeep -delete; fi

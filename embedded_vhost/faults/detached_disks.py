@@ -1,9 +1,14 @@
 """What becomes of I/O to a disk that was detached."""
 
 from embedded_vhost.controller import Controller
-from embedded_vhost.faults.base import Fault, Parts
+from embedded_vhost.faults.base import Fault, Parts, whole_number
 from embedded_vhost.faults.device import FaultyDevice
+from embedded_vhost.faults.moments import after
 from embedded_vhost.faults.requests import HoldingDevice
+from embedded_vhost.scsi import opcodes as op
+from embedded_vhost.scsi.logical_unit import LogicalUnit
+
+_WRITE_BLOCK_0 = bytes((op.WRITE_10, *bytes(7), 1)).ljust(32, b"\0")
 
 
 class StillServed(Fault):
@@ -51,4 +56,29 @@ class NeverCompleted(Fault):
         parts.replace_device(Device)
 
 
-FAULTS: tuple[type[Fault], ...] = (StillServed, NeverCompleted)
+class LateWrite(Fault):
+    """A write that was under way is done long after the disk was given back, and maybe to somebody else."""
+
+    name = "detached-written-late"
+    summary = "writes to a detached disk PARAMETER seconds after the detach was answered"
+    default = "1"
+
+    def plant(self, parts: Parts) -> None:
+        fault, seconds, loop = self, whole_number(self), parts.loop
+
+        class Device(FaultyDevice):
+            def target_removed(self, target: int) -> None:
+                gone = self.seen[target]
+                super().target_removed(target)
+                if gone is not None:
+                    after(loop, seconds, lambda: fault.write(gone.unit))
+
+        parts.replace_device(Device)
+
+    def write(self, unit: LogicalUnit) -> None:
+        """Do it."""
+        self.strike(f"a block of {unit.bdev.name} is written")
+        unit.execute(_WRITE_BLOCK_0, [memoryview(bytes(unit.bdev.block_size))], [])
+
+
+FAULTS: tuple[type[Fault], ...] = (StillServed, NeverCompleted, LateWrite)

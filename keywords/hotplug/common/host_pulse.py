@@ -1,7 +1,7 @@
 """Notices when this machine, or this process, stood still: a time that must not be blamed on the device under test."""
 
 import threading
-from time import monotonic, sleep
+import time
 
 BEAT_SECONDS = 0.1
 PAUSE_SECONDS = 0.5
@@ -37,10 +37,10 @@ class HostPulse:
             self._pauses.append((before, now))
 
     def _run(self) -> None:
-        before = monotonic()
+        before = time.monotonic()
         while True:
-            sleep(self._beat)
-            now = monotonic()
+            time.sleep(self._beat)
+            now = time.monotonic()
             self.see(before, now)
             before = now
 

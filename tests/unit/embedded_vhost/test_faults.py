@@ -11,7 +11,7 @@ import pytest
 
 from embedded_vhost import log
 from embedded_vhost.controller import ControllerRegistry, _device
-from embedded_vhost.faults import events, neighbours
+from embedded_vhost.faults import detached_disks, events, neighbours
 from embedded_vhost.faults.base import FaultError
 from embedded_vhost.faults.registry import FAULTS, describe_faults, parse_faults, with_faults
 from embedded_vhost.rpc.errors import RpcError, Unanswered
@@ -191,6 +191,19 @@ def test_a_detached_disk_is_still_served(plant: Plant) -> None:
     bed.detach()
     assert places(front_end) == [0]
     assert bed.controllers.targets() == []
+
+
+def test_a_detached_disk_is_written_late(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
+    due: list[Callable[[], object]] = []
+    monkeypatch.setattr(detached_disks, "after", lambda loop, seconds, callback: due.append(callback))
+    bed, front_end = plant("detached-written-late")
+    bed.attach()
+    front_end.command(WRITE, b"A" * 4096)
+    bed.detach()
+    for write in due:
+        write()
+    bed.attach()
+    assert front_end.command(READ, in_length=4096)[3] == bytes(512) + b"A" * 3584
 
 
 def test_io_of_a_detached_disk_hangs(plant: Plant) -> None:

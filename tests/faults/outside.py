@@ -1,0 +1,55 @@
+"""What is done to a running test bed from outside vhost: to its processes, in its guests, on its host."""
+
+import os
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from hotplug.common.errors import KitError
+from hotplug.guest.ssh import SshConnection
+from tests.faults.entry import Bed
+
+_SECONDS = 10.0
+_STOP_SSH = "kill -9 $(pidof dropbear)"
+_CUT_SSH = 'main=$(cat /run/dropbear.pid); for p in $(pidof dropbear); do [ "$p" = "$main" ] || kill -9 "$p"; done'
+
+
+def signal_vhost(number: signal.Signals) -> Callable[[Bed], None]:
+    """Sends vhost a signal."""
+    return lambda bed: os.kill(bed.vhost_pid, number)
+
+
+def kill_qemu(bed: Bed) -> None:
+    """Kills the QEMU of the first VM."""
+    os.kill(bed.vms[0].pid, signal.SIGKILL)
+
+
+def in_guest(command: str) -> Callable[[Bed], None]:
+    """Runs a command in the first VM, over a connection of its own, which may not survive it."""
+
+    def act(bed: Bed) -> None:
+        with suppress(KitError):
+            connection = SshConnection.open(bed.vms[0].address, _SECONDS)
+            try:
+                connection.run(command, _SECONDS)
+            finally:
+                connection.close()
+
+    return act
+
+
+def kernel_says(line: str) -> Callable[[Bed], None]:
+    """Puts a line into the kernel log of the first VM, at the level of an error."""
+    return in_guest(f"echo '<3>{line}' > /dev/kmsg")
+
+
+stop_ssh = in_guest(_STOP_SSH)
+cut_connections = in_guest(_CUT_SSH)
+
+
+def fill_disk(bed: Bed) -> None:
+    """Writes into the folder of the run's files until there is no room."""
+    with suppress(OSError), (Path(bed.artifacts) / "filler").open("wb", buffering=0) as filler:
+        while True:
+            filler.write(bytes(4096))
