@@ -70,7 +70,7 @@ class CaseListener:
         if result.failed and self._failed:  # else its suite's set-up failed, which was reported
             self._report(result.full_name, result.message, result.parent)
         elif result.passed:
-            _show(time_line_html(CHRONICLE, self._began))
+            _show(time_line_html(CHRONICLE, self._library.run_directory.root, self._began))
         self._past.add(result, self._began)
 
     def close(self) -> None:
@@ -89,7 +89,7 @@ class CaseListener:
         known = matching(self._library.known_issues, message, [line.text for line in lines])
         if known:
             _show(html_list(known, message))
-        _show(time_line_html(CHRONICLE, self._began, failed_at))
+        _show(time_line_html(CHRONICLE, artifacts, self._began, failed_at))
         links = [link_to_file(path) for path in files_of(artifacts)]
         _show(evidence_html(lines, failed_at, links))
         bundle = self._kept.keep(name, message, suite)

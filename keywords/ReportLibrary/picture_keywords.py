@@ -67,4 +67,5 @@ class PictureKeywords:
         | ${event} =    Attach Target    naa.ctrlr1    Nvme0n1p0
         | Log Time Line    since=${event.sent}
         """
-        logger.info(time_line_html(CHRONICLE, max(since, CHRONICLE.started)), html=True)
+        artifacts = self._library.run_directory.root
+        logger.info(time_line_html(CHRONICLE, artifacts, max(since, CHRONICLE.started)), html=True)

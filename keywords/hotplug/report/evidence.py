@@ -39,13 +39,23 @@ def gather(chronicle: Chronicle, artifacts: Path, since: float, until: float) ->
     wall_to_clock = chronicle.started - chronicle.started_wall
     for path in _in_order(artifacts, "vhost*.log"):
         lines += vhost_lines(path, wall_to_clock)
-    moments = chronicle.moments(kinds=[Kind.START, Kind.REBOOT, Kind.READY, Kind.QMP])
-    for vm in {moment.lane.removeprefix("VM ") for moment in moments if moment.lane.startswith("VM ")}:
-        files = _in_order(artifacts, f"{vm}.console*.log")
-        for path, boots in zip(files, boots_of(vm, moments), strict=False):
-            lines += console_lines(path, vm, boots)
+    lines += [line for console in consoles(chronicle, artifacts).values() for line in console]
     unlike = dict.fromkeys(line for line in lines if since <= line.at <= until)  # a console may repeat itself
     return sorted(unlike, key=lambda line: line.at)
+
+
+def consoles(chronicle: Chronicle, artifacts: Path) -> dict[str, list[Line]]:
+    """The lines of each VM's consoles, of all QEMUs that were started for it."""
+    moments = chronicle.moments(kinds=[Kind.START, Kind.REBOOT, Kind.READY, Kind.QMP])
+    found: dict[str, list[Line]] = {}
+    for vm in sorted({moment.lane.removeprefix("VM ") for moment in moments if moment.lane.startswith("VM ")}):
+        files = _in_order(artifacts, f"{vm}.console*.log")
+        found[vm] = [
+            line
+            for path, boots in zip(files, boots_of(vm, moments), strict=False)
+            for line in console_lines(path, vm, boots)
+        ]
+    return found
 
 
 def _source(moment: Moment) -> str:

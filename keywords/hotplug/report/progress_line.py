@@ -5,7 +5,7 @@ import threading
 import time
 from typing import TextIO
 
-TERMINAL_SECONDS = (1.0, 0.5)
+TERMINAL_SECONDS = (1.0, 1.0)
 PLAIN_SECONDS = (10.0, 10.0)
 """From when on a wait is worth a word, and how long until the next word."""
 

@@ -1,0 +1,23 @@
+"""The report of a case: the time line has the kernels' complaints, and its place in the log is above the keywords."""
+
+from pathlib import Path
+
+from hotplug.common.chronicle import Chronicle, Kind, vm_lane
+from hotplug.report.case_report import in_report, time_line_html
+
+
+def test_time_line_marks_what_a_kernel_complains_of_once_a_burst(tmp_path: Path) -> None:
+    kept = Chronicle()
+    kept.record(vm_lane("vm1"), Kind.START, "", kept.started - 5)
+    kept.record(vm_lane("vm1"), Kind.READY, "", kept.started - 5, guest_seconds=10.0)
+    lines = ["[    9.900000] all is well", "[   10.000000] I/O error, dev sda", "[   10.100000] I/O error, dev sdb"]
+    (tmp_path / "vm1.console.log").write_text("\n".join([*lines, "[   10.500000] Kernel panic - not syncing"]) + "\n")
+    shown = time_line_html(kept, tmp_path, kept.started - 6)
+    assert shown.count("I/O error, dev sda") == 1
+    assert "Kernel panic - not syncing" in shown
+    assert "dev sdb" not in shown and "all is well" not in shown
+
+
+def test_report_is_lifted_above_the_keywords_by_its_own_mark() -> None:
+    assert '<div class="case-report"' in in_report("x")
+    assert ".messages:has(.case-report)" in in_report("x")
