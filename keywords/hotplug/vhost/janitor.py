@@ -39,7 +39,7 @@ class Janitor:
     """
 
     def __init__(self, rpc_socket: Path, pid: int | None, log: Path) -> None:
-        self._command = [sys.executable, "-I", str(Path(__file__).resolve()), "--rpc-socket", str(rpc_socket)]
+        self._command = [sys.executable, "-P", str(Path(__file__).resolve()), "--rpc-socket", str(rpc_socket)]
         self._command += ["--log", str(log)] + (["--pid", str(pid)] if pid is not None else [])
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None

@@ -27,6 +27,10 @@ class _Maker:
 _MAKERS = {
     "bdev_malloc_create": _Maker("disk", "name", "bdev_malloc_delete", "name"),
     "bdev_aio_create": _Maker("disk", "name", "bdev_aio_delete", "name"),
+    "bdev_null_create": _Maker("disk", "name", "bdev_null_delete", "name"),
+    "bdev_uring_create": _Maker("disk", "name", "bdev_uring_delete", "name"),
+    "bdev_passthru_create": _Maker("disk", "name", "bdev_passthru_delete", "name"),
+    "bdev_delay_create": _Maker("disk", "name", "bdev_delay_delete", "name"),
     "bdev_split_create": _Maker("disk", "base_bdev", "bdev_split_delete", "base_bdev"),
     # Only the path that was made: the controller of that name may have others.
     "bdev_nvme_attach_controller": _Maker("disk", "name", "bdev_nvme_detach_controller", "name", _NVME_PATH),

@@ -9,6 +9,10 @@ _LINES: tuple[tuple[str, str], ...] = (
         "Core {1} is polled by another SPDK, process {2}: set spdk_core_mask to cores that are free, or stop that one.",
     ),
     (
+        r"Could not open (\S*spdk_cpu_lock_\d+) \(Permission denied\)",
+        "The lock '{1}' is another user's: let that user remove it if no SPDK polls the core, or set spdk_core_mask.",
+    ),
+    (
         r"invalid option -- 'S'",
         "This SPDK program serves no vhost: give build/bin/vhost, or a build/bin/spdk_tgt that was built with vhost.",
     ),
