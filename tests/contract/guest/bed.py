@@ -6,6 +6,7 @@ from pathlib import Path
 
 from hotplug.common.deadline import wait_until
 from hotplug.common.run_directory import RunDirectory
+from hotplug.guest.ssh import GuestCommand
 from hotplug.vhost.attachments import attach_target, detach_target
 from hotplug.vhost.controllers import connected_sessions, create_controller, get_controllers
 from hotplug.vhost.disks import create_aio_disk, create_malloc_disk
@@ -26,6 +27,11 @@ SPLIT = tuple(f"Contract0p{number}" for number in range(6))
 MALLOC, AIO = "Contract1", "Contract2"
 DISK_BYTES = 16 << 20
 _VM = "contract"
+_LOAD = (
+    "fio --name=load --filename={} --rw=randwrite --bs=4k --iodepth=64 --ioengine=libaio --direct=1 "
+    "--time_based --runtime=60"
+)
+_WRITES_UNDER_WAY = 100
 _START_SECONDS, _BOOT_SECONDS, _FOLLOW_SECONDS = 60.0, 120.0, 15.0
 
 
@@ -90,6 +96,19 @@ class GuestBed:
             last_seen=lambda: str(self.guest_map()),
             error=AssertionError,
         )
+
+    def start_load(self, disk: GuestDisk) -> GuestCommand:
+        """Random writes to a disk, for a minute if nobody ends them; returns once they are under way."""
+        load = self.vm.machine.connection(10.0).start(_LOAD.format(disk.node))
+        written = f"cat /sys/block/{disk.node.removeprefix('/dev/')}/stat"
+        wait_until(
+            lambda: int(self.sh(written).split()[4]) > _WRITES_UNDER_WAY,
+            _FOLLOW_SECONDS,
+            f"writes to {disk}",
+            last_seen=lambda: self.sh(written),
+            error=AssertionError,
+        )
+        return load
 
     def sessions(self, controller: str = FIRST) -> list[dict[str, object]]:
         """What vhost_get_controllers tells of a controller's sessions."""

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from tests.contract.guest.bed import GuestBed
 
-_SENSE_BYTES = re.compile(r"Raw sense data.*?:\n((?:\s+(?:[0-9a-f]{2}[ \n]*)+)+)", re.IGNORECASE)
+_SENSE_BYTES = re.compile(r"Raw sense data[^\n]*\n((?:[ \t]+(?:[0-9a-f]{2}\s+)+)+)", re.IGNORECASE)
+_DATA_FOLLOWS = "==data=="
 _STATUS = re.compile(r"SCSI Status: (.+)")
 GOOD, CHECK_CONDITION = "Good", "Check Condition"
 
@@ -33,14 +34,15 @@ def send(bed: GuestBed, node: str, cdb: bytes, *, room: int = 0, out: bytes = b"
     command = f"rm -f /tmp/in; sg_raw -vvv {direction} {node} {words} 2>&1"
     if out:
         command = f"cat > /tmp/out; {command}"
-    done = bed.vm.machine.connection(10.0).run(f"{command}; od -An -v -tx1 /tmp/in 2>/dev/null", 20.0, out)
-    report = done.stdout
+    command += f"; echo {_DATA_FOLLOWS}; od -An -v -tx1 /tmp/in 2>/dev/null"
+    report, _, data = bed.vm.machine.connection(10.0).run(command, 20.0, out).stdout.partition(_DATA_FOLLOWS)
     status = _STATUS.search(report)
-    assert status, f"sg_raw says no status of {words}: {report}{done.stderr}"
+    assert status, f"sg_raw says no status of {words}: {report}"
     raw = _SENSE_BYTES.search(report)
+    assert (raw is None) == (status[1].strip() == GOOD), f"sg_raw's report of {words} cannot be read: {report}"
     sense = bytes.fromhex(raw[1]) if raw else b""
-    data = bytes.fromhex("".join(re.findall(r"^(?: [0-9a-f]{2}){1,16}$", report, re.MULTILINE))) if room else b""
-    return Outcome(status[1].strip(), (sense[2] & 0xF, sense[12], sense[13]) if sense else None, data)
+    found = (sense[2] & 0xF, sense[12], sense[13]) if sense else None
+    return Outcome(status[1].strip(), found, bytes.fromhex(data))
 
 
 def fetch(bed: GuestBed, node: str, cdb: bytes, room: int) -> bytes:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from embedded_vhost.bdev.base import BdevError
 from embedded_vhost.bdev.malloc import MallocBdev
 from embedded_vhost.controller import ControllerError
 from tests.unit.embedded_vhost.driver_ring import GUEST_BASE, WRITE, DriverRing
@@ -186,6 +187,12 @@ def test_a_changed_size_is_an_event_and_a_unit_attention(bed: Bed, front_end: Fr
     assert (status, key_and_code(sense)) == (2, (0x6, 0x2A, 0x09))
     data = front_end.command(bytes((0x25,)) + bytes(9), in_length=8)[3]
     assert struct.unpack(">II", data) == (4095, 512)
+    os.truncate(path, 1 << 20)
+    with pytest.raises(BdevError, match="smaller, and bdev A is in use"):
+        bed.bdevs.rescan_aio("A")
+    bed.controllers.remove_target("c", 0)
+    bed.bdevs.rescan_aio("A")
+    assert bed.bdevs.get("A").num_blocks == 2048
 
 
 def test_a_deleted_bdev_is_taken_from_its_driver(disk: Bed, front_end: FrontEnd) -> None:
