@@ -42,7 +42,7 @@ CHECKS: tuple[Check, ...] = (
 def run_checks(testbed: TestBed, machine: Machine, checks: Sequence[Check] = CHECKS) -> list[Requirement]:
     """What each check has found, in their order, and a line for each NVMe controller of the test bed."""
     with ThreadPoolExecutor() as pool:
-        controllers = [pool.submit(check_nvme, transport, machine) for transport in nvme_of(testbed)]
+        controllers = [pool.submit(check_nvme, transport, testbed, machine) for transport in nvme_of(testbed)]
         results = [pool.submit(check, testbed, machine) for check in checks]
         found = [result.result() for result in results]
         return [line for line in found if line is not None] + [result.result() for result in controllers]

@@ -24,6 +24,7 @@ from hotplug.vhost.start_hints import hint_for_start
 
 _PROGRAM = "SPDK's vhost program"
 _OLDEST_SPDK = (24, 1)
+_NVME_NEEDS = {"PCIe": "bound to a user-space driver", "TCP": "accepts connections", "RDMA": "an RDMA adapter"}
 
 
 def check_spdk_program(testbed: TestBed, machine: Machine) -> Requirement | None:
@@ -130,13 +131,15 @@ def check_rights(testbed: TestBed, machine: Machine) -> Requirement | None:
     return (missing if pcie else note)("User rights", found, needed, advice)
 
 
-def check_nvme(transport: TransportId, machine: Machine) -> Requirement:
+def check_nvme(transport: TransportId, testbed: TestBed, machine: Machine) -> Requirement:
     """One NVMe controller of the test bed: bound for SPDK, or its target listens."""
-    what = f"NVMe {transport}"
-    needed = "a user-space driver" if transport.is_local else "reachable"
+    what, needed = f"NVMe {transport}", _NVME_NEEDS[transport.trtype]
     obstacle = nvme_obstacle(transport, sysfs=machine.sysfs)
     if obstacle is None:
-        return met(what, "bound to one" if transport.is_local else "accepts connections", needed)
+        return met(what, needed, needed)
+    if testbed.uses_running_vhost and not transport.is_local:
+        advice = f"{obstacle} A vhost that lives in a network of its own may reach it all the same."
+        return note(what, "cannot be used from here", needed, advice)
     if transport.is_local and not _user_space_drivers(machine):
         obstacle += f" None of {', '.join(USER_SPACE_DRIVERS)} is loaded: 'modprobe vfio-pci' loads one."
     return missing(what, "cannot be used", needed, obstacle)

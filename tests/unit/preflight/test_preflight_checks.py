@@ -188,12 +188,26 @@ def test_rights(tmp_path: Path) -> None:
 
 def test_nvme_device_without_any_user_space_driver(tmp_path: Path) -> None:
     machine = made_up_kernel(tmp_path)
-    (transport,) = spdk(disks=PCIE).disks.nvme
-    says(check_nvme(transport, machine), "missing", "There is no PCIe device 0000:01:00.0", "'modprobe vfio-pci'")
+    testbed = spdk(disks=PCIE)
+    (transport,) = testbed.disks.nvme
+    says(
+        check_nvme(transport, testbed, machine),
+        "missing",
+        "There is no PCIe device 0000:01:00.0",
+        "'modprobe vfio-pci'",
+    )
     (machine.sysfs / "bus/pci/drivers/vfio-pci").mkdir(parents=True)
-    requirement = check_nvme(transport, machine)
+    requirement = check_nvme(transport, testbed, machine)
     says(requirement, "missing")
     assert "modprobe" not in requirement.advice
+
+
+def test_nvme_target_that_does_not_listen(tmp_path: Path) -> None:
+    tcp = {"trtype": "TCP", "traddr": "127.0.0.1", "trsvcid": 1, "subnqn": "nqn.2024-01.io.example:disks"}
+    own = spdk(disks={"source": "nvme", "nvme": [tcp]})
+    others = bed(target="spdk", spdk_rpc_socket="/x", disks={"source": "nvme", "nvme": [tcp]})
+    says(check_nvme(own.disks.nvme[0], own, made_up_kernel(tmp_path)), "missing", "port 1 cannot be connected to")
+    says(check_nvme(own.disks.nvme[0], others, MadeUpMachine(tmp_path)), "note", "a network of its own")
 
 
 def test_hugepage_files_of_the_dead(tmp_path: Path) -> None:

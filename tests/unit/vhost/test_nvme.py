@@ -139,9 +139,16 @@ def test_part_of_a_size_that_blocks_do_not_fill(target: Target, vhost: FakeNvmeV
 
 def test_target_that_does_not_listen(target: Target, vhost: FakeNvmeVhost, subsystem: TransportId, port: int) -> None:
     gone = subsystem.model_copy(update={"traddr": "127.0.0.2"})
+    target.socket_folder = Path("/of/a/vhost/that/was/started")
     with pytest.raises(SetupError, match=rf"127\.0\.0\.2 port {port} cannot be connected to \(Connection refused\)"):
         connect_nvme_controller(target, gone)
     assert vhost.nvme == {}
+
+
+def test_vhost_of_somebody_else_is_asked_itself(target: Target, vhost: FakeNvmeVhost, subsystem: TransportId) -> None:
+    vhost.namespaces["127.0.0.2"] = [64]
+    elsewhere = subsystem.model_copy(update={"traddr": "127.0.0.2"})
+    assert connect_nvme_controller(target, elsewhere).disks == ("HotplugNvme0n1",)
 
 
 def test_subsystem_that_vhost_does_not_find(target: Target, vhost: FakeNvmeVhost, subsystem: TransportId) -> None:
@@ -225,6 +232,7 @@ def test_pcie_device_that_is_not_there(target: Target, tmp_path: Path) -> None:
 
 
 def test_rdma_without_its_module(target: Target, subsystem: TransportId, tmp_path: Path) -> None:
+    target.socket_folder = tmp_path
     with pytest.raises(SetupError, match=r"no RDMA device .*rdma_rxe"):
         connect_nvme_controller(target, subsystem.model_copy(update={"trtype": "RDMA"}), sysfs=tmp_path)
 
