@@ -27,6 +27,7 @@ class Ledger:
     def __init__(self, seed: int | None = None) -> None:
         self.seed = secrets.randbits(31) if seed is None else seed
         self._accepted: dict[str, frozenset[int]] = {}
+        self._told: set[str] = set()
 
     def knows(self, serial: str) -> bool:
         """Whether the disk was written in this run."""
@@ -41,17 +42,23 @@ class Ledger:
     def written(self, disk: LedgerDisk) -> None:
         """The guest was told that the newest content is on the disk: from now on, no other is right."""
         self._accepted[disk.serial] = frozenset({max(self._accepted[disk.serial])})
+        self._told.discard(disk.serial)
 
     def judge(self, disk: LedgerDisk, content: bytes) -> list[str]:
         """What is wrong with the `content` of the disk's part, one phrase a kind of fault; nothing is right.
 
-        A phrase begins with the byte offset on the disk.
+        A phrase begins with the byte offset on the disk. A fault is told once: until the disk is written anew, nothing
+        more is said of it, so that it fails the case that it came up in and no other.
         """
+        if disk.serial in self._told:
+            return []
         found: list[tuple[int, str]] = []
         for number, offset in enumerate(block_offsets(disk.size)):
             block = content[number * BLOCK_BYTES : (number + 1) * BLOCK_BYTES]
             if fault := self._fault(disk, offset, block):
                 found.append((offset, fault))
+        if found:
+            self._told.add(disk.serial)
         return _summed_up(found)
 
     def _block(self, disk: LedgerDisk, generation: int, offset: int) -> Block:

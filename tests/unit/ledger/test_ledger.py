@@ -119,3 +119,12 @@ def test_several_kinds_of_faults_are_told_apart(ledger: Ledger) -> None:
     content = lost(corrupt(write(ledger, A), ledger), ledger)
     faults = ledger.judge(A, content)
     assert ["corrupt" in faults[0], "lost" in faults[1], len(faults)] == [True, True, 2]
+
+
+def test_fault_is_told_once_until_the_disk_is_written_anew(ledger: Ledger) -> None:
+    content = write(ledger, A)
+    assert ledger.judge(A, lost(content, ledger))
+    assert ledger.judge(A, lost(content, ledger)) == []
+    newer = write(ledger, A)
+    assert ledger.judge(A, newer) == []
+    assert "(stale)" in ledger.judge(A, content)[0]
