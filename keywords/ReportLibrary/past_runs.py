@@ -33,7 +33,7 @@ class PastRuns:
             run=self._run,
             case=f"{result.parent.name if result.parent else ''}: {result.name}",
             status=result.status,
-            set_up=_set_up(facts),
+            set_up=comparable_set_up(facts),
             kit=facts.get("Kit", "unknown"),
             figures=history.case_figures(CHRONICLE.moments(), began, time.monotonic()),
         )
@@ -44,6 +44,7 @@ class PastRuns:
         history.add(path, entry)
 
 
-def _set_up(facts: Mapping[str, str]) -> str:
+def comparable_set_up(facts: Mapping[str, str]) -> str:
+    """What of a suite's metadata must be equal for figures of two runs to be compared."""
     words = [f"{name}: {re.split(end, facts[name])[0]}" for name, end in _MUST_BE_EQUAL.items() if name in facts]
     return "; ".join(words) or "no test bed"
