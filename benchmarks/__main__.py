@@ -27,6 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--list", action="store_true", help="list the lines and end")
     parser.add_argument("--without-tests", action="store_true", help="leave out 'make test', which takes minutes")
     parser.add_argument("--without-plan", action="store_true", help="leave out the run of the whole plan")
+    parser.add_argument("--spdk-vhost", default="", metavar="PATH", help="SPDK's vhost, for the lines that need it")
     given = parser.parse_args(arguments)
     if given.list:
         print(_listing())
@@ -40,20 +41,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for ending in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ending, _interrupt)
     load_before, began = os.getloadavg(), time.monotonic()
-    shop = _workshop()
+    shop = _workshop(given.spdk_vhost)
+    left_out = [each for each in MEASUREMENTS if each.needs_spdk and each.name in selection and not shop.spdk_vhost]
     lines: list[Line] = []
     try:
         for measurement in MEASUREMENTS:
-            if wanted := selection.get(measurement.name):
+            if measurement not in left_out and (wanted := selection.get(measurement.name)):
                 lines += _measured(measurement, shop, wanted)
     except KeyboardInterrupt:
         print("Interrupted; everything that was started has been ended.", file=sys.stderr)
         return _INTERRUPTED
     record = shop.results / "bench.json"
     write_record(record, lines, load_before)
-    print(
-        f"\n{render(lines)}Took {time.monotonic() - began:.0f} s. Load before: {load_before[0]:.1f}. All in {record}."
-    )
+    table = f"{render(lines)}{_left_out(left_out)}"
+    seconds = time.monotonic() - began
+    print(f"\n{table}Took {seconds:.0f} s. Load before: {load_before[0]:.1f}. All in {record}.")
     return 0 if all(line.holds for line in lines) else 1
 
 
@@ -73,9 +75,15 @@ def _measured(measurement: Measurement, shop: Workshop, wanted: Collection[str])
     return lines
 
 
-def _workshop() -> Workshop:
+def _left_out(measurements: Sequence[Measurement]) -> str:
+    """What the table does not show for want of SPDK."""
+    what = "; ".join(claim.what for each in measurements for claim in each.claims)
+    return f"Left out, because no SPDK was given (make bench SPDK_VHOST=/path/to/vhost): {what}.\n" if what else ""
+
+
+def _workshop(spdk_vhost: str) -> Workshop:
     results = _ROOT / "results"
-    return Workshop(_ROOT, results, RunDirectory(fresh_folder(results / "bench")), _say)
+    return Workshop(_ROOT, results, RunDirectory(fresh_folder(results / "bench")), _say, spdk_vhost)
 
 
 def _listing() -> str:

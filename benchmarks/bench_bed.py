@@ -1,4 +1,4 @@
-"""A small test bed for measurements: the embedded target and VMs, all ended when the block is left."""
+"""A small test bed for measurements: a target and VMs, all ended when the block is left."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -9,6 +9,7 @@ from benchmarks.workshop import Workshop
 from hotplug.common.deadline import Deadline
 from hotplug.vhost.controllers import create_controller
 from hotplug.vhost.disks import create_malloc_disk
+from hotplug.vhost.launch import LaunchOptions, TargetKind
 from hotplug.vhost.rpc_client import RpcClient
 from hotplug.vhost.rpc_trace import RpcTrace
 from hotplug.vhost.splits import split_disk
@@ -71,14 +72,15 @@ def bench_bed(
     *,
     disks: int,
     extra_arguments: Sequence[str] = (),
+    kind: TargetKind = "embedded",
 ) -> Iterator[BenchBed]:
-    """Starts the embedded target with `disks` disks of one split disk, and boots `vms` (name to controllers).
+    """Starts a target with `disks` disks of one split disk, and boots `vms` (name to controllers).
 
     `extra_arguments` go to the QEMU of each VM. Everything is ended when the block is left, however that happens.
     """
     with ExitStack() as stack:
         stack.callback(shop.files.remove_sockets)
-        target = stack.enter_context(embedded_target(shop))
+        target = stack.enter_context(bench_target(shop, kind))
         create_malloc_disk(target, "Bench0", disks * DISK_BYTES)
         names = split_disk(target, "Bench0", disks)
         key = make_ssh_key(shop.files.sockets)
@@ -98,13 +100,14 @@ def bench_bed(
 
 
 @contextmanager
-def embedded_target(shop: Workshop) -> Iterator[Target]:
-    """Starts the embedded target and stops it again."""
+def bench_target(shop: Workshop, kind: TargetKind = "embedded") -> Iterator[Target]:
+    """Starts a target and stops it again."""
     with ExitStack() as stack:
         trace = RpcTrace(shop.files.file("rpc.jsonl"))
         stack.callback(trace.close)
         rpc = RpcClient(shop.files.sockets / "rpc.sock", trace=trace)
         folder = shop.files.sockets / "vhost"
-        target = start_target("embedded", rpc, folder, shop.files.file("vhost.log"), _START_SECONDS)
+        options = LaunchOptions(program=shop.spdk_vhost)
+        target = start_target(kind, rpc, folder, shop.files.file("vhost.log"), _START_SECONDS, options)
         stack.callback(target.stop)
         yield target

@@ -2,7 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 
-from benchmarks import fio_rates, hotplug_latency, own_tests, plan_run, rpc_round_trip, run_start, target_footprint
+from benchmarks import (
+    fio_rates,
+    hotplug_latency,
+    own_tests,
+    plan_run,
+    rpc_round_trip,
+    run_start,
+    spdk_rates,
+    target_footprint,
+)
 from benchmarks.workshop import Measurement
 from hotplug.common.errors import SetupError
 
@@ -14,6 +23,8 @@ MEASUREMENTS: Sequence[Measurement] = (
     run_start.MEASUREMENT,
     own_tests.UNIT,
     plan_run.MEASUREMENT,
+    spdk_rates.MEASUREMENT,
+    plan_run.ON_SPDK,
     own_tests.ALL,
 )
 

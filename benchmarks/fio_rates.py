@@ -104,12 +104,13 @@ def compare(shop: Workshop, vm: BenchVm, job: JobTemplate, embedded: str, qemu: 
     for number in range(ROUNDS):
         for serial, its_rates in rates.items():
             shop.say(f"{job.path.stem}, round {number + 1} of {ROUNDS}, disk '{serial}'")
-            rate, version = _one_run(shop, vm, job, serial, number)
+            rate, version = one_run(shop, vm, job, serial, number)
             its_rates.append(rate)
     return RateComparison(rates[embedded], rates[qemu], version)
 
 
-def _one_run(shop: Workshop, vm: BenchVm, job: JobTemplate, serial: str, seed: int) -> tuple[float, str]:
+def one_run(shop: Workshop, vm: BenchVm, job: JobTemplate, serial: str, seed: int) -> tuple[float, str]:
+    """Runs `job` on a disk; returns its I/O a second and fio's version."""
     rendered = render(job, {serial: vm.node(serial)}, SECONDS, seed + 1)
     stem = f"fio-{job.path.stem}-{serial}"
     files = RunFiles(*(shop.files.file(f"{stem}.{kind}") for kind in ("job", "json", "err")))

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import asdict, dataclass
 
-from benchmarks.bench_bed import embedded_target
+from benchmarks.bench_bed import bench_target
 from benchmarks.claims import Claim, Figure
 from benchmarks.workshop import Measurement, Workshop
 
@@ -31,7 +31,7 @@ def measure(shop: Workshop, _wanted: Collection[str]) -> Iterator[tuple[str, Fig
     """Calls the embedded target both ways; the kit's calls are traced, as in a run."""
     shop.say(f"RPC: {_CALLS} calls by the kit, {_COMMANDS} by spdk-rpc")
     try:
-        with embedded_target(shop) as target:
+        with bench_target(shop) as target:
             command = [str(shop.programs / "spdk-rpc"), "-s", str(target.rpc.path), _METHOD]
             kit = _median_seconds(lambda: target.require(_METHOD), _CALLS)
             commands = _median_seconds(

@@ -19,12 +19,17 @@ _STOP = ((SIGINT, 20.0), (SIGTERM, 10.0))  # robot ends what it has started at t
 
 @dataclass(frozen=True)
 class Workshop:
-    """`root` is the project's folder, `results` where results go, `files` this run's logs; `say` tells the progress."""
+    """Where measurements run and what they use.
+
+    `root` is the project's folder, `results` where results go, `files` this run's logs; `say` tells the progress.
+    `spdk_vhost` is SPDK's vhost program, empty where there is none.
+    """
 
     root: Path
     results: Path
     files: RunDirectory
     say: Callable[[str], None]
+    spdk_vhost: str = ""
 
     @property
     def programs(self) -> Path:
@@ -72,8 +77,9 @@ Measure = Callable[[Workshop, Collection[str]], Iterator[tuple[str, Figure]]]
 
 @dataclass(frozen=True)
 class Measurement:
-    """Claims that are measured together, on one set-up."""
+    """Claims that are measured together, on one set-up; some need SPDK's vhost program beside the kit."""
 
     name: str
     claims: Sequence[Claim]
     measure: Measure
+    needs_spdk: bool = False

@@ -1,6 +1,6 @@
 """FioLibrary: fio in the guests, and verdicts for each disk."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -83,9 +83,9 @@ class FioLibrary(KitLibrary):
         others = (GuestKeywords(self), ProgressKeywords(self), VerdictKeywords(self), LedgerKeywords(self))
         super().__init__((self._run_keywords, *others), artifacts)
 
-    def results(self, runs: Sequence[FioRun]) -> list[RunResult]:
-        """Waits for `runs`, logs their tables, returns their results: for the verdicts."""
-        return self._run_keywords.collect(runs)
+    def results(self, runs: Sequence[FioRun], watch: Callable[[], None] = lambda: None) -> list[RunResult]:
+        """Waits for `runs` under `watch` (see `FioRun.wait`), logs their tables, returns their results."""
+        return self._run_keywords.collect(runs, watch)
 
     def close_all(self) -> None:
         """Stops every fio that still runs and closes the connections."""

@@ -31,9 +31,9 @@ class GuestKeywords:
         """Says at which SSH server the VM ``vm`` is reached; nothing is connected before it is needed.
 
         ``host`` and ``port`` are the server's address seen from this machine. ``user`` logs in with the private key in
-        ``key_file``, or with ``password`` where no key is given, and must be allowed to write to the disks.
-        QemuLibrary's ``Get Vm Ssh Address`` returns just these arguments. Call it again after each boot of the VM: the
-        older connection is dropped.
+        ``key_file``, or with ``password`` where no key is given, and needs ``sudo``
+        without a password if it is not root. QemuLibrary's ``Get Vm Ssh Address`` returns just these arguments. Call it
+        again after each boot of the VM: the older connection is dropped.
 
         Example:
         | &{address} = | Get Vm Ssh Address | vm1 |

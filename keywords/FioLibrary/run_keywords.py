@@ -1,6 +1,6 @@
 """Keywords that start, await and stop fio."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -8,10 +8,13 @@ from robot.api import logger
 from robot.api.deco import keyword
 
 from hotplug.common.errors import KitError
+from hotplug.common.event import Event
 from hotplug.fio.job_file import find_job_file, read_template, render, seed_of_run
 from hotplug.fio.result import RunResult
 from hotplug.fio.result_table import html_table
 from hotplug.fio.run import FioRun, RunFiles, prepare_fio
+from hotplug.fio.stall_verdict import Bounds
+from hotplug.fio.stall_watch import StallWatch
 from hotplug.ledger.region import region_start
 from library_core import link_to_file
 
@@ -113,19 +116,33 @@ class RunKeywords:
         raise KitError(f"Disk '{disk}' is in none of these: {'; '.join(map(str, runs))}.")
 
     @keyword(tags=["fio"])
-    def wait_for_fio(self, *runs: FioRun) -> list[RunResult]:
+    def wait_for_fio(
+        self,
+        *runs: FioRun,
+        besides: str | None = None,
+        event: Event | None = None,
+        io_gap: timedelta | None = None,
+    ) -> list[RunResult]:
         """Waits until each of ``runs`` has ended and returns their results, in the same order.
 
         The limit is the run time plus the margin of the library. A table of the results goes to the log. Whether a disk
         failed is the business of the verdict keywords, not of this one.
+
+        With ``io_gap`` the wait ends with the device's fault as soon as a disk has been without progress for longer.
+        ``besides`` is the serial of a detached disk, which need not move; ``event`` is what happened meanwhile, for the
+        message.
 
         Fails as the device's fault when fio hangs in a guest that still answers; with an error of the kit when the
         connection is lost, when fio was killed, or when its output is no complete result.
 
         Example:
         | ${results} = | Wait For Fio | ${run} | ${other} |
+        | Wait For Fio | ${run} | besides=Nvme0n1p0 | event=${event} | io_gap=5s |
         """
-        return self.collect(runs)
+        if io_gap is None:
+            return self.collect(runs)
+        bounds = Bounds(io_latency=io_gap.total_seconds(), io_gap=io_gap.total_seconds())
+        return self.collect(runs, StallWatch(runs, bounds, event, besides).check)
 
     @keyword(tags=["fio"])
     def get_fio_results(self, run: FioRun) -> RunResult:
@@ -154,12 +171,12 @@ class RunKeywords:
             run.stop()
             logger.info(f"Stopped {run}.")
 
-    def collect(self, runs: Sequence[FioRun]) -> list[RunResult]:
-        """Waits for `runs`, logs their tables, returns their results."""
-        return [self._collected(run) for run in at_least_one(runs)]
+    def collect(self, runs: Sequence[FioRun], watch: Callable[[], None] = lambda: None) -> list[RunResult]:
+        """Waits for `runs`, logs their tables, returns their results; see `FioRun.wait` for `watch`."""
+        return [self._collected(run, watch) for run in at_least_one(runs)]
 
-    def _collected(self, run: FioRun) -> RunResult:
-        result = run.wait()
+    def _collected(self, run: FioRun, watch: Callable[[], None] = lambda: None) -> RunResult:
+        result = run.wait(watch)
         if run not in self._logged:
             self._logged.add(run)
             links = ", ".join(link_to_file(path) for path in result.files)

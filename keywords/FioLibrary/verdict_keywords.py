@@ -11,6 +11,7 @@ from hotplug.common.event import Event
 from hotplug.fio import proof, verdict
 from hotplug.fio.run import FioRun
 from hotplug.fio.stall_verdict import Bounds, stalled
+from hotplug.fio.stall_watch import StallWatch
 
 if TYPE_CHECKING:
     from FioLibrary import FioLibrary
@@ -38,7 +39,8 @@ class VerdictKeywords:
         Nor may any disk have stalled: no I/O may have taken longer than ``io_latency``, and no disk may have gone
         without progress for longer than ``io_gap``. ``event`` is what happened meanwhile; a stall is told in time
         after it. The message says whether one disk stood still, or all of a VM, or the VM as a whole; a time
-        in which this machine stood still is blamed on no device (``KitError``).
+        in which this machine stood still is blamed on no device (``KitError``). A disk that stands still for too long
+        ends the wait at once.
 
         ``besides`` is the serial of a detached disk, whose job another keyword judges. Fails as the device's fault with
         a sentence for each disk that did not pass; with an error of the kit when a run
@@ -48,10 +50,11 @@ class VerdictKeywords:
         | Fio Should Have Passed | ${run} | ${other} |
         | Fio Should Have Passed | ${run} | besides=Nvme0n1p0 | event=${event} | io_gap=3s |
         """
-        results = self._library.results(at_least_one(runs))
         bounds = Bounds(io_latency.total_seconds(), io_gap.total_seconds())
+        watch = StallWatch(at_least_one(runs), bounds, event, besides)
+        results = self._library.results(runs, watch.check)
         findings = [finding for result in results for finding in verdict.passed(result, besides)]
-        findings += [finding for result in results for finding in stalled(result, bounds, event, besides)]
+        findings += [finding for result in results for finding in stalled(result.progress, bounds, event, besides)]
         verdict.enforce(findings)
         for result in results:
             for disk in result.disks.values():
@@ -82,7 +85,7 @@ class VerdictKeywords:
         (result,) = self._library.results([run])
         bounds = Bounds(io_latency.total_seconds(), io_gap.total_seconds())
         findings = verdict.failed_only_on(result, disk, event, within.total_seconds())
-        verdict.enforce([*findings, *stalled(result, bounds, event, besides=disk)])
+        verdict.enforce([*findings, *stalled(result.progress, bounds, event, besides=disk)])
         logger.info(proof.why_failed_rightly(result, result.disks[disk], event))
 
     @keyword(tags=["fio", "verdict"])

@@ -35,7 +35,7 @@ def test_what_varies_is_not_compared() -> None:
     assert not any(same.complaint(*leaf) for leaf in leaves(expected, {"result": [{"uuid": "y", "sessions": [1]}]}))
 
 
-def test_a_meant_difference_is_meant_for_the_embedded_target_alone() -> None:
+def test_a_meant_difference_is_meant_for_the_bench_target_alone() -> None:
     embedded, spdk = Agreement("embedded", [MEANT]), Agreement("spdk", [MEANT])
     embedded.check("colour", "red", "blue")
     for agreement, seen in ((embedded, "green"), (spdk, "blue")):

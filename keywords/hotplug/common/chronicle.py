@@ -9,7 +9,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
@@ -98,6 +98,8 @@ class Chronicle:
         self.started = time.monotonic()
         self.started_wall = time.time()
         self.dropped = 0
+        self._recorded = 0
+        self._written: tuple[Path, int] | None = None
         self._lock = threading.Lock()
         self._moments: dict[Kind, deque[Moment]] = {kind: deque(maxlen=kept) for kind in Kind}
 
@@ -110,6 +112,7 @@ class Chronicle:
             moments = self._moments[kind]
             self.dropped += len(moments) == moments.maxlen
             moments.append(moment)
+            self._recorded += 1
         return moment
 
     def moments(
@@ -135,12 +138,13 @@ class Chronicle:
         return self.started_wall + at - self.started
 
     def write(self, path: Path) -> None:
-        """Writes all moments to `path`, one JSON object a line, with the wall time of each."""
-        lines = [
-            json.dumps({"wall": round(self.wall(moment.at), 6), **asdict(moment)}, default=str)
-            for moment in self.moments()
-        ]
+        """Writes all moments to `path`, one JSON object a line, with wall times; the same moments are written once."""
+        recorded = self._recorded
+        if self._written == (path, recorded):
+            return
+        lines = [json.dumps({"wall": round(self.wall(moment.at), 6), **vars(moment)}) for moment in self.moments()]
         path.write_text("".join(line + "\n" for line in lines))
+        self._written = path, recorded
 
 
 CHRONICLE = Chronicle()

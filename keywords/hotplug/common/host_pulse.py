@@ -1,7 +1,7 @@
 """Notices when this machine, or this process, stood still: a time that must not be blamed on the device under test."""
 
 import threading
-import time
+from time import monotonic, sleep
 
 BEAT_SECONDS = 0.1
 PAUSE_SECONDS = 0.5
@@ -37,10 +37,10 @@ class HostPulse:
             self._pauses.append((before, now))
 
     def _run(self) -> None:
-        before = time.monotonic()
+        before = monotonic()
         while True:
-            time.sleep(self._beat)
-            now = time.monotonic()
+            sleep(self._beat)
+            now = monotonic()
             self.see(before, now)
             before = now
 

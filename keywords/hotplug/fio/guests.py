@@ -4,6 +4,7 @@ import threading
 
 from hotplug.common.deadline import Deadline, wait_until
 from hotplug.common.errors import SetupError
+from hotplug.guest.root import RootGuest
 from hotplug.guest.ssh import SshAddress, SshConnection
 
 _CONNECT_SECONDS = 30.0
@@ -14,7 +15,7 @@ class Guests:
 
     def __init__(self) -> None:
         self._addresses: dict[str, SshAddress] = {}
-        self._connections: dict[str, SshConnection] = {}
+        self._connections: dict[str, RootGuest] = {}
 
     def use(self, address: SshAddress) -> None:
         """Registers a VM's address; an older connection of that VM is dropped, as it may lead into an earlier boot."""
@@ -32,11 +33,11 @@ class Guests:
         for vm in list(self._addresses):
             self.forget(vm)
 
-    def connection(self, vm: str, seconds: float = _CONNECT_SECONDS) -> SshConnection:
-        """The connection to a VM, opened within `seconds` when there is none that stands.
+    def connection(self, vm: str, seconds: float = _CONNECT_SECONDS) -> RootGuest:
+        """The connection to a VM, opened within `seconds` when there is none that stands; its commands run as root.
 
-        Raises `SetupError` when the VM is unknown or refuses the login, `DeadlineError` when it does not answer,
-        `AssertionError` with the first cause when vhost or a VM dies meanwhile.
+        Raises `SetupError` when the VM is unknown, refuses the login or root's rights, `DeadlineError` when it does
+        not answer, `AssertionError` with the first cause when vhost or a VM dies meanwhile.
         """
         if vm not in self._addresses:
             known = ", ".join(sorted(self._addresses)) or "none"
@@ -47,14 +48,14 @@ class Guests:
         return connection
 
 
-def _open_watched(address: SshAddress, seconds: float) -> SshConnection:
+def _open_watched(address: SshAddress, seconds: float) -> RootGuest:
     """Opens a connection in a thread, so that the death of vhost or the VM ends the wait at once."""
-    opened: list[SshConnection] = []
+    opened: list[RootGuest] = []
     failed: list[Exception] = []
 
     def work() -> None:
         try:
-            opened.append(SshConnection.open(address, Deadline(seconds)))
+            opened.append(RootGuest(SshConnection.open(address, Deadline(seconds))))
         except Exception as error:
             failed.append(error)
 

@@ -102,7 +102,9 @@ def ensure_running(run: FioRun, except_disks: Sequence[str] = ()) -> None:
         for done in result.disks.values():
             if done.serial not in except_disks and done.error and done.job.write.total_ios:
                 raise AssertionError(f"Disk '{done.serial}' of VM '{run.vm}' failed under fio: {meaning(done.error)}.")
-        raise KitError(f"{run} has ended already, with exit code {result.exit_code}; start it later or for longer.")
+        words = " / ".join(run.live.stderr_lines[:2])
+        reason = f"it said: {words}" if result.exit_code and words else "start it later or for longer"
+        raise KitError(f"{run} has ended already, with exit code {result.exit_code}; {reason}.")
 
 
 def _holds(line: str, device: str) -> bool:

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from hotplug.common.errors import KitError
 from hotplug.fio.live_output import SeenLine, VerifyLine
 from hotplug.fio.movement import Sample
-from hotplug.fio.stalls import Stall
+from hotplug.fio.stalls import DiskProgress, RunProgress, Stall
 
 
 class _Model(BaseModel):
@@ -144,6 +144,14 @@ class RunResult:
     host_pauses: Sequence[Stall] = ()
     stopped: bool = False
     files: Sequence[Path] = field(default_factory=tuple)
+
+    @property
+    def progress(self) -> RunProgress:
+        """How the disks moved."""
+        disks = {
+            serial: DiskProgress(serial, disk.node, disk.stalls, disk.longest_io) for serial, disk in self.disks.items()
+        }
+        return RunProgress(self.vm, self.asked_at, disks, self.silences, self.host_pauses)
 
     def __str__(self) -> str:
         return f"{self.name}: exit code {self.exit_code}, " + ", ".join(

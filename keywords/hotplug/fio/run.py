@@ -2,7 +2,7 @@
 
 import shlex
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ from hotplug.fio.job_file import RenderedJob
 from hotplug.fio.live_output import LiveOutput, SeenLine
 from hotplug.fio.movement import Sample
 from hotplug.fio.result import DiskResult, FioJob, RunResult, jobs_by_disk, parse_output
-from hotplug.fio.stalls import Stall, disk_stalls, silences
+from hotplug.fio.stalls import DiskProgress, RunProgress, Stall, disk_stalls, silences
 from hotplug.guest.ssh import CommandResult, Guest, GuestCommand
 
 DEFAULT_MARGIN = 30.0
@@ -131,22 +131,44 @@ class FioRun:
         if begun.exit_code != 0:
             words = " / ".join(self.live.stderr_lines) or begun.stderr.strip() or "no reason was given"
             raise KitError(f"{self} did not start: {words}.")
-        self._record(Kind.FIO_START, str(self), self.asked_at)
+        self._record(Kind.FIO_START, f"{self.label} runs for {self.job.runtime:g} s", self.asked_at)
 
-    def wait(self) -> RunResult:
+    def wait(self, watch: Callable[[], None] = lambda: None) -> RunResult:
         """Waits for fio's end, at most its run time and margin from its start, and returns the result.
 
-        Raises `AssertionError` when fio hangs in a guest that answers, `DeadlineError` when the guest does not answer
-        either, else as `collect` does.
+        `watch` is called again and again meanwhile; what it raises ends the wait. Raises `AssertionError` when fio
+        hangs in a guest that answers, `DeadlineError` when the guest does not answer either, else as `collect` does.
         """
         if self.asked_at is None:
             raise KitError(f"{self} was prepared but never started.")
         limit = Deadline(max(0.0, self.asked_at + self.job.runtime + self.margin - time.monotonic()))
+
+        def ended() -> bool:
+            if not self.finished:
+                watch()
+            return self.finished
+
         try:
-            wait_until(lambda: self.finished, limit, f"{self} to end", interval=0.02)
+            wait_until(ended, limit, f"{self} to end", interval=0.02)
         except DeadlineError as error:
             raise self._stuck() from error
         return self.collect()
+
+    def progress(self, now: float, held: Sequence[str] = ()) -> RunProgress:
+        """What was seen of the progress until `now`.
+
+        A disk's stalls are looked for in the run time; after it, only on the disks `held`, which jobs still work on.
+        """
+        assert self.asked_at is not None
+        samples = self.live.movement.samples()
+        disks = {}
+        for serial, disk in self.disks.items():
+            since = self.live.movement.first_moved(disk.name)
+            until = now if serial in held else min(now, self.asked_at + self.job.runtime)
+            stalls = disk_stalls(samples, disk.name, since, until) if since is not None else ()
+            disks[serial] = DiskProgress(serial, disk.node, stalls)
+        pauses = [Stall(*pause) for pause in HOST_PULSE.pauses(self.asked_at, now)]
+        return RunProgress(self.vm, self.asked_at, disks, host_pauses=pauses)
 
     def collect(self) -> RunResult:
         """The result of a run that has ended; the files of the run are complete then.

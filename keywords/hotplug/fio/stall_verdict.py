@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hotplug.common.event import Event
-from hotplug.fio.result import DiskResult, RunResult
-from hotplug.fio.stalls import Stall
+from hotplug.fio.stalls import DiskProgress, RunProgress, Stall
 from hotplug.fio.verdict import Finding, job_on
 
 
@@ -21,7 +20,7 @@ class Bounds:
     io_gap: float
 
 
-def stalled(run: RunResult, bounds: Bounds, event: Event | None = None, besides: str | None = None) -> list[Finding]:
+def stalled(run: RunProgress, bounds: Bounds, event: Event | None = None, besides: str | None = None) -> list[Finding]:
     """Findings against: every disk of a run went on moving bytes, and answered each I/O soon enough.
 
     `event` is what happened meanwhile, for the message; `besides` the serial of a disk that is judged elsewhere.
@@ -48,7 +47,7 @@ def stalled(run: RunResult, bounds: Bounds, event: Event | None = None, besides:
     return findings
 
 
-def _guest_or_host(run: RunResult, longest: dict[str, Stall], bounds: Bounds, event: Event | None) -> list[Finding]:
+def _guest_or_host(run: RunProgress, longest: dict[str, Stall], bounds: Bounds, event: Event | None) -> list[Finding]:
     """The one finding for stalls that are no disk's own, and for samples that are missing."""
     paused = [(serial, stall) for serial, stall in longest.items() if _explained(stall, run.host_pauses, bounds)]
     if paused:
@@ -83,15 +82,15 @@ def _guest_or_host(run: RunResult, longest: dict[str, Stall], bounds: Bounds, ev
     return []
 
 
-def _disk_stalled(run: RunResult, disk: DiskResult, stall: Stall, bounds: Bounds, event: Event | None) -> Finding:
+def _disk_stalled(run: RunProgress, disk: DiskProgress, stall: Stall, bounds: Bounds, event: Event | None) -> Finding:
+    longest = f"; its longest I/O took {disk.longest_io:.1f} s" if disk.longest_io else ""
     return Finding(
         "device",
-        f"{job_on(run, disk)} stood still for {_how_long(stall, bounds)}, {_when(stall, run, event)}; its longest I/O "
-        f"took {disk.longest_io:.1f} s.",
+        f"{job_on(run, disk)} stood still for {_how_long(stall, bounds)}, {_when(stall, run, event)}{longest}.",
     )
 
 
-def _slow(run: RunResult, disk: DiskResult, bounds: Bounds) -> list[Finding]:
+def _slow(run: RunProgress, disk: DiskProgress, bounds: Bounds) -> list[Finding]:
     if disk.longest_io <= bounds.io_latency:
         return []
     paused = sum(pause.seconds for pause in run.host_pauses)
@@ -118,7 +117,7 @@ def _how_long(stall: Stall, bounds: Bounds) -> str:
     return f"{stall.seconds:.1f} s (allowed: {bounds.io_gap:g} s)"
 
 
-def _when(stall: Stall, run: RunResult, event: Event | None) -> str:
+def _when(stall: Stall, run: RunProgress, event: Event | None) -> str:
     if event is None:
         return f"from {stall.began - run.asked_at:.1f} s after fio's start on"
     apart = stall.began - event.answered

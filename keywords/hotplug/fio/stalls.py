@@ -1,6 +1,6 @@
 """When a disk, a whole guest or this machine stood still, read from samples and time stamps. No verdict yet."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -22,6 +22,33 @@ class Stall:
     def common(self, others: Iterable["Stall"]) -> float:
         """How many seconds of it fall into `others`, which do not overlap each other."""
         return sum(max(0.0, min(self.ended, other.ended) - max(self.began, other.began)) for other in others)
+
+
+@dataclass(frozen=True)
+class DiskProgress:
+    """A disk under fio: the times in which it moved nothing, the longest first, and its longest I/O, in seconds.
+
+    `longest_io` is known at the end of fio only.
+    """
+
+    serial: str
+    node: str
+    stalls: Sequence[Stall] = ()
+    longest_io: float = 0.0
+
+
+@dataclass(frozen=True)
+class RunProgress:
+    """What was seen of a run's progress, in its midst or at its end; `asked_at` is when fio was started.
+
+    `silences` are when the guest told nothing about its disks, `host_pauses` when this machine stood still.
+    """
+
+    vm: str
+    asked_at: float
+    disks: Mapping[str, DiskProgress]
+    silences: Sequence[Stall] = ()
+    host_pauses: Sequence[Stall] = ()
 
 
 def host_times(samples: Sequence[Sample]) -> list[float]:

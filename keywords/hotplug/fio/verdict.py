@@ -7,7 +7,7 @@ No finding means: proved.
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 from hotplug.common.errors import KitError
 from hotplug.common.event import Event
@@ -263,6 +263,18 @@ def _first_words() -> list[str]:
     return [meaning(number).split(", ", 1)[1] for number in DETACHED]
 
 
-def job_on(run: RunResult, disk: DiskResult) -> str:
+class _InVm(Protocol):
+    @property
+    def vm(self) -> str: ...
+
+
+class _Disk(Protocol):
+    @property
+    def serial(self) -> str: ...
+    @property
+    def node(self) -> str: ...
+
+
+def job_on(run: _InVm, disk: _Disk) -> str:
     """How sentences name a disk's job."""
     return f"fio's job on disk '{disk.serial}' ({disk.node}) of VM '{run.vm}'"

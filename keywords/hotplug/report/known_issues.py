@@ -24,7 +24,7 @@ class KnownIssue(BaseModel):
     failure_class: _Text = Field(alias="class")
     pattern: _Text
     explanation: _Text
-    link: HttpUrl
+    link: HttpUrl | None = None
 
     @field_validator("pattern")
     @classmethod
@@ -79,9 +79,7 @@ def html_list(found: Sequence[tuple[KnownIssue, str]], message: str) -> str:
     entries = []
     for issue, text in found:
         seen_in = "" if text == message else f" Seen in: <code>{escape(text[:200])}</code>"
-        link = escape(str(issue.link), quote=True)
-        entries.append(
-            f"<li><b>{escape(issue.failure_class)}</b>: {escape(issue.explanation)} "
-            f'<a href="{link}">{escape(str(issue.link))}</a>.{seen_in}</li>'
-        )
+        url = escape(str(issue.link), quote=True)
+        link = f' <a href="{url}">{url}</a>' if issue.link else ""
+        entries.append(f"<li><b>{escape(issue.failure_class)}</b>: {escape(issue.explanation)}{link}{seen_in}</li>")
     return f"<p><b>Known issues</b> that this failure resembles:</p><ul>{''.join(entries)}</ul>"

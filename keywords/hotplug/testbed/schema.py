@@ -78,6 +78,14 @@ class Disks(_Part):
         return self
 
     @property
+    def description(self) -> str:
+        """A few words for the report; NVMe disks that need no split keep their size."""
+        if self.source != "nvme":
+            return f"{self.count} of {self.size_mib} MiB, source: {self.source}"
+        named = ", ".join(str(transport) for transport in self.nvme)
+        return f"{self.count} of {self.size_mib} MiB at least, source: nvme, {named}"
+
+    @property
     def total_mib(self) -> int:
         """The size of all disks together, in MiB."""
         return self.count * self.size_mib

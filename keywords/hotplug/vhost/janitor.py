@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TextIO
@@ -25,10 +26,11 @@ if __name__ == "__main__":
 from hotplug.common.deadline import Deadline
 from hotplug.common.errors import KitError
 from hotplug.vhost.ownership import Owned
-from hotplug.vhost.rpc_client import RpcClient
-from hotplug.vhost.undo import undo
+from hotplug.vhost.rpc_client import RpcClient, socket_is_served
+from hotplug.vhost.undo import Left, undo
 
 _SECONDS = 60.0
+_RETRY_SECONDS = 0.2
 _EXIT_SECONDS = 15.0
 
 
@@ -93,6 +95,22 @@ def _last_told(lines: Iterable[str]) -> list[Owned]:
     return owned
 
 
+def _clean_up(owned: list[Owned], rpc: RpcClient, pid: int | None, log: TextIO) -> list[Left]:
+    """Tries until all is gone, the vhost has ended, or the time is over; returns what is left."""
+    remaining = list(owned)
+
+    def gone(each: Owned) -> None:
+        remaining.remove(each)
+        print(f"{each} is gone.", file=log, flush=True)
+
+    limit = Deadline(_SECONDS)
+    while True:
+        left = undo(list(remaining), rpc, limit, pid=pid, gone=gone)
+        if not left or limit.expired or not socket_is_served(rpc.path):
+            return left
+        time.sleep(limit.slice(_RETRY_SECONDS))
+
+
 def _opened(log: Path) -> TextIO:
     try:
         return log.open("a")
@@ -114,13 +132,8 @@ def main() -> int:
         return 0
     with _opened(args.log) as log:
         log.write(f"The run has ended and left {', '.join(map(str, owned))}.\n")
-        left = undo(
-            owned,
-            RpcClient(args.rpc_socket),
-            Deadline(_SECONDS),
-            pid=args.pid,
-            gone=lambda each: print(f"{each} is gone.", file=log, flush=True),
-        )
+        log.flush()
+        left = _clean_up(owned, RpcClient(args.rpc_socket), args.pid, log)
         log.writelines(f"{each}\n" for each in left)
     return 1 if left else 0
 

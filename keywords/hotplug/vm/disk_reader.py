@@ -24,7 +24,7 @@ class DiskReader:
         if self._conversation is not None and self._conversation.open:
             with contextlib.suppress(ConnectionLostError):
                 return self._ask(self._conversation, limit)
-        command = "exec sh -c " + shlex.quote(SCRIPT.read_text())
+        command = self._vm.as_root("exec sh -c " + shlex.quote(SCRIPT.read_text()))
         self._conversation = self._vm.connection(limit).converse(command, limit)
         return self._ask(self._conversation, limit)
 

@@ -18,6 +18,7 @@ from hotplug.common.deadline import Deadline, wait_until
 from hotplug.common.errors import ConnectionLostError, DeadlineError, KitError, SetupError
 from hotplug.common.run_directory import RunDirectory
 from hotplug.common.vital_signs import VITAL_SIGNS
+from hotplug.guest.root import as_root, require_root
 from hotplug.guest.ssh import CommandResult, SshAddress, SshConnection
 from hotplug.vm import accelerator
 from hotplug.vm.boot_source import SSH_LISTENS, kit_guest, user_disk
@@ -134,13 +135,15 @@ class VirtualMachine:
     def wait_ready(self, seconds: float) -> SshConnection:
         """Waits until the guest answers over SSH, and notes its boot id.
 
-        Raises `DeadlineError` with the end of the console when it does not.
+        Raises `SetupError` when its user cannot become root, `DeadlineError` with the end of the console when it does
+        not.
         """
         limit = Deadline(seconds)
         try:
             self._await_mark(limit)
             connection = self.connection(limit)
             self.boot_id = self._read_boot_id(connection, limit)
+            require_root(connection)
         except (DeadlineError, ConnectionLostError) as error:
             raise DeadlineError(
                 f"VM '{self.name}' was not ready within {seconds:g} s; if its console shows that it is only slow, give "
@@ -222,7 +225,7 @@ class VirtualMachine:
 
     def as_root(self, command: str) -> str:
         """The command as it must be given so that it runs as root."""
-        return command if self._address.user == "root" else f"sudo -n sh -c {shlex.quote(command)}"
+        return as_root(self._address.user, command)
 
     def shut_down(self, seconds: float) -> None:
         """Powers the guest off and waits for QEMU's end; ends QEMU by force when that fails.

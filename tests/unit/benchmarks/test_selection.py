@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -47,14 +48,21 @@ def _one(_shop: Workshop, _wanted: Collection[str]) -> Iterator[tuple[str, Figur
     raise SetupError("there is no\nQEMU.")
 
 
+def _spdk(shop: Workshop, _wanted: Collection[str]) -> Iterator[tuple[str, Figure]]:
+    yield "faster", Figure(2.0, shop.spdk_vhost)
+
+
 @pytest.fixture
 def measured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     claims = [Claim("fast", "it is fast", "s", "below", 2), Claim("small", "it is small", "MB", "below", 5)]
-    known: Sequence[Measurement] = (Measurement("some", claims, _one),)
+    on_spdk = Measurement(
+        "spdk", [Claim("faster", "it is faster than SPDK", "x", "at least", 1)], _spdk, needs_spdk=True
+    )
+    known: Sequence[Measurement] = (Measurement("some", claims, _one), on_spdk)
     monkeypatch.setattr(command, "MEASUREMENTS", known)
     monkeypatch.setattr(command, "select", lambda names, without: catalogue.select(names, without, known))
     shop = Workshop(tmp_path, tmp_path, RunDirectory(tmp_path / "files"), lambda _: None)
-    monkeypatch.setattr(command, "_workshop", lambda: shop)
+    monkeypatch.setattr(command, "_workshop", lambda spdk_vhost: replace(shop, spdk_vhost=spdk_vhost))
     return tmp_path / "bench.json"
 
 
@@ -65,6 +73,18 @@ def test_run_that_holds_ends_with_0_and_one_that_does_not_with_1(
     assert "1 of 1 lines hold." in capsys.readouterr().out
     assert command.main([]) == 1
     assert "not measured: SetupError: there is no QEMU." in capsys.readouterr().out
+
+
+def test_lines_that_need_spdk_are_left_out_without_it_and_the_table_says_so(
+    measured: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command.main(["fast", "faster"]) == 0
+    printed = capsys.readouterr().out
+    assert "1 of 1 lines hold." in printed
+    assert "Left out, because no SPDK was given" in printed and "it is faster than SPDK" in printed
+    assert command.main(["fast", "faster", "--spdk-vhost", "/opt/vhost"]) == 0
+    printed = capsys.readouterr().out
+    assert "2 of 2 lines hold." in printed and "/opt/vhost" in printed and "Left out" not in printed
 
 
 def test_record_holds_figures_versions_and_date(measured: Path) -> None:

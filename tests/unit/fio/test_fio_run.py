@@ -5,6 +5,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -14,16 +15,21 @@ from hotplug.common.deadline import wait_until
 from hotplug.common.errors import ConnectionLostError, KitError, SetupError
 from hotplug.common.event import Event
 from hotplug.common.vital_signs import VITAL_SIGNS
-from hotplug.fio import guest_scripts, progress, verdict
+from hotplug.fio import guest_scripts, progress, stall_watch, verdict
 from hotplug.fio.job_file import parse_template, render
 from hotplug.fio.progress import ensure_running, wait_until_job_ended, wait_until_moving
+from hotplug.fio.result import RunResult
 from hotplug.fio.run import FioRun, RunFiles, prepare_fio, start_fio
+from hotplug.fio.stall_verdict import Bounds
+from hotplug.fio.stall_watch import StallWatch
+from hotplug.fio.stalls import DiskProgress, RunProgress, Stall
 from tests.unit.fio.local_guest import LocalGuest
 
 
 @pytest.fixture
 def guest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalGuest]:
     monkeypatch.setattr(guest_scripts, "SAMPLE_SECONDS", 0.02)
+    monkeypatch.setattr(stall_watch, "_LOOK_SECONDS", 0.02)
     with contextlib.closing(LocalGuest(tmp_path)) as guest:
         yield guest
 
@@ -226,6 +232,45 @@ def test_hanging_io_is_the_devices_fault_and_is_cleaned_up(guest: LocalGuest) ->
         with pytest.raises(AssertionError, match=r"did not end within 0\.1 s run time.*serial-a, serial-b.*state [RS]"):
             run.wait()
     assert pids and not jobs_alive(pids)
+
+
+WATCHED = Bounds(io_latency=0.15, io_gap=0.15)
+
+
+def watched(run: FioRun) -> RunResult:
+    return run.wait(StallWatch([run], WATCHED).check)
+
+
+def test_disk_that_stands_still_ends_the_wait_long_before_fio_ends(guest: LocalGuest) -> None:
+    with fio(guest, runtime=30) as run:
+        moving(run, guest)
+        guest.order("still-sdb")
+        with pytest.raises(AssertionError, match=r"disk 'serial-b' .* stood still for 0\.\d s \(allowed: 0.15 s\)"):
+            watched(run)
+        assert not run.finished
+
+
+def test_io_that_hangs_at_the_end_is_named_before_the_margin_is_over(guest: LocalGuest) -> None:
+    with fio(guest, runtime=0.4, margin=30) as run:
+        moving(run, guest)
+        for order in ("hang", "still-sda"):
+            guest.order(order)
+        with pytest.raises(AssertionError, match=r"disk 'serial-a' .* stood still"):
+            watched(run)
+
+
+def test_stalls_of_others_are_left_to_the_verdict_at_the_end(
+    guest: LocalGuest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    eight = Stall(time.monotonic() - 9, time.monotonic() - 1)
+    shown = RunProgress("vm1", eight.began, {"serial-b": DiskProgress("serial-b", "/dev/sdb", [eight])})
+    with fio(guest, runtime=30) as run:
+        monkeypatch.setattr(run, "progress", lambda now, held: shown)
+        StallWatch([run], WATCHED, besides="serial-b").check()
+        with pytest.raises(AssertionError, match="stood still for 8"):
+            StallWatch([run], WATCHED).check()
+        monkeypatch.setattr(run, "progress", lambda now, held: replace(shown, host_pauses=[eight]))
+        StallWatch([run], WATCHED).check()
 
 
 def test_stop_asks_first(guest: LocalGuest) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hotplug.fio import proof
 from hotplug.fio.result import RunResult
 from hotplug.fio.stall_verdict import Bounds, stalled
-from hotplug.fio.stalls import Stall
+from hotplug.fio.stalls import RunProgress, Stall
 from tests.unit.fio.recordings import DETACH, STARTED, Recording
 
 BOUNDS = Bounds(io_latency=5, io_gap=5)
@@ -17,22 +17,26 @@ SHORT = Stall(STARTED + 1, STARTED + 1.3)
 GONE, NEIGHBOUR = "ctrlr5-0", "ctrlr5-1"
 
 
-def run_with(tmp_path: Path, stalls: dict[str, Stall], **changes: object) -> RunResult:
+def run_with(tmp_path: Path, stalls: dict[str, Stall], **changes: object) -> RunProgress:
+    return result_with(tmp_path, stalls, **changes).progress
+
+
+def result_with(tmp_path: Path, stalls: dict[str, Stall], **changes: object) -> RunResult:
     run = Recording.load("success").result(tmp_path)
     disks = {name: replace(disk, stalls=[stalls.get(name, SHORT)]) for name, disk in run.disks.items()}
     return replace(run, disks=disks, **changes)  # type: ignore[arg-type]
 
 
-def slow(tmp_path: Path, seconds: float, **changes: object) -> RunResult:
+def slow(tmp_path: Path, seconds: float, **changes: object) -> RunProgress:
     write = Recording.load("success").job(0)["write"]
     write["clat_ns"]["max"] = seconds * 1e9
     run = Recording.load("success").with_job(0, write=write).result(tmp_path)
-    return replace(run, **changes)  # type: ignore[arg-type]
+    return replace(run, **changes).progress  # type: ignore[arg-type]
 
 
 def test_disks_that_go_on_are_no_finding(tmp_path: Path) -> None:
     assert stalled(run_with(tmp_path, {}), BOUNDS, DETACH) == []
-    assert stalled(Recording.load("detach").result(tmp_path), BOUNDS, DETACH) == []
+    assert stalled(Recording.load("detach").result(tmp_path).progress, BOUNDS, DETACH) == []
 
 
 def test_stall_of_a_neighbour_names_disk_vm_time_and_length(tmp_path: Path) -> None:
@@ -85,7 +89,7 @@ def test_slow_io_is_a_finding_of_its_own(tmp_path: Path) -> None:
 
 
 def test_proofs_have_the_figures(tmp_path: Path) -> None:
-    run = run_with(tmp_path, {})
+    run = result_with(tmp_path, {})
     passed = proof.why_passed(run, run.disks[GONE], BOUNDS)
     assert f"disk '{GONE}'" in passed and "0.30 s (allowed: 5 s)" in passed
     detached = Recording.load("detach").result(tmp_path)

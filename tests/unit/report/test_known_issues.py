@@ -28,6 +28,19 @@ ENTRY = "- {class: lost event, pattern: 'in vain', explanation: It was lost., li
             "removal event lost",
         ),
         ("QEMU of VM 'vm1' died: exit code 1.", "QEMU ends on unplug"),
+        ("vhost is alive as a process but does not answer: for 4 s", "vhost lives but does not answer"),
+        (
+            "fio's job on disk 'a' (/dev/sda) of VM 'vm1' stood still for 8.1 s (allowed: 3 s), from 0.1 s after",
+            "an untouched disk stalls while another is plugged",
+        ),
+        (
+            "The guest of VM 'vm3' is in trouble, I/O error: [   16.9] I/O error, dev sdb, sector 19760",
+            "an untouched disk fails while another is plugged",
+        ),
+        ("VM 'vm1' has the wrong disk at controller 'naa.ctrlr1' target 0: its serial is", "wrong disk at a place"),
+        ("Model, vhost and guests do not agree on the disks: VM 'vm1': disk", "wrong set of disks"),
+        ("vhost floods its log with 120,000 lines a second", "log flood"),
+        ("vhost was asked to stop with SIGINT (10 s) and ended with exit code 1.", "fault only at the end of vhost"),
         ("fio run 1 read back wrong data: verify: bad magic header.", "corruption in the data path"),
     ],
 )

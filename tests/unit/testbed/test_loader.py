@@ -119,6 +119,7 @@ def test_nvme_disks_by_transport_id(tmp_path: Path) -> None:
     device, subsystem = load_testbed(file).disks.nvme
     assert device.fields == PCIE
     assert subsystem.fields == {**tcp, "trtype": "TCP", "adrfam": "IPv6", "trsvcid": "4420"}
+    assert load_testbed(file).disks.description.endswith(f"source: nvme, PCIe device 0000:01:00.0, {subsystem}")
     assert str(subsystem) == f"subsystem {NQN} at TCP [::1]:4420"
 
 

@@ -69,10 +69,15 @@ def test_the_janitor_deletes_when_its_pipe_closes(
     before = state(foreign)
     use(connected, tmp_path)
     foreign.sessions["mine"] = ["mines0"]
+    foreign.faults["vhost_get_controllers"] = lambda request: [None]
+    asked = len(server.requests)
     janitor = connected._janitor
     assert janitor is not None
     janitor.dismiss()  # what the death of robot does to its pipe
-    wait_until(lambda: (tmp_path / "janitor.log").exists(), 5, "the janitor to act", interval=0.01)
+    wait_until(lambda: len(server.requests) > asked, 5, "the janitor to act", interval=0.01)
+    foreign.faults.clear()  # it tries again
+    asked = len(server.requests)
+    wait_until(lambda: len(server.requests) > asked + 1, 5, "the janitor to act", interval=0.01)
     assert state(foreign) != before  # a VM is still connected
     foreign.sessions.clear()
     wait_until(lambda: state(foreign) == before, 5, "the janitor to delete", interval=0.01)

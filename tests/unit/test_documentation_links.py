@@ -1,0 +1,18 @@
+"""Every page of the documentation links only what is there."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+_WRITTEN_BY_MAKE_DOCS = "keywords/"
+_CODE = re.compile(r"```.*?```|`[^`]*`", re.DOTALL)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_of_a_page_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#]+)", _CODE.sub("", page.read_text()))
+    local = [link for link in links if "://" not in link and not link.startswith(_WRITTEN_BY_MAKE_DOCS)]
+    assert [link for link in local if not (page.parent / link).exists()] == []
