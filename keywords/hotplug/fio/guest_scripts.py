@@ -52,8 +52,8 @@ def load(folder: str) -> str:
 
 
 def sample(pid: int, names: Sequence[str], sys_class_block: str) -> str:
-    """Prints the guest's uptime and how many sectors each disk of `names` has written and read, again and again as
-    long as fio lives.
+    """Prints the guest's uptime and, for each disk of `names`, how many sectors it has written and read and how many
+    I/Os are under way, again and again as long as fio lives.
 
     Starts one small program a sample. On a channel of its own: fio writes its messages in pieces.
     """
@@ -61,7 +61,8 @@ def sample(pid: int, names: Sequence[str], sys_class_block: str) -> str:
     return (
         f"while [ -d /proc/{pid} ]; do\n"
         f"  read -r line rest < /proc/uptime; for n in {counters}; do\n"
-        f'    read -r a b read d e f written rest < {sys_class_block}/$n/stat && line="$line $n=$written/$read"\n'
+        f"    read -r a b read d e f written h under_way rest < {sys_class_block}/$n/stat"
+        ' && line="$line $n=$written/$read/$under_way"\n'
         "  done 2>/dev/null\n"
         f"  echo {shlex.quote(SAMPLE_MARK)} $line; sleep {SAMPLE_SECONDS}\n"
         "done"

@@ -17,13 +17,15 @@ SECTOR = 512
 class Sample:
     """The counters of one moment: `uptime` is the guest's, `at` the arrival on the host (`time.monotonic()`).
 
-    `written` are the sectors that each disk has written, by its name in sysfs; `moved` those that it has read as well.
+    `written` are the sectors that each disk has written, by its name in sysfs; `moved` those that it has read as well;
+    `under_way` the I/Os that wait for its answer.
     """
 
     at: float
     uptime: float
     written: Mapping[str, int]
     moved: Mapping[str, int]
+    under_way: Mapping[str, int]
 
 
 class Movement:
@@ -41,17 +43,20 @@ class Movement:
         self._last_moved: dict[str, float] = {}
 
     def take(self, line: str, at: float) -> None:
-        """Reads one line of `guest_scripts.sample`: mark, uptime, then NAME=WRITTEN/READ for each disk there is."""
+        """Reads one line of `guest_scripts.sample`: mark, uptime, NAME=WRITTEN/READ/UNDER_WAY of each disk."""
         uptime, *words = line.removeprefix(SAMPLE_MARK).split() or ("",)
         written: dict[str, int] = {}
         moved: dict[str, int] = {}
+        under_way: dict[str, int] = {}
         for word in words:
             name, _, counters = word.partition("=")
-            sectors, _, read = counters.partition("/")
-            if not (sectors.isdecimal() and read.isdecimal()):
+            numbers = counters.split("/")
+            if len(numbers) != 3 or not all(number.isdecimal() for number in numbers):
                 continue
+            sectors, read = numbers[:2]
             written[name] = int(sectors)
             moved[name] = int(sectors) + int(read)
+            under_way[name] = int(numbers[2])
             samples = self._samples[name]
             if samples and int(sectors) > samples[-1][1]:
                 self._first_moved.setdefault(name, at)
@@ -60,7 +65,7 @@ class Movement:
             if name in self._lanes:
                 CHRONICLE.record(self._lanes[name], Kind.FIO_SAMPLE, "", at, bytes=int(sectors) * SECTOR)
         if uptime.replace(".", "", 1).isdecimal():
-            self._all.append(Sample(at, float(uptime), written, moved))
+            self._all.append(Sample(at, float(uptime), written, moved, under_way))
 
     def samples(self) -> Sequence[Sample]:
         """All samples so far."""

@@ -66,15 +66,16 @@ def host_times(samples: Sequence[Sample]) -> list[float]:
 
 
 def disk_stalls(samples: Sequence[Sample], name: str, since: float, until: float) -> list[Stall]:
-    """The times between `since` and `until` in which the disk `name` moved no sector, the longest first.
+    """The times between `since` and `until` in which the disk `name` owed answers and gave none, the longest first.
 
-    Each lasts from the first to the last sample with the same counters.
+    Each lasts from the first to the last sample with the same counters and with I/O under way. A disk that is asked
+    nothing, because fio got no processor time, does not stall.
     """
     found: list[Stall] = []
     began, before = 0.0, None
     last = 0.0
     for sample, time in zip(samples, host_times(samples), strict=True):
-        counter = sample.moved.get(name)
+        counter = sample.moved.get(name) if sample.under_way.get(name) else None
         if counter != before:
             found += _within(began, last, since, until) if before is not None else []
             began, before = time, counter

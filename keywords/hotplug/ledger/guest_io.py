@@ -8,7 +8,7 @@ from hotplug.guest.ssh import CommandResult, Guest
 from hotplug.ledger.ledger import LedgerDisk
 from hotplug.ledger.region import PART_BYTES, region_start
 
-_SECONDS = 15.0
+_SECONDS = 30.0
 _ANSWER_SECONDS = 5.0
 _NO_DD, _DISK_FAILED = 64, 65
 _MARK = "ledger of disk "

@@ -1,6 +1,7 @@
 """When something stood still, from samples: a disk, the guest, or neither, whatever the samples' way to the host."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from hotplug.fio.movement import Sample
 from hotplug.fio.stalls import Stall, disk_stalls, host_times, silences, written_between
@@ -8,7 +9,7 @@ from hotplug.fio.stalls import Stall, disk_stalls, host_times, silences, written
 
 def sample(uptime: float, at: float | None = None, **moved: int) -> Sample:
     """A sample of a guest that booted when the host's clock said 100."""
-    return Sample(uptime + 100 if at is None else at, uptime, moved, moved)
+    return Sample(uptime + 100 if at is None else at, uptime, moved, moved, dict.fromkeys(moved, 1))
 
 
 def going_on(*uptimes: float, sda: int = 0) -> list[Sample]:
@@ -46,6 +47,13 @@ def test_longest_stall_comes_first_and_the_end_counts() -> None:
 def test_disk_that_is_gone_stalls_no_more() -> None:
     samples = [sample(1, sda=8), sample(2, sda=8), sample(3), sample(9), sample(10, sda=8)]
     assert lengths(disk_stalls(samples, "sda", 0, 1000)) == [1]
+
+
+def test_disk_that_is_asked_nothing_does_not_stall() -> None:
+    samples = [sample(second, sda=8) for second in range(10)]
+    idle = [*samples[:3], *(replace(each, under_way={"sda": 0}) for each in samples[3:6]), *samples[6:]]
+    assert lengths(disk_stalls(samples, "sda", 0, 1000)) == [9]
+    assert lengths(disk_stalls(idle, "sda", 0, 1000)) == [3, 2]
 
 
 def test_silence_before_the_end_counts() -> None:

@@ -270,7 +270,7 @@ def test_job_that_ran_on_after_the_event_without_a_byte(tmp_path: Path) -> None:
 def test_disk_that_still_took_writes_after_its_detach(tmp_path: Path) -> None:
     run = Recording.load("detach").result(tmp_path, error_at=DETACH.answered + 2)
     counters = {DETACH.answered + second: int(second * 4000) for second in (0.1, 0.5, 1.9, 2.1)}
-    samples = [Sample(at, at, {"sda": sectors}, {"sda": sectors}) for at, sectors in counters.items()]
+    samples = [Sample(at, at, {"sda": sectors}, {"sda": sectors}, {"sda": 1}) for at, sectors in counters.items()]
     one(verdict.failed_only_on(replace(run, samples=samples), GONE, DETACH, 5), "device", "wrote 3,686,400 bytes after")
     under_way = replace(run, samples=samples, queue_depth=512)
     assert verdict.failed_only_on(under_way, GONE, DETACH, 5) == []
