@@ -1,8 +1,5 @@
 """A detach that harms another disk, which nobody touched."""
 
-import errno
-import os
-
 from embedded_vhost.bdev.base import Bdev, Buffers
 from embedded_vhost.controller import Controller, ControllerRegistry
 from embedded_vhost.faults.base import Fault, Parts, whole_number
@@ -13,6 +10,7 @@ from embedded_vhost.rpc.dispatcher import Method
 from embedded_vhost.rpc.params import Params
 from embedded_vhost.scsi.inquiry import Identity
 from embedded_vhost.scsi.logical_unit import LogicalUnit
+from embedded_vhost.scsi.sense import ABORTED_COMMAND, CheckCondition
 from embedded_vhost.scsi.target import Target
 
 _PATTERN = b"\xa5" * (1 << 20)
@@ -65,7 +63,7 @@ class FailedNeighbour(NeighbourFault):
 
             def _check(self) -> None:
                 if self.name in failing:
-                    raise OSError(errno.EIO, os.strerror(errno.EIO))
+                    raise CheckCondition(ABORTED_COMMAND, 0)
 
         def make_unit(bdev: Bdev, identity: Identity) -> LogicalUnit:
             return make(Failing(bdev), identity)

@@ -13,8 +13,10 @@ from tests.faults.entry import Entry, FromOutside, InRecording
 from tests.faults.judge import Verdict, judge, judge_control
 from tests.faults.page import render_page
 from tests.faults.said import load, record
+from tests.faults.silencer import BACKED, SILENCED
 from tests.faults.table import line, render_table
 from tests.faults.trial import run_cases, try_recording
+from tests.faults.without import unnoticed_without
 
 _ROOT = Path(__file__).resolve().parents[2]
 _PAGE = _ROOT / "docs" / "faults.md"
@@ -30,6 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--all-cases", action="store_true", help="try every case that must fail, not the cheapest alone"
     )
     parser.add_argument("--controls", type=int, metavar="N", help=f"runs without a fault (all: {len(CONTROLS)})")
+    parser.add_argument(
+        "--without-check", metavar="CHECK", help="prove that a check is not idle: switch it off; or: all"
+    )
     parser.add_argument("--results", type=Path, default=_ROOT / "results" / "faults", help="folder for the runs' files")
     parser.add_argument("--record", action="store_true", help="keep what was said for docs/faults.md, and write that")
     parser.add_argument("--page", action="store_true", help="write docs/faults.md and end")
@@ -37,6 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.page:
         _write_page()
         return 0
+    if given.without_check:
+        return _prove_needed(given.without_check, given.results / time.strftime("%Y%m%d-%H%M%S"))
     known = {entry.name: entry for entry in ENTRIES}
     if unknown := [name for name in given.names if name not in known]:
         print(f"There is no fault '{unknown[0]}'; there are {', '.join(known)}.", file=sys.stderr)
@@ -65,6 +72,23 @@ def _run(chosen: Sequence[Entry], controls: Sequence[str], results: Path, all_ca
         _write_page()
     print(render_table(verdicts, time.monotonic() - began, folder))
     return 0 if all(verdict.good for verdict in verdicts) else 1
+
+
+def _prove_needed(name: str, results: Path) -> int:
+    """0 when, with each of the named checks switched off, one of its faults goes unnoticed."""
+    names = list(SILENCED) if name == "all" else [name]
+    if name != "all" and name not in SILENCED:
+        reason = BACKED.get(name, "there is no such check")
+        print(f"'{name}' cannot be switched off: {reason}. These can: {', '.join(SILENCED)}.", file=sys.stderr)
+        return 2
+    idle = 0
+    for each in names:
+        missed = unnoticed_without(each, results)
+        idle += missed is None
+        print(
+            f"without '{each}': {f'{missed} goes unnoticed' if missed else 'every fault is noticed still'}", flush=True
+        )
+    return 1 if idle else 0
 
 
 def _write_page() -> None:

@@ -56,18 +56,30 @@ def try_recording(planted: InRecording) -> Outcome:
     return Outcome("", None, True, time.monotonic() - began)
 
 
-def run_cases(cases: str, folder: Path, entry: Entry | None = None) -> Outcome:
-    """Runs cases of the plan, joined by "+", with the fault of `entry`, in a folder that is not there yet."""
+def run_cases(cases: str, folder: Path, entry: Entry | None = None, silenced: str = "") -> Outcome:
+    """Runs cases of the plan, joined by "+", with the fault of `entry`, in a folder that is not there yet.
+
+    `silenced` is the name of a check that is switched off.
+    """
     began = time.monotonic()
     folder.mkdir(parents=True)
     planted = entry.planted if entry else None
     bed: dict[str, object] = dict(entry.bed) if entry else {}
-    arguments: list[str | Path] = ["-v", f"FIO_RUNTIME:{_RUNTIME}", "-v", f"FIO_JOB:{SHORT_FIO}"]
+    arguments: list[str | Path] = [
+        "--pythonpath",
+        PROJECT,
+        "-v",
+        f"FIO_RUNTIME:{_RUNTIME}",
+        "-v",
+        f"FIO_JOB:{SHORT_FIO}",
+    ]
     if isinstance(planted, InTarget):
         bed["embedded_arguments"] = ["--fault", planted.words]
     if isinstance(planted, FromOutside):
         assert entry is not None
-        arguments += ["--pythonpath", PROJECT, "--listener", f"tests.faults.planter.Planter:{entry.name}"]
+        arguments += ["--listener", f"tests.faults.planter.Planter:{entry.name}"]
+    if silenced:
+        arguments += ["--listener", f"tests.faults.silencer.Silencer:{silenced}"]
     if bed:
         (folder / "bed.yaml").write_text(yaml.safe_dump(bed))
         arguments += ["--variablefile", folder / "bed.yaml"]

@@ -1,6 +1,7 @@
 """The fault catalogue fits together: names, classes, checks, cases, the faults of the target, the page."""
 
 import inspect
+import pkgutil
 from collections import Counter
 from pathlib import Path
 
@@ -15,7 +16,9 @@ from tests.faults.entry import CASES, Entry, FromOutside, InRecording, InTarget
 from tests.faults.judge import judge
 from tests.faults.page import render_page
 from tests.faults.said import load, record, tidy
+from tests.faults.silencer import BACKED, SILENCED
 from tests.faults.trial import Outcome, try_recording
+from tests.faults.without import unnoticed_without
 
 PAGE = Path(__file__).parents[3] / "docs" / "faults.md"
 RECORDED = [entry for entry in ENTRIES if isinstance(entry.planted, InRecording)]
@@ -58,6 +61,20 @@ def test_a_fault_in_a_recording_is_caught(entry: Entry) -> None:
     assert isinstance(entry.planted, InRecording)
     verdict = judge(entry, "recording", try_recording(entry.planted))
     assert verdict.good, verdict
+
+
+@pytest.mark.parametrize("check", ["fio passed", "data compared", "fio fails as by a detach"])
+def test_without_a_check_a_fault_in_a_recording_goes_unnoticed(check: str, tmp_path: Path) -> None:
+    assert unnoticed_without(check, tmp_path) is not None
+
+
+def test_each_check_can_be_switched_off_or_is_backed() -> None:
+    assert not set(SILENCED) & set(BACKED)
+    open_ones = {check.name for check in CHECKS} - set(SILENCED) - set(BACKED) - set(TRIED_ELSEWHERE)
+    assert open_ones <= {"event latency", "file descriptors"}
+    for places in SILENCED.values():
+        for place in places:
+            assert callable(pkgutil.resolve_name(place)), place
 
 
 def test_the_page_is_that_of_this_catalogue() -> None:
