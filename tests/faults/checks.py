@@ -80,7 +80,8 @@ CHECKS: Sequence[Check] = (
     _check(
         "progress of each disk",
         "fio's progress on each disk through an event: longest I/O, longest gap",
-        r"(fio's job on disk|All \d+ disks|VM) .*stood still for|fio's job on disk .* had an I/O that took ",
+        r"(fio's job on disk|All \d+ disks|VM) .*stood still for"
+        r"|fio's job on disk .* (had an I/O that took|was not seen to move a byte after) ",
     ),
     _check("data compared", "what fio says about wrong data", r"fio.* read back wrong data"),
     _check(
