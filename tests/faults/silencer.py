@@ -51,7 +51,6 @@ BACKED: Mapping[str, str] = {
     "disk gone": "without it the three-way reconcile finds a disk too many",
     "QEMU and guest": "without it SSH is lost, and fio with it",
     "controller connection": "without it the disks fail under fio",
-    "fio stops": "without it the verdict on the detached disk says the same at the end of the run",
     "fio's result": "without it there is nothing that a verdict could be read from",
     "guest answers": "without it there is nothing that a verdict could be read from",
     "set-up": "without it the run cannot go on",
