@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
-from tests.faults.checks import CHECKS
+from tests.faults.checks import CHECKS, TRIED_ELSEWHERE, Check
 from tests.faults.classes import CLASSES
 from tests.faults.entry import Entry, FromOutside, InRecording, InTarget
 from tests.faults.said import Said
+from tests.faults.silencer import BACKED, SILENCED
 
 _HEAD = """\
 # Fault catalogue
@@ -18,6 +19,7 @@ when a fault is not caught, or is caught by another check or later than its boun
     make faults                                            # all; takes half an hour or so
     python -m tests.faults crash-on-detach wrong-slot      # some, by name
     python -m tests.faults --all-cases crash-on-detach     # in every case that must fail, not the cheapest alone
+    python -m tests.faults --without-check 'data ledger'   # with a check switched off, a fault must go unnoticed
     robot --variablefile planted.yaml suites/              # by hand: embedded_arguments: ["--fault", "crash:detach"]
 
 Faults of vhost are planted in the embedded target (`python -m embedded_vhost --list-faults`); a planted target says so
@@ -29,38 +31,56 @@ sentences in `said.yaml` there; `python -m tests.faults --record` writes both an
 """
 
 
+_CHECKS = """\
+## The checks
+
+A check is told by its sentence. The last column says what would become of its faults without it.
+
+| check | looks at | faults that it must name | without it |
+| --- | --- | --- | --- |"""
+
+
 def render_page(entries: Sequence[Entry], controls: int, heard: Mapping[str, Said]) -> str:
     """The page as Markdown; `heard` are the first causes that were recorded, by the entries' names."""
     parts = [_HEAD.format(count=len(entries), controls=controls)]
-    parts.append("## The checks\n\n| check | looks at | faults that it must name |\n| --- | --- | --- |")
+    parts.append(_CHECKS)
     for check in CHECKS:
         names = ", ".join(f"[{entry.name}](#{entry.name})" for entry in entries if entry.check == check.name)
-        parts.append(f"| {check.name} | {check.looks_at} | {names} |")
+        parts.append(
+            f"| {check.name} | {check.looks_at} | {names or TRIED_ELSEWHERE[check.name]} | {_without(check)} |"
+        )
     parts.append("\n## The faults, by class of failure")
     for number, words in CLASSES.items():
         mine = [entry for entry in entries if entry.failure_class == number]
         if mine:
-            parts.append(f"\n### {number}. {words[0].upper()}{words[1:]}\n")
+            parts.append(f"\n### Class {number}: {words}\n")
             parts += [_entry(entry, heard.get(entry.name)) for entry in mine]
     return "\n".join(parts).rstrip() + "\n"
 
 
+def _without(check: Check) -> str:
+    """What became of a fault if the check were not there."""
+    if check.name in SILENCED:
+        return "a fault goes unnoticed"
+    return BACKED.get(check.name, "")
+
+
 def _entry(entry: Entry, heard: Said | None) -> str:
-    words = ", ".join(f"`{word}`" for word in entry.words)
-    where = f"in {' or '.join(entry.cases)}" if entry.cases else "in a recording"
+    words = ", ".join(f'"{word}"' for word in entry.words)
+    where = f"in {', '.join(entry.cases)}, within {entry.seconds:g} s" if entry.cases else "in a recording"
     said = f", in a sentence with {words}" if words else ""
-    quoted = f"\n> {heard.sentence}\n>\n> {_when(entry, heard)}\n" if heard else ""
+    quoted = f"{_when(entry, heard)}:\n\n> {heard.sentence}\n" if heard else ""
     return (
-        f'<a id="{entry.name}"></a>**{entry.name}** — {entry.story}\n'
-        f"Planted: {_planted(entry)}. Must be named by **{entry.check}** {where}, within {entry.seconds:g} s{said}.\n"
-        f"{quoted}"
+        f'<a id="{entry.name}"></a>**{entry.name}**: {entry.story} Planted: {_planted(entry)}.\n'
+        f"Must be named by *{entry.check}* {where}{said}. {quoted}".rstrip()
+        + "\n"
     )
 
 
 def _when(entry: Entry, heard: Said) -> str:
     if isinstance(entry.planted, InRecording):
-        return "(from the recording)"
-    return f"({heard.cases}, {heard.seconds:g} s after the fault took effect)"
+        return "Said"
+    return f"Said in {heard.cases}, {heard.seconds:g} s after the fault took effect"
 
 
 def _planted(entry: Entry) -> str:

@@ -44,18 +44,20 @@ SILENCED: Mapping[str, Mapping[str, Callable[..., object]]] = {
 """By the name of a check: what is put in the place of the code that would find a fault."""
 
 BACKED: Mapping[str, str] = {
-    "vhost lives": "without it the same death shows later, as lost connections and failed I/O",
-    "RPC deadline": "without it the run would wait for ever, which is noticed, too",
-    "RPC answer": "without it the disk would not appear or not go, which has checks of its own",
-    "disk appears": "without it the three-way reconcile misses the disk, and fio has none to work on",
-    "disk gone": "without it the three-way reconcile finds a disk too many",
-    "QEMU and guest": "without it SSH is lost, and fio with it",
-    "controller connection": "without it the disks fail under fio",
-    "fio's result": "without it there is nothing that a verdict could be read from",
-    "guest answers": "without it there is nothing that a verdict could be read from",
-    "set-up": "without it the run cannot go on",
+    "vhost lives": "the same death shows later, as lost connections and failed I/O",
+    "RPC deadline": "the run would wait for ever, which is noticed, too",
+    "RPC answer": "the disk would not appear or not go, which has checks of its own",
+    "disk appears": "the three-way reconcile misses the disk, and fio has none to work on",
+    "disk gone": "the three-way reconcile finds a disk too many",
+    "QEMU and guest": "SSH is lost, and fio with it",
+    "controller connection": "the disks fail under fio",
+    "fio moves bytes": "the verdict at the end of fio says that nothing was written",
+    "fio stops": "the verdict on the detached disk says the same at the end of the run",
+    "fio's result": "there is nothing that a verdict could be read from",
+    "guest answers": "there is nothing that a verdict could be read from",
+    "set-up": "the run cannot go on",
 }
-"""Checks that others back, with what would notice the same fault later and in worse words."""
+"""Checks that others back: what would notice the same fault without them, later and in worse words."""
 
 
 @contextmanager
