@@ -10,6 +10,7 @@ from robot.api.deco import keyword
 from hotplug.common.errors import KitError
 from hotplug.common.event import Event
 from hotplug.fio.job_file import find_job_file, read_template, render, seed_of_run
+from hotplug.fio.job_range import options_within
 from hotplug.fio.result import RunResult
 from hotplug.fio.result_table import html_table
 from hotplug.fio.run import FioRun, RunFiles, prepare_fio
@@ -31,17 +32,20 @@ class RunKeywords:
         self._count = 0
 
     @keyword(tags=["fio"])
-    def fio_job_should_be_usable(self, job: str = "default_integrity.job") -> None:
+    def fio_job_should_be_usable(self, job: str = "default_integrity.job", disk_size: int | None = None) -> None:
         """Reads the job file ``job`` and checks it, with no guest and before any is started.
 
         ``job`` is a path, or the name of a file in ``fio_jobs/``. Fails with ``SetupError`` when there is no such file,
-        when it is no job file, or when it would let a verdict be fooled. Values that only fio understands are
-        judged by fio itself in `Prepare Fio`.
+        when it is no job file, or when it would let a verdict be fooled. With ``disk_size``, the size of the smallest
+        disk in bytes, it must also leave alone the end of the disk, where `Write Ledger` writes. Values that only fio
+        understands are judged by fio itself in `Prepare Fio`.
 
         Example:
-        | Fio Job Should Be Usable | default_integrity_nightly.job |
+        | Fio Job Should Be Usable | default_integrity_nightly.job | disk_size=67108864 |
         """
-        read_template(find_job_file(job, self._library.job_folder))
+        template = read_template(find_job_file(job, self._library.job_folder))
+        if disk_size is not None:
+            options_within(template.path, template.options, "the disks of the run", region_start(disk_size))
 
     @keyword(tags=["fio"])
     def prepare_fio(

@@ -136,7 +136,7 @@ def render(
         escaped = node.replace(":", "\\:")  # a bare colon separates files
         lines += ["", f"[{serial}]", f"filename={escaped}"]
         if ends and serial in ends:
-            lines += options_within(template.path, template.options, serial, ends[serial])
+            lines += options_within(template.path, template.options, f"disk '{serial}'", ends[serial])
     depth = re.match(r"\d+", template.options.get("iodepth") or "")
     return RenderedJob(
         template.path, dict(disks), seconds, "\n".join(lines) + "\n", queue_depth=int(depth[0]) if depth else 1

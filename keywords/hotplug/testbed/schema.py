@@ -86,6 +86,11 @@ class Disks(_Part):
         return f"{self.count} of {self.size_mib} MiB at least, source: nvme, {named}"
 
     @property
+    def size_bytes(self) -> int | None:
+        """The size of each disk in bytes; None where the NVMe disks decide."""
+        return None if self.source == "nvme" else self.size_mib << 20
+
+    @property
     def total_mib(self) -> int:
         """The size of all disks together, in MiB."""
         return self.count * self.size_mib

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from FioLibrary import FioLibrary
 from hotplug.common.errors import SetupError
 from hotplug.fio.job_file import JobTemplate, find_job_file, parse_template, read_template, render, seed_of_run
 
@@ -188,7 +189,7 @@ def test_end_of_a_disk_is_left_alone(tmp_path: Path, options: str, added: list[s
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ("size=64m", "works on bytes 0 to 67108864 of each disk, but on disk 'D0'"),
+        ("size=64m", "works on bytes 0 to 67108864, but on disk 'D0'"),
         ("offset=32m\nsize=32m", "Change offset or size"),
         ("offset=64m", "Change offset or size"),
         ("size=90%", "sets size=90%; use a number of bytes"),
@@ -208,3 +209,14 @@ def test_seed_of_a_run_follows_from_the_seed_of_all() -> None:
     assert seed_of_run(7, 1) == seed_of_run(7, 1)
     assert len({seed_of_run(seed, number) for seed in (7, 8) for number in (1, 2)}) == 4
     assert 0 <= seed_of_run(7, 1) < 1 << 31
+
+
+@pytest.mark.parametrize(("options", "words"), [("size=64m", "works on bytes 0 to 67108864"), ("size=90%", "size=90%")])
+def test_job_that_would_reach_the_ledger_is_refused_before_anything_is_started(
+    tmp_path: Path, options: str, words: str
+) -> None:
+    library = FioLibrary(artifacts=str(tmp_path))
+    (tmp_path / "my.job").write_text(f"{GOOD}{options}\n")
+    library.run_keyword("fio_job_should_be_usable", [str(tmp_path / "my.job")])
+    with pytest.raises(SetupError, match=words):
+        library.run_keyword("fio_job_should_be_usable", [str(tmp_path / "my.job")], {"disk_size": 64 << 20})

@@ -113,6 +113,12 @@ def test_fault_is_named(tmp_path: Path, values: dict[str, object], words: list[s
         assert word in str(caught.value)
 
 
+def test_size_of_the_disks_where_the_test_bed_decides_it(tmp_path: Path) -> None:
+    assert load_testbed(DEFAULT).disks.size_bytes == 64 << 20
+    nvme_bed = changed(tmp_path, disks=nvme(**PCIE), target="spdk", spdk_vhost="/x")
+    assert load_testbed(nvme_bed).disks.size_bytes is None
+
+
 def test_nvme_disks_by_transport_id(tmp_path: Path) -> None:
     tcp = {"trtype": "tcp", "traddr": "::1", "subnqn": NQN}
     file = changed(tmp_path, target="spdk", spdk_vhost="vhost", disks={"source": "nvme", "nvme": [PCIE, tcp]})
