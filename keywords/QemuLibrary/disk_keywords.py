@@ -10,9 +10,13 @@ from typing import TYPE_CHECKING
 from robot.api import logger
 from robot.api.deco import keyword
 
+from hotplug.common.event import Event
+from hotplug.common.witnesses import WITNESSES
 from hotplug.vm.disk_set import ExpectedDisk, disk_at, expected_disk
-from hotplug.vm.disk_waits import wait_until_equal, wait_until_gone, wait_until_present
+from hotplug.vm.disk_waits import WaitedInVain, wait_until_equal, wait_until_gone, wait_until_present
+from hotplug.vm.event_latency import EventLatency
 from hotplug.vm.guest_disks import GuestDisk
+from hotplug.vm.lost_events import after_missing_attach, after_missing_detach, runner
 from hotplug.vm.reconcile import wait_until_agreed
 
 if TYPE_CHECKING:
@@ -26,6 +30,8 @@ class DiskKeywords:
 
     def __init__(self, library: QemuLibrary) -> None:
         self._library = library
+        self._followed: set[Event] = set()
+        """The events whose latency is known."""
 
     @keyword(tags=["disk"])
     def get_vm_disks(
@@ -54,22 +60,45 @@ class DiskKeywords:
 
     @keyword(tags=["disk"])
     def wait_until_disk_is_present(
-        self, vm: str, controller: str, target: int, serial: str, deadline: timedelta = _DEADLINE
+        self,
+        vm: str,
+        controller: str,
+        target: int,
+        serial: str,
+        deadline: timedelta = _DEADLINE,
+        event: Event | None = None,
+        latency: timedelta | None = None,
     ) -> GuestDisk:
         """Waits until the disk at a ``target`` of a ``controller`` can be used in the guest, and returns it;
         see `Get Vm Disks` for its attributes.
 
         Usable means: the block node exists, its size is known, its state is ``running`` and its serial is the
         expected one. Fails at the deadline, and after two seconds when a disk with another serial is at that place.
+        The message at the deadline says whether the disk is there after a rescan in the guest, so that only the event
+        was lost, or the target is absent; and what vhost's log says.
+
+        ``event`` is what ``Attach Target`` of VhostLibrary returned. With it the time from its request to the usable
+        disk goes to the log, and the keyword fails when that is longer than ``latency``.
 
         | ${disk} =    Wait Until Disk Is Present    vm1    naa.ctrlr1    0    Nvme0n1p0    deadline=10s
         | Log    ${disk.node}
+        | Wait Until Disk Is Present    vm1    naa.ctrlr1    0    Nvme0n1p1    event=${event}    latency=5s
         """
         began = time.monotonic()
         member = self._library.fleet.member(vm)
         definition = member.machine.definition
-        disk = wait_until_present(definition, member.disks.read, controller, target, serial, deadline.total_seconds())
+        try:
+            disk = wait_until_present(
+                definition, member.disks.read, controller, target, serial, deadline.total_seconds()
+            )
+        except WaitedInVain as failure:
+            pci = definition.pci_address(controller)
+            verdict = after_missing_attach(runner(member.machine), member.disks.read, pci, target)
+            said = WITNESSES.ask(event.sent if event else began, controller)
+            raise AssertionError(f"{failure} {verdict} {said}".rstrip()) from failure
         member.health.expect_disk(disk)
+        if event is not None:
+            self._judge(EventLatency(vm, event, disk.seen), latency)
         logger.info(f"VM '{vm}' has {disk}, {disk.seen - began:.2f} s after this wait began.")
         return disk
 
@@ -93,7 +122,14 @@ class DiskKeywords:
 
     @keyword(tags=["disk"])
     def wait_until_disk_is_gone(
-        self, vm: str, controller: str, target: int, deadline: timedelta = _DEADLINE, disk: GuestDisk | None = None
+        self,
+        vm: str,
+        controller: str,
+        target: int,
+        deadline: timedelta = _DEADLINE,
+        disk: GuestDisk | None = None,
+        event: Event | None = None,
+        latency: timedelta | None = None,
     ) -> float:
         """Waits until nothing is left of the disk at a ``target`` of a ``controller``.
 
@@ -101,7 +137,11 @@ class DiskKeywords:
 
         ``disk`` is what `Wait Until Disk Is Present` returned; with it, the block node is looked for even if the SCSI
         device is gone already. Returns the host's monotonic time at which it was seen to be gone. Fails at the
-        deadline and says what is left.
+        deadline and says what is left, whether it can still be read, so that the target is still served, or is a stale
+        node of which only the removal event was lost; and what vhost's log says.
+
+        ``event`` is what ``Detach Target`` of VhostLibrary returned. With it the time from its request goes to the log,
+        and the keyword fails when that is longer than ``latency``; but not when it began to look only after that.
 
         | ${when} =    Wait Until Disk Is Gone    vm1    naa.ctrlr1    0    disk=${disk}
         """
@@ -109,12 +149,28 @@ class DiskKeywords:
         member = self._library.fleet.member(vm)
         node = disk.node if disk is not None else ""
         definition = member.machine.definition
-        when = wait_until_gone(definition, member.disks.read, controller, target, deadline.total_seconds(), node)
+        try:
+            when = wait_until_gone(definition, member.disks.read, controller, target, deadline.total_seconds(), node)
+        except WaitedInVain as failure:
+            pci = definition.pci_address(controller)
+            verdict = after_missing_detach(runner(member.machine), member.disks.read(10), pci, target)
+            said = WITNESSES.ask(event.sent if event else began, controller)
+            raise AssertionError(f"{failure} {verdict} {said}".rstrip()) from failure
+        if event is not None:
+            looked_in_time = latency is None or began - event.sent < latency.total_seconds()
+            self._judge(EventLatency(vm, event, when, exact=looked_in_time), latency)
         logger.info(
             f"The disk at controller '{controller}' target {target} is gone from VM '{vm}', "
             f"{when - began:.2f} s after this wait began."
         )
         return when
+
+    def _judge(self, found: EventLatency, bound: timedelta | None) -> None:
+        if found.event in self._followed:
+            return  # a later look says nothing about when the guest followed
+        self._followed.add(found.event)
+        logger.info(f"{found}.")
+        found.judge(bound.total_seconds() if bound is not None else None)
 
     @keyword(tags=["disk"])
     def vm_disks_should_be(self, vm: str, expected: list[object], deadline: timedelta = _DEADLINE) -> None:

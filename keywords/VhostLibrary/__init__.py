@@ -10,6 +10,7 @@ from robot.api import logger
 from hotplug.common.errors import KitError, SetupError
 from hotplug.vhost.attachments import AttachmentModel, get_attachments
 from hotplug.vhost.disk_writes import DetachedDisks
+from hotplug.vhost.held import HeldBefore
 from hotplug.vhost.target import Target
 from hotplug.vhost.watch import WatchBounds
 from library_core import KitLibrary
@@ -94,6 +95,7 @@ class VhostLibrary(KitLibrary):
         """
         self.rpc_deadline = rpc_deadline.total_seconds()
         self.watch_bounds = WatchBounds()
+        self.held_before = HeldBefore()
         self._target: Target | None = None
         self.model = AttachmentModel()
         self.detached = DetachedDisks()
@@ -125,6 +127,7 @@ class VhostLibrary(KitLibrary):
         """Makes `target` the vhost of all keywords; a `fresh` one has nothing attached yet."""
         self._target = target
         target.begin_watch(self.watch_bounds)
+        self.held_before = HeldBefore()
         self.model = AttachmentModel(() if fresh else get_attachments(target))
         self.detached = DetachedDisks()
         self._files = [path for path in (target.process.log, target.rpc.trace and target.rpc.trace.path) if path]

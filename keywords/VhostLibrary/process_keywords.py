@@ -14,6 +14,7 @@ from robot.api.deco import keyword
 from hotplug.common.deadline import wait_until
 from hotplug.common.errors import KitError, SetupError
 from hotplug.vhost.connect import connect_to_target
+from hotplug.vhost.held import check_held
 from hotplug.vhost.hugepages import HugepageUse
 from hotplug.vhost.launch import DEFAULT_CORE_MASK, DEFAULT_MEMORY_MIB, LaunchOptions, StartupRpc, TargetKind
 from hotplug.vhost.rpc_client import RpcClient
@@ -196,6 +197,21 @@ class ProcessKeywords:
         | Vhost Should Be Alive    within=1s
         """
         self._library.target.check_alive(within.total_seconds())
+
+    @keyword(tags=["process"])
+    def vhost_should_hold_no_more_than_before(self) -> None:
+        """Fails when vhost holds file descriptors or threads that nothing explains: a leak.
+
+        Compares with what the earlier calls of this keyword saw since vhost was started, with the same VMs connected:
+        in the same state exactly, with other disks attached within 16 descriptors. Says nothing about a vhost of
+        another user, where the kernel does not show it.
+
+        | Vhost Should Hold No More Than Before
+        | Attach Target    naa.ctrlr1    Nvme0n1p0
+        | Vhost Should Hold No More Than Before
+        """
+        held = check_held(self._library.target, self._library.held_before)
+        logger.info(f"vhost holds {held}." if held else "What vhost holds cannot be seen from here.")
 
     @keyword(tags=["process"])
     def vhost_is_in_use(self) -> bool:

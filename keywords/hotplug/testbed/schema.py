@@ -130,6 +130,8 @@ class Bounds(_Part):
 
     io_latency: Duration = timedelta(seconds=5)
     io_gap: Duration = timedelta(seconds=5)
+    attach_latency: Duration = timedelta(seconds=5)
+    detach_latency: Duration = timedelta(seconds=5)
     vhost_silence: Duration = timedelta(seconds=3)
     vhost_log_lines: Count = 1000
 

@@ -1,5 +1,6 @@
 """Reads vhost's log as it is written, and says what in it is a fault."""
 
+import re
 import time
 from collections import deque
 from collections.abc import Callable
@@ -17,6 +18,9 @@ FLOOD_SECONDS = 2.0
 
 _LONGEST_LINE = 64 * 1024
 _QUOTED = 300
+_QUOTED_LINES = 3
+_KEPT_LINES = 500
+_NO_NOTICE = re.compile(r"\*(ERROR|WARNING)\*")
 
 
 class LogWatch:
@@ -36,6 +40,7 @@ class LogWatch:
         self._last_look = time.monotonic()
         self._counts: deque[tuple[float, float, int]] = deque()
         """Of each look: the time of the look before it, its own time, the lines that came between."""
+        self._recent: deque[tuple[float, str]] = deque(maxlen=_KEPT_LINES)
         self._pending: deque[tuple[float, float, bytes]] = deque()
         """ERROR lines that wait for an explanation, each with the span of time in which it was written."""
 
@@ -45,10 +50,21 @@ class LogWatch:
         if self.finding is None:
             text = self._new_lines()
             self._count(now, text)
+            newest = text[-_LONGEST_LINE:].decode("utf-8", "replace").splitlines()
+            self._recent.extend((now, line.strip()) for line in newest[-_KEPT_LINES:])
             for line in suspect_lines(text):
                 self._take(line, now)
             self._judge_pending(float("inf") if final else now)
         self._last_look = now
+
+    def said(self, since: float, subject: str) -> str:
+        """A sentence with the newest lines since a moment that have `subject` in them or are no mere notice."""
+        lines = [
+            line for at, line in list(self._recent) if at >= since and (subject in line or _NO_NOTICE.search(line))
+        ]
+        if not lines:
+            return f"vhost's log says nothing about '{subject}' since then."
+        return "vhost's log says: " + " / ".join(line[:_QUOTED] for line in lines[-_QUOTED_LINES:]) + "."
 
     def close(self) -> None:
         """Looks a last time, for what was written at the end, and lets go of the file."""

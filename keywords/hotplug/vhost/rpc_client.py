@@ -171,6 +171,11 @@ class RpcClient:
         self._lock = threading.Lock()
         self._refusals: deque[tuple[float, float]] = deque(maxlen=_KEPT_REFUSALS)
 
+    @property
+    def open_connections(self) -> int:
+        """How many connections are kept for the next calls."""
+        return len(self._idle)
+
     def refused_between(self, since: float, until: float) -> bool:
         """Whether the target answered with an error to a call that went on in that span of `time.monotonic()`."""
         return any(began <= until and ended >= since for began, ended in list(self._refusals))

@@ -10,6 +10,7 @@ from hotplug.common.chronicle import CHRONICLE, VHOST, Kind
 from hotplug.common.deadline import Deadline
 from hotplug.common.errors import ConnectionLostError, DeadlineError, KitError, SetupError
 from hotplug.common.vital_signs import VITAL_SIGNS, Finding
+from hotplug.common.witnesses import WITNESSES
 from hotplug.vhost.janitor import Janitor
 from hotplug.vhost.methods import METHODS, check_methods
 from hotplug.vhost.ownership import Ownership
@@ -58,6 +59,7 @@ class Target:
         """Watches the log and the answers of the process from now on; `trouble` tells what is found."""
         self._watch = VhostWatch(self.process, self.rpc, bounds)
         self._watch.start()
+        WITNESSES.call(WATCH, self._watch.said)
 
     def trouble(self) -> Finding | None:
         """What is wrong with this vhost: it died, or the watch found a fault; None while all is well."""
@@ -204,6 +206,7 @@ class Target:
     def _end_watch(self) -> Finding | None:
         """Ends the watch, if there is one, and returns what it has found, also in the last lines of the log."""
         watch, self._watch = self._watch, None
+        WITNESSES.dismiss(WATCH)
         if watch is None:
             return None
         watch.stop()

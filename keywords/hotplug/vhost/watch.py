@@ -55,6 +55,10 @@ class VhostWatch:
         found = [watch.finding for watch in (self._log, self._heartbeat) if watch is not None and watch.finding]
         return min(found, key=lambda finding: finding.at, default=None)
 
+    def said(self, since: float, subject: str) -> str:
+        """What the log says about a subject since a moment, as a sentence; see `hotplug.common.witnesses`."""
+        return self._log.said(since, subject) if self._log is not None else ""
+
     def start(self) -> None:
         """Begins, in threads."""
         self._looks.start()

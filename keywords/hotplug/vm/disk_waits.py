@@ -11,6 +11,11 @@ from hotplug.vm.guest_disks import DiskList, GuestDisk
 Read = Callable[[Deadline], DiskList]
 """Reads the guest's disks under a deadline."""
 
+
+class WaitedInVain(AssertionError):
+    """A disk did not appear, or did not go, until the deadline; what the guest has then may tell why."""
+
+
 _PAUSE_SECONDS = 0.02
 _ANSWER_SECONDS = 5.0
 _WRONG_SERIAL_SECONDS = 2.0  # so long may the disk that was there before take to go
@@ -21,7 +26,7 @@ def wait_until_present(
 ) -> GuestDisk:
     """Waits until the disk can be used: block node there, size known, serial as expected.
 
-    Raises `AssertionError` at the deadline, and soon when another disk stays at the place.
+    Raises `WaitedInVain` at the deadline, and `AssertionError` soon when another disk stays at the place.
     """
     pci = vm.pci_address(controller)
     limit = Deadline(seconds)
@@ -50,7 +55,7 @@ def wait_until_present(
         f"disk '{serial}' to appear in VM '{vm.name}' at controller '{controller}' target {target}",
         last_seen=lambda: seen,
         interval=_PAUSE_SECONDS,
-        error=AssertionError,
+        error=WaitedInVain,
     )
     text = f"VM '{vm.name}' can use it as {disk.node}"
     CHRONICLE.record(disk_lane(serial), Kind.USABLE, text, disk.seen, place=place_of(controller, target))
@@ -63,7 +68,7 @@ def wait_until_gone(
     """Waits until nothing is left of a disk: no SCSI device, no block node, no link by path.
 
     `node` is the block node that it had ("/dev/sdb"), if known. Returns the host's monotonic time at which it was seen
-    to be gone. Raises `AssertionError` at the deadline, saying what is left.
+    to be gone. Raises `WaitedInVain` at the deadline, saying what is left.
     """
     pci = vm.pci_address(controller)
     limit = Deadline(seconds)
@@ -90,7 +95,7 @@ def wait_until_gone(
         f"the disk at controller '{controller}' target {target} to be gone from VM '{vm.name}'",
         last_seen=lambda: left,
         interval=_PAUSE_SECONDS,
-        error=AssertionError,
+        error=WaitedInVain,
     )
     place = place_of(controller, target)
     CHRONICLE.record(vm_lane(vm.name), Kind.GONE, f"nothing is left of the disk at {place}", gone, place=place)

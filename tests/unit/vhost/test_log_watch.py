@@ -133,3 +133,14 @@ def test_flood_is_named_with_its_rate_and_a_burst_is_none(log: Path, make: Make)
     watch.look()
     assert "vhost floods its log with 150 lines a second, more than 100" in sentence(watch)
     assert "Reactor started on core 0" in sentence(watch)
+
+
+def test_log_bears_witness_about_a_subject_since_a_moment(log: Path, make: Make) -> None:
+    watch = make(refused=True)
+    watch.look()
+    since = watch._last_look
+    add(log, NOTICE, OCCUPIED, NOTICE)
+    watch.look()
+    assert "already occupied" in watch.said(since, "naa.ctrlr1")
+    assert "Reactor" not in watch.said(since, "naa.ctrlr1")
+    assert watch.said(since + 1000, "naa.ctrlr1") == "vhost's log says nothing about 'naa.ctrlr1' since then."

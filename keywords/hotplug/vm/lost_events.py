@@ -1,0 +1,59 @@
+"""Tells a lost event from an absent target, by what the guest finds when it is made to look."""
+
+import shlex
+from collections.abc import Callable
+
+from hotplug.common.deadline import Deadline
+from hotplug.common.errors import KitError
+from hotplug.vm.disk_waits import Read
+from hotplug.vm.guest_disks import DiskList
+from hotplug.vm.virtual_machine import VirtualMachine
+
+_COMMAND_SECONDS = 10.0
+_ANSWER_SECONDS = 5
+_TIMED_OUT = 124  # exit code of timeout(1)
+_NO_HOST = 64
+
+Run = Callable[[str], int]
+"""Runs a command as root in the guest; its exit code."""
+
+
+def runner(vm: VirtualMachine) -> Run:
+    """Runs commands in a VM's guest, each under a bound."""
+    return lambda command: vm.run(vm.as_root(command), _COMMAND_SECONDS).exit_code
+
+
+def after_missing_attach(run: Run, read: Read, pci_address: str, target: int) -> str:
+    """A sentence: whether a disk that did not appear is found by a rescan of its controller's SCSI host."""
+    try:
+        code = run(
+            f"for h in /sys/class/scsi_host/*; do case $(readlink -f $h) in */{pci_address}/*) "
+            f'timeout {_ANSWER_SECONDS} sh -c "echo - - - > $h/scan"; exit;; esac; done; exit {_NO_HOST}'
+        )
+        if code == _NO_HOST:
+            return "The guest has no SCSI host for that controller any more."
+        if code != 0:
+            return f"A rescan in the guest did not end within {_ANSWER_SECONDS} s or failed (exit code {code})."
+        found = read(Deadline(_COMMAND_SECONDS)).at(pci_address, target)
+    except KitError as error:
+        return f"Whether the event was lost is unknown: {error}"
+    if found:
+        return f"Event lost: the disk is present after a rescan ({found[0]})."
+    return "Target absent: not even a rescan finds it."
+
+
+def after_missing_detach(run: Run, disks: DiskList, pci_address: str, target: int) -> str:
+    """A sentence: whether a disk that did not go is still served, or only its removal was not told."""
+    nodes = [disk.node for disk in disks.at(pci_address, target) if disk.node]
+    if not nodes:
+        return "Only leftovers of the disk are there, none that could be read."
+    node = shlex.quote(nodes[0])
+    try:
+        code = run(f"timeout {_ANSWER_SECONDS} dd if={node} of=/dev/null bs=4096 count=1 iflag=direct 2>/dev/null")
+    except KitError as error:
+        return f"Whether the event was lost is unknown: {error}"
+    if code == 0:
+        return f"Target still served: {nodes[0]} can be read."
+    if code == _TIMED_OUT:
+        return f"Target neither served nor gone: a read of {nodes[0]} hangs for {_ANSWER_SECONDS} s."
+    return f"Event lost: {nodes[0]} is a stale node, a read of it fails."

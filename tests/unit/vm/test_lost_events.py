@@ -1,0 +1,73 @@
+"""A lost event, an absent target, and how late a guest may follow."""
+
+import pytest
+
+from hotplug.common.errors import ConnectionLostError
+from hotplug.common.event import Event
+from hotplug.vm.event_latency import EventLatency
+from hotplug.vm.lost_events import after_missing_attach, after_missing_detach
+from tests.unit.vm.made_up_disks import VM, disk, disk_list
+
+PCI = VM.pci_address("naa.1")
+THERE = disk_list(disk("naa.1", 2, "S", "sdb"))
+
+
+def test_disk_after_a_rescan_means_a_lost_event() -> None:
+    commands: list[str] = []
+
+    def run(command: str) -> int:
+        commands.append(command)
+        return 0
+
+    assert after_missing_attach(run, lambda limit: THERE, PCI, 2).startswith("Event lost: the disk is present after")
+    assert len(commands) == 1
+    assert PCI in commands[0]
+    assert "/scan" in commands[0]
+
+
+def test_no_disk_after_a_rescan_means_an_absent_target() -> None:
+    assert after_missing_attach(lambda command: 0, lambda limit: disk_list(), PCI, 2).startswith("Target absent")
+
+
+@pytest.mark.parametrize(("code", "words"), [(64, "no SCSI host"), (124, "did not end"), (1, "exit code 1")])
+def test_rescan_that_fails_is_no_verdict_on_the_event(code: int, words: str) -> None:
+    assert words in after_missing_attach(lambda command: code, lambda limit: THERE, PCI, 2)
+
+
+def test_lost_connection_hides_no_failure() -> None:
+    def lost(command: str) -> int:
+        raise ConnectionLostError("The guest is away.")
+
+    assert "unknown: The guest is away." in after_missing_attach(lost, lambda limit: THERE, PCI, 2)
+    assert "unknown: The guest is away." in after_missing_detach(lost, THERE, PCI, 2)
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [(0, "Target still served: /dev/sdb can be read"), (1, "Event lost: /dev/sdb is a stale node"), (124, "hangs")],
+)
+def test_disk_that_did_not_go_is_read(code: int, words: str) -> None:
+    assert words in after_missing_detach(lambda command: code, THERE, PCI, 2)
+
+
+def test_leftover_without_a_node_is_told() -> None:
+    assert "leftovers" in after_missing_detach(lambda command: 0, disk_list(), PCI, 2)
+
+
+@pytest.mark.parametrize("kind", ["attach", "detach"])
+def test_latency_beyond_its_bound_fails_with_figure_and_bound(kind: str) -> None:
+    event = Event(kind, "naa.1", 2, "S", sent=10.0, answered=10.004)  # type: ignore[arg-type]
+    found = EventLatency("vm1", event, followed=16.1)
+    assert "was answered 4 ms after it was asked for" in str(found)
+    assert "6.10 s after" in str(found)
+    found.judge(6.2)
+    found.judge(None)
+    with pytest.raises(AssertionError, match=rf"6\.1 s after the {kind} was asked .* 5 s that bounds\.{kind}_latency"):
+        found.judge(5.0)
+
+
+def test_late_look_is_no_evidence() -> None:
+    event = Event("detach", "naa.1", 2, "S", sent=10.0, answered=10.004)
+    late = EventLatency("vm1", event, followed=60.0, exact=False)
+    assert "at most" in str(late)
+    late.judge(5.0)
