@@ -1,5 +1,6 @@
 """What a VM boots: the kit's own guest, or an image of the user's."""
 
+import os
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -8,10 +9,12 @@ from pathlib import Path
 from typing import Literal
 
 import guest_image
+from guest_image.image import cache_directory
 from guest_image.packages import this_distribution
 from hotplug.common.errors import SetupError
 from hotplug.vm.definition import UserImage
 
+_BUILD_MIB = 1024  # as the builder says when its disk is full
 SSH_LISTENS = "guest: SSH listens"
 """What the kit's guest prints on its console at each boot, as soon as a connection can succeed."""
 
@@ -60,6 +63,16 @@ def kit_guest_obstacle() -> str | None:
         return str(error)
     if shutil.which("mmdebstrap") is None:
         return "The guest image cannot be built, mmdebstrap is missing: install the Debian package mmdebstrap."
+    cache = cache_directory()
+    there = next(folder for folder in (cache, *cache.parents) if folder.exists())
+    if not os.access(there, os.W_OK | os.X_OK):
+        return f"The guest image cannot be built in '{cache}', where this user may not write; set XDG_CACHE_HOME."
+    free = shutil.disk_usage(there).free >> 20
+    if free < _BUILD_MIB:
+        return (
+            f"The guest image cannot be built in '{cache}': {free} MiB are free there, about {_BUILD_MIB} needed; free "
+            "some, or set XDG_CACHE_HOME."
+        )
     return None
 
 
