@@ -91,6 +91,13 @@ def silences(samples: Sequence[Sample], since: float, until: float, least: float
     return [Stall(a, b) for a, b in pairwise(times) if b - a >= least]
 
 
+def moved_after(samples: Sequence[Sample], name: str, moment: float) -> bool:
+    """Whether the disk `name` read or wrote between two samples that were both taken after `moment`."""
+    times = host_times(samples)
+    counters = [s.moved[name] for s, time in zip(samples, times, strict=True) if time >= moment and name in s.moved]
+    return bool(counters) and counters[-1] > counters[0]
+
+
 def written_between(samples: Sequence[Sample], name: str, since: float, until: float) -> int:
     """The bytes that the disk `name` has written between the first and the last sample of a time, 0 without two."""
     counters = [

@@ -14,7 +14,7 @@ from hotplug.common.event import Event
 from hotplug.fio.error_number import DETACHED, VERIFY, meaning
 from hotplug.fio.live_output import VerifyLine
 from hotplug.fio.result import DiskResult, RunResult
-from hotplug.fio.stalls import written_between
+from hotplug.fio.stalls import Stall, moved_after, written_between
 
 RUN_TIME_TOLERANCE = 0.25
 """Seconds by which a job may fall short of its run time; fio looks at its clock only now and then."""
@@ -23,7 +23,7 @@ RUN_TIME_TOLERANCE = 0.25
 _STALE_BUFFER = re.compile(r"bad header (offset|rand_seed|numberio)")
 
 MOVING_TOLERANCE = 1.0
-"""Seconds that a job may run on after an event without being seen to move: samples are some 0.25 s apart."""
+"""Seconds without an answer after an event that are no matter: samples are some 0.25 s apart."""
 
 _UNDER_WAY = 4
 """How many times what fio keeps under way a guest may count as written after a detach: what the target had answered
@@ -117,14 +117,21 @@ def met_event(run: RunResult, event: Event, *, failing: str | None = None) -> li
 
 
 def _still_after(run: RunResult, disk: DiskResult, event: Event) -> list[Finding]:
-    """A finding when a job without an error, which ran on after `event`, was not seen to move a byte in that time."""
-    ran_on = run.asked_at + disk.seconds - event.answered
-    if disk.failed or (disk.moving_last or 0.0) >= event.answered:
+    """A finding when a job without an error, which ran on after `event`, was not seen to move a byte in that time.
+
+    The device is to blame when it owed answers for most of that time; else fio asked it for nothing.
+    """
+    if disk.failed or moved_after(run.samples, disk.name, event.answered) or (disk.moving_last or 0) >= event.answered:
         return []
+    end = run.asked_at + disk.seconds
+    ran_on = end - event.answered
+    owed = sum(stall.common([Stall(event.answered, end)]) for stall in disk.stalls)
     said = f"{job_on(run, disk)} was not seen to move a byte after the {event}"
-    if ran_on < MOVING_TOLERANCE:
-        return [Finding("kit", f"{said}, as it ran on for only {ran_on:.1f} s; give fio a longer run time.")]
-    return [Finding("device", f"{said}, although it ran on for {ran_on:.1f} s.")]
+    if owed < max(MOVING_TOLERANCE, ran_on / 2):
+        return [Finding("kit", f"{said}, in the {ran_on:.1f} s that it ran on; give fio a longer run time.")]
+    return [
+        Finding("device", f"{said}, although I/O was under way for {owed:.1f} of the {ran_on:.1f} s that it ran on.")
+    ]
 
 
 def over_before(run: RunResult, disk: str, event: Event) -> list[Finding]:

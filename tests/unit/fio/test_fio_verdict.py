@@ -10,6 +10,7 @@ from hotplug.common.event import Event
 from hotplug.fio import verdict
 from hotplug.fio.movement import Sample
 from hotplug.fio.result import RunResult
+from hotplug.fio.stalls import Stall
 from hotplug.fio.verdict import Finding
 from tests.unit.fio.recordings import DETACH, STARTED, Recording
 
@@ -261,10 +262,23 @@ def test_event_after_the_jobs_end(tmp_path: Path) -> None:
 
 def test_job_that_ran_on_after_the_event_without_a_byte(tmp_path: Path) -> None:
     run = Recording.load("success").result(tmp_path)
-    disks = {name: replace(disk, moving_last=STARTED + 1.9) for name, disk in run.disks.items()}
-    findings = met(replace(run, disks=disks), attach(2))
+    still = {name: replace(disk, moving_last=STARTED + 1.9) for name, disk in run.disks.items()}
+    findings = met(replace(run, disks=still), attach(2))
+    assert [f.fault for f in findings] == ["kit", "kit"] and "in the 2.0 s that it ran on" in findings[0].sentence
+    owing = {name: replace(disk, stalls=[Stall(STARTED + 1.9, STARTED + 4)]) for name, disk in still.items()}
+    findings = met(replace(run, disks=owing), attach(2))
     assert [f.fault for f in findings] == ["device", "device"] and "not seen to move a byte" in findings[0].sentence
-    assert [f.fault for f in met(replace(run, disks=disks), attach(3.5))] == ["kit", "kit"]
+    assert [f.fault for f in met(replace(run, disks=owing), attach(3.5))] == ["kit", "kit"]
+
+
+def test_job_that_only_compares_after_the_event_moves_bytes(tmp_path: Path) -> None:
+    run = Recording.load("success").result(tmp_path)
+    still = {name: replace(disk, moving_last=STARTED + 1.9) for name, disk in run.disks.items()}
+    samples = [
+        Sample(STARTED + second, STARTED + second, {"sda": 8, "sdb": 8}, {"sda": second, "sdb": second}, {})
+        for second in (1, 2, 3)
+    ]
+    assert met(replace(run, disks=still, samples=samples), attach(1.5)) == []
 
 
 def test_disk_that_still_took_writes_after_its_detach(tmp_path: Path) -> None:
