@@ -2,15 +2,15 @@
 
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tests.contract.guest.bed import GuestBed
 
 _SENSE_BYTES = re.compile(r"Raw sense data[^\n]*\n((?:[ \t]+(?:[0-9a-f]{2}\s+)+)+)", re.IGNORECASE)
-_DATA_FOLLOWS = "==data=="
+_DATA_FOLLOWS, _NEXT_FOLLOWS = "==data==", "==next=="
 _STATUS = re.compile(r"SCSI Status: (.+)")
-GOOD, CHECK_CONDITION = "Good", "Check Condition"
+GOOD = "Good"
 
 
 @dataclass(frozen=True)
@@ -27,22 +27,45 @@ class Outcome:
         return f"{self.status} {self.sense[0]:x}/{self.sense[1]:02x}/{self.sense[2]:02x}"
 
 
-def send(bed: GuestBed, node: str, cdb: bytes, *, room: int = 0, out: bytes = b"") -> Outcome:
-    """Sends a CDB to a block node; `room` bytes of data-in are offered, or `out` is sent along."""
-    direction = f"-r {room} -o /tmp/in" if room else f"-s {len(out)} -i /tmp/out" if out else ""
-    words = " ".join(f"{byte:02x}" for byte in cdb)
-    command = f"rm -f /tmp/in; sg_raw -vvv {direction} {node} {words} 2>&1"
-    if out:
-        command = f"cat > /tmp/out; {command}"
-    command += f"; echo {_DATA_FOLLOWS}; od -An -v -tx1 /tmp/in 2>/dev/null"
-    report, _, data = bed.vm.machine.connection(10.0).run(command, 20.0, out).stdout.partition(_DATA_FOLLOWS)
+@dataclass(frozen=True)
+class Command:
+    """A CDB with the data that is sent along, or the room that is offered for data-in."""
+
+    cdb: bytes
+    out: bytes = b""
+    room: int = 0
+
+
+def send_all(bed: GuestBed, node: str, commands: Sequence[Command]) -> list[Outcome]:
+    """Sends commands to a block node, one after the other, in one go."""
+    lines, data = ["cat > /tmp/out"], b""
+    for command in commands:
+        direction = f"-r {command.room} -o /tmp/in" if command.room else ""
+        if command.out:
+            direction = f"-s {len(command.out)} -i /tmp/out -k {len(data)}"
+            data += command.out
+        words = command.cdb.hex(" ")
+        lines.append(f"rm -f /tmp/in; sg_raw -vvv {direction} {node} {words} 2>&1")
+        lines.append(f"echo {_DATA_FOLLOWS}; od -An -v -tx1 /tmp/in 2>/dev/null; echo {_NEXT_FOLLOWS}")
+    answer = bed.vm.machine.connection(10.0).run("\n".join(lines), 30.0, data).stdout
+    reports = answer.split(_NEXT_FOLLOWS)[:-1]
+    return [_outcome(command, report) for command, report in zip(commands, reports, strict=True)]
+
+
+def _outcome(command: Command, answer: str) -> Outcome:
+    report, _, data = answer.partition(_DATA_FOLLOWS)
     status = _STATUS.search(report)
-    assert status, f"sg_raw says no status of {words}: {report}"
+    assert status, f"sg_raw says no status of {command.cdb.hex(' ')}: {report}"
     raw = _SENSE_BYTES.search(report)
-    assert (raw is None) == (status[1].strip() == GOOD), f"sg_raw's report of {words} cannot be read: {report}"
+    assert (raw is None) == (status[1].strip() == GOOD), f"sg_raw's report cannot be read: {report}"
     sense = bytes.fromhex(raw[1]) if raw else b""
     found = (sense[2] & 0xF, sense[12], sense[13]) if sense else None
     return Outcome(status[1].strip(), found, bytes.fromhex(data))
+
+
+def send(bed: GuestBed, node: str, cdb: bytes, *, room: int = 0, out: bytes = b"") -> Outcome:
+    """Sends one command."""
+    return send_all(bed, node, [Command(cdb, out, room)])[0]
 
 
 def fetch(bed: GuestBed, node: str, cdb: bytes, room: int) -> bytes:

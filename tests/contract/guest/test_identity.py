@@ -9,11 +9,12 @@ from tests.contract.agreement import Agreement
 from tests.contract.guest.bed import AIO, DISK_BYTES, MALLOC, SPLIT, GuestBed
 from tests.contract.guest.scsi import (
     GOOD,
+    Command,
     designators,
     fetch,
     inquiry,
     mode_pages,
-    send,
+    send_all,
     vital_product_data,
 )
 
@@ -153,10 +154,11 @@ COMMANDS: dict[str, tuple[bytes, bytes, int, str]] = {
 
 
 def test_how_each_command_ends(bed: GuestBed, agreement: Agreement, disk: GuestDisk) -> None:
-    complaints = []
-    for what, (cdb, out, room, expected) in COMMANDS.items():
-        outcome = send(bed, disk.node, cdb, room=room, out=out)
-        complaints.append(agreement.complaint(what, expected, str(outcome)))
+    outcomes = send_all(bed, disk.node, [Command(cdb, out, room) for cdb, out, room, _ in COMMANDS.values()])
+    complaints = [
+        agreement.complaint(what, expected, str(outcome))
+        for (what, (_, _, _, expected)), outcome in zip(COMMANDS.items(), outcomes, strict=True)
+    ]
     assert [each for each in complaints if each] == []
 
 
