@@ -175,7 +175,6 @@ class ControllerRegistry:
         self._target_ids = FreeNumbers()
         bdevs.on_removal(self._bdev_removed)
         bdevs.on_resize(self._bdev_resized)
-        bdevs.ask_for_use(lambda bdev: bool(self._uses(bdev)))
 
     def all(self) -> list[Controller]:
         """All controllers in the order of their names."""

@@ -46,15 +46,15 @@ class AioBdev(Bdev):
             raise BdevError(errno.EINVAL, f"{filename} has {length} bytes, less than one block of {block_size}")
         return length // block_size
 
-    def rescan(self, may_shrink: bool) -> bool:
-        """Take over a changed file size; True if it changed.
+    def rescan(self) -> bool:
+        """Take over the size of a file that has grown; True if it has.
 
         Raises:
-            BdevError: EINVAL, too small now; EBUSY, smaller and it may not be.
+            BdevError: EINVAL, too small now; EBUSY, smaller: SPDK never takes that.
         """
         blocks = self._count_blocks(self.filename, self.block_size)
-        if blocks < self.num_blocks and not may_shrink:
-            raise BdevError(errno.EBUSY, f"{self.filename} has become smaller, and bdev {self.name} is in use")
+        if blocks < self.num_blocks:
+            raise BdevError(errno.EBUSY, f"{self.filename} has become smaller; bdev {self.name} keeps its size")
         changed = blocks != self.num_blocks
         self.num_blocks = blocks
         return changed

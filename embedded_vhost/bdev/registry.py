@@ -24,7 +24,6 @@ class BdevRegistry:
         self._splits: dict[str, list[SplitBdev]] = {}
         self._kept_splits: dict[str, tuple[int, int | None]] = {}
         self._removal_hooks: list[Callable[[Bdev], None]] = []
-        self._use_checks: list[Callable[[Bdev], bool]] = []
         self._resize_hooks: list[Callable[[Bdev], None]] = []
 
     def on_removal(self, hook: Callable[[Bdev], None]) -> None:
@@ -34,10 +33,6 @@ class BdevRegistry:
     def on_resize(self, hook: Callable[[Bdev], None]) -> None:
         """Call hook with each bdev whose size changed."""
         self._resize_hooks.append(hook)
-
-    def ask_for_use(self, is_used: Callable[[Bdev], bool]) -> None:
-        """Ask is_used whether a bdev is in use, where it matters."""
-        self._use_checks.append(is_used)
 
     def all(self) -> list[Bdev]:
         """All bdevs in the order of their creation."""
@@ -103,13 +98,12 @@ class BdevRegistry:
         """Take over the changed size of a file.
 
         Raises:
-            BdevError: ENODEV, no AIO bdev of that name; EINVAL, too small now; EBUSY, smaller and in use.
+            BdevError: ENODEV, no AIO bdev of that name; EINVAL, too small now; EBUSY, smaller.
         """
         bdev = self.get(name)
         if not isinstance(bdev, AioBdev):
             raise BdevError(errno.ENODEV, f"bdev {name} is no AIO bdev")
-        in_use = bdev.claimed_by is not None or any(is_used(bdev) for is_used in self._use_checks)
-        if bdev.rescan(may_shrink=not in_use):
+        if bdev.rescan():
             for hook in self._resize_hooks:
                 hook(bdev)
 

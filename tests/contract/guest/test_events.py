@@ -1,6 +1,7 @@
 """Attach and detach as the guest sees them: while its driver runs, while there is none, while the VM is paused."""
 
 import os
+import re
 
 import pytest
 
@@ -40,7 +41,8 @@ def test_writes_to_a_disk_that_is_detached_fail(bed: GuestBed, disk: GuestDisk) 
     load = bed.start_load(disk)
     bed.detach(disk.target)
     result = load.wait(10.0)
-    assert result.exit_code == 1 and "err= 5" in result.stdout, result.stdout
+    # EIO for a request that met the removed unit, ENODEV for one that came after the kernel had let the disk go
+    assert result.exit_code == 1 and re.search(r"err= ?(5|19) ", result.stdout), result.stdout
     assert kernel_lines(bed, REMOVED_UNIT) > before
 
 
@@ -96,19 +98,14 @@ def rescan(bed: GuestBed) -> str:
 
 def test_a_larger_file_is_a_larger_disk_and_a_smaller_one_is_refused(bed: GuestBed, agreement: Agreement) -> None:
     disk = bed.attach(AIO)
-    try:
-        os.truncate(bed.aio_file, 2 * DISK_BYTES)
-        assert rescan(bed) == ""
-        size = f"blockdev --getsize64 {disk.node}"
-        wait_until(
-            lambda: int(bed.sh(size)) == 2 * DISK_BYTES, 5, "the guest to see the new size", error=AssertionError
-        )
-        os.truncate(bed.aio_file, DISK_BYTES)
-        agreement.check("rescan of a smaller file in use", "Device or resource busy", rescan(bed))
-    finally:
-        os.truncate(bed.aio_file, DISK_BYTES)
-        bed.detach(disk.target)
-    wait_until(lambda: rescan(bed) == "", 5, "the smaller file to be taken when its disk is free", error=AssertionError)
+    larger = disk.size + DISK_BYTES
+    os.truncate(bed.aio_file, larger)
+    assert rescan(bed) == ""
+    size = f"blockdev --getsize64 {disk.node}"
+    wait_until(lambda: int(bed.sh(size)) == larger, 5, "the guest to see the new size", error=AssertionError)
+    os.truncate(bed.aio_file, disk.size)
+    agreement.check("rescan of a smaller file", "Device or resource busy", rescan(bed))
+    os.truncate(bed.aio_file, larger)
 
 
 @pytest.mark.parametrize(
