@@ -1,5 +1,6 @@
 """Keywords that start, await and stop fio."""
 
+import math
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -14,8 +15,9 @@ from hotplug.fio.job_range import options_within
 from hotplug.fio.result import RunResult
 from hotplug.fio.result_table import html_table
 from hotplug.fio.run import FioRun, RunFiles, prepare_fio
-from hotplug.fio.stall_verdict import Bounds
+from hotplug.fio.stall_verdict import Bounds, stalled
 from hotplug.fio.stall_watch import StallWatch
+from hotplug.fio.verdict import enforce
 from hotplug.ledger.region import region_start
 from library_core import link_to_file
 
@@ -145,8 +147,11 @@ class RunKeywords:
         """
         if io_gap is None:
             return self.collect(runs)
-        bounds = Bounds(io_latency=io_gap.total_seconds(), io_gap=io_gap.total_seconds())
-        return self.collect(runs, StallWatch(runs, bounds, event, besides).check)
+        bounds = Bounds(io_latency=math.inf, io_gap=io_gap.total_seconds())
+        results = self.collect(runs, StallWatch(runs, bounds, event, besides).check)
+        findings = [finding for result in results for finding in stalled(result.progress, bounds, event, besides)]
+        enforce([finding for finding in findings if finding.fault == "device"])
+        return results
 
     @keyword(tags=["fio"])
     def get_fio_results(self, run: FioRun) -> RunResult:
