@@ -15,8 +15,8 @@ _STYLE = "border:1px solid currentColor;padding:2px 6px;text-align:left"
 class Course:
     """One event; the times that follow `sent` are seconds since it was sent, None where nothing was seen.
 
-    `kernel` is when the guest's kernel told of it, `followed` when the kit saw that the disk could be used or was gone;
-    it may have looked late.
+    `kernel` is when the guest's kernel told of it, `followed` when the kit saw that the disk could be used or was gone,
+    `exact` whether it looked before that, too; else it may have been earlier.
     """
 
     kind: str
@@ -28,6 +28,7 @@ class Course:
     followed: float | None
     fio_error: float | None
     during_fio: bool
+    exact: bool = False
 
     def __str__(self) -> str:
         """A few words for the picture."""
@@ -36,7 +37,7 @@ class Course:
         if self.followed is None:
             return f"{self.kind} {self.disk}"
         state = "usable" if self.kind == "attach" else "gone"
-        return f"{self.kind} {self.disk}: seen to be {state} after {self.followed:.2f} s"
+        return f"{self.kind} {self.disk}: {state} after {'' if self.exact else 'at most '}{self.followed:.2f} s"
 
 
 def courses(moments: Sequence[Moment], began: float, ended: float) -> list[Course]:
@@ -67,6 +68,7 @@ def _course(event: Moment, later: Sequence[Moment], moments: Sequence[Moment]) -
         followed=first(_FOLLOWS[Kind(event.kind)]),
         fio_error=first(Kind.FIO_ERROR) if event.kind is Kind.DETACH else None,
         during_fio=_fio_runs(moments, event.at),
+        exact=any(m.kind is Kind.LATENCY and m.figures.get("exact") for m in mine),
     )
 
 
@@ -98,14 +100,14 @@ def _table(events: Sequence[Course], began: float) -> str:
     with_fio = any(event.fio_error is not None for event in events)
     with_kernel = any(event.kernel is not None for event in events)
     columns = ["At", "Event", "Disk", "Controller:target", "vhost answered"]
-    columns += (
-        ["Kernel told of it"] * with_kernel + ["Seen usable / gone in the guest"] + ["fio's first error"] * with_fio
-    )
+    columns += ["Kernel told of it"] * with_kernel + ["Usable / gone in the guest"] + ["fio's first error"] * with_fio
     rows = []
     for event in events:
         cells = [f"{event.sent - began:.2f} s", event.kind + (" during fio" if event.during_fio else "")]
         cells += [event.disk, event.place, _milliseconds(event.answered)]
-        cells += [_milliseconds(event.kernel)] * with_kernel + [_milliseconds(event.followed)]
+        cells += [_milliseconds(event.kernel)] * with_kernel + [
+            ("" if event.exact or event.followed is None else "at most ") + _milliseconds(event.followed)
+        ]
         cells += [_milliseconds(event.fio_error) if event.kind == "detach" else "-"] * with_fio
         rows.append("".join(f'<td style="{_STYLE}">{escape(cell)}</td>' for cell in cells))
     head = "".join(f'<th style="{_STYLE}">{escape(column)}</th>' for column in columns)

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from hotplug.common.chronicle import Kind, Moment
-from hotplug.report.courses import courses
+from hotplug.report.courses import Course, courses
 from hotplug.report.time_line import rates
 
 NAME = "history.jsonl"
@@ -33,7 +33,7 @@ FIGURES: Mapping[str, Figure] = {
     "seconds": Figure("duration", "s", 1.5, 5.0),
     "write_mb_s": Figure("fio's writes, all disks", "MB/s", 1.7, 1.0, more_is_better=True),
     "attach_s": Figure("attach asked for to disk usable in the guest, longest", "s", 2.0, 0.5),
-    "detach_s": Figure("detach asked for to the guest's kernel having told of it, longest", "s", 2.0, 0.5),
+    "detach_s": Figure("detach asked for to the guest having followed, longest", "s", 2.0, 0.5),
     "fio_error_s": Figure("detach asked for to fio's first error, longest", "s", 2.0, 0.5),
 }
 
@@ -68,11 +68,17 @@ def case_figures(moments: Sequence[Moment], began: float, ended: float) -> dict[
     events = courses(moments, began, ended)
     if usable := [event.followed for event in events if event.kind == "attach" and event.followed is not None]:
         figures["attach_s"] = max(usable)
-    if told := [event.kernel for event in events if event.kind == "detach" and event.kernel is not None]:
-        figures["detach_s"] = max(told)  # when it was seen to be gone depends on when the case looked
+    gone = [_gone_after(event) for event in events if event.kind == "detach"]
+    if known := [after for after in gone if after is not None]:
+        figures["detach_s"] = max(known)
     if errors := [event.fio_error for event in events if event.fio_error is not None]:
         figures["fio_error_s"] = max(errors)
     return {name: round(value, 4) for name, value in figures.items()}
+
+
+def _gone_after(detach: Course) -> float | None:
+    """When the guest had followed; None where the case looked too late to tell."""
+    return detach.followed if detach.exact else detach.kernel
 
 
 def add(path: Path, entry: Entry) -> None:

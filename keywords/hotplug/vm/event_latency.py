@@ -38,7 +38,8 @@ class EventLatency:
         One that is not exact is no evidence against anybody.
         """
         place = place_of(self.event.controller, self.event.target)
-        CHRONICLE.record(vm_lane(self.vm), Kind.LATENCY, str(self), self.followed, place=place, seconds=self.seconds)
+        figures = {"seconds": self.seconds, "exact": float(self.exact)}
+        CHRONICLE.record(vm_lane(self.vm), Kind.LATENCY, str(self), self.followed, place=place, **figures)
         if bound is None or self.seconds <= bound or not self.exact:
             return
         event = self.event

@@ -46,7 +46,7 @@ def test_history_goes_on_and_passes_over_lines_that_are_none(tmp_path: Path) -> 
     [
         ({"seconds": 45.0}, "duration was 45 s; the median of the last 3 runs is 20 s"),
         ({"write_mb_s": 10.0}, "fio's writes, all disks was 10 MB/s"),
-        ({"detach_s": 1.3}, "detach asked for to the guest's kernel"),
+        ({"detach_s": 1.3}, "detach asked for to the guest having followed"),
         ({"seconds": 24.0, "write_mb_s": 29.0, "detach_s": 0.5}, None),
         ({"seconds": 5.0, "write_mb_s": 90.0, "detach_s": 0.01}, None),
     ],

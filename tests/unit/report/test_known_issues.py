@@ -39,6 +39,11 @@ ENTRY = "- {class: lost event, pattern: 'in vain', explanation: It was lost., li
         ),
         ("VM 'vm1' has the wrong disk at controller 'naa.ctrlr1' target 0: its serial is", "wrong disk at a place"),
         ("Model, vhost and guests do not agree on the disks: VM 'vm1': disk", "wrong set of disks"),
+        (
+            "Disk 'a' (/dev/sda) of VM 'vm1' at byte offset 4096: holds zeros (lost).",
+            "data lost or changed across an event or a reboot",
+        ),
+        ("vhost (process 12) holds 90 file descriptors where it held 40 in the same state.", "leak in vhost"),
         ("vhost floods its log with 120,000 lines a second", "log flood"),
         ("vhost was asked to stop with SIGINT (10 s) and ended with exit code 1.", "fault only at the end of vhost"),
         ("fio run 1 read back wrong data: verify: bad magic header.", "corruption in the data path"),

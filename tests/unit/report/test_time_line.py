@@ -91,7 +91,14 @@ def test_course_of_an_event_counts_from_when_it_was_sent(chronicle: Chronicle) -
     assert course.sent == pytest.approx(14.99)
     assert course.followed == pytest.approx(0.41)
     assert course.fio_error == pytest.approx(0.21)
-    assert str(course) == "detach Nvme0n1p0: seen to be gone after 0.41 s"
+    assert str(course) == "detach Nvme0n1p0: gone after at most 0.41 s"
+
+
+def test_latency_that_was_measured_exactly_is_no_upper_bound(chronicle: Chronicle) -> None:
+    chronicle.record(vm_lane("vm3"), Kind.LATENCY, "gone", 15.4, place=PLACE, seconds=0.41, exact=1.0)
+    (course,) = courses(chronicle.moments(), 10.0, 20.0)
+    assert str(course) == "detach Nvme0n1p0: gone after 0.41 s"
+    assert "at most" not in html_table([course], 10.0)
 
 
 def test_what_the_kernel_told_counts_more_than_when_the_kit_looked(chronicle: Chronicle) -> None:
