@@ -28,6 +28,7 @@ SYS_CLASS_BLOCK = "/sys/class/block"
 _PREPARE_SECONDS = 20.0
 _STDERR_BOUND = 1 << 20
 _SILENT_SECONDS = 1.0
+_LIVE_SAMPLES = 1000  # minutes' worth; a run of hours is looked at again and again
 _INTERRUPTED = 128  # fio's own exit code after a SIGINT
 
 
@@ -160,7 +161,7 @@ class FioRun:
         A disk's stalls are looked for in the run time; after it, only on the disks `held`, which jobs still work on.
         """
         assert self.asked_at is not None
-        samples = self.live.movement.samples()
+        samples = self.live.movement.samples()[-_LIVE_SAMPLES:]
         disks = {}
         for serial, disk in self.disks.items():
             since = self.live.movement.first_moved(disk.name)
