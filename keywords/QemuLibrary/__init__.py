@@ -38,6 +38,13 @@ class QemuLibrary(KitLibrary):
     error. Whatever waits ends at once when QEMU dies, the guest panics, or it is reset or shut down though nobody
     asked for it; the message says so first.
 
+    = Watch =
+
+    Each VM is watched in the background, from its start to its end: its console, its kernel's messages, tasks that
+    hang in its kernel, its connections to the controllers. What is found ends whatever waits. Lines about a disk that
+    a detach may explain are left to `Vm Should Be Healthy`, which knows what was detached. The stream of messages from
+    the guest may break without a fault of the device; that is told as a warning.
+
     = Times =
 
     Deadlines are Robot Framework times (``10s``, ``2 min``), each for the whole wait.

@@ -105,7 +105,7 @@ class LifeCycleKeywords:
         | Wait Until Vm Has Rebooted    vm1
         | Wait Until Vm Has Rebooted    vm2
         """
-        self._library.fleet.member(vm).machine.reboot()
+        self._library.fleet.member(vm).reboot()
 
     @keyword(tags=["vm"])
     def wait_until_vm_has_rebooted(self, vm: str, deadline: timedelta = timedelta(minutes=3)) -> None:

@@ -134,6 +134,7 @@ class Bounds(_Part):
     detach_latency: Duration = timedelta(seconds=5)
     vhost_silence: Duration = timedelta(seconds=3)
     vhost_log_lines: Count = 1000
+    blocked_task: Duration = timedelta(seconds=10)
 
 
 class TestBed(_Part):

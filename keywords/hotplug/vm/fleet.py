@@ -1,6 +1,6 @@
 """The VMs of a run: their definitions, and those that run."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,36 +10,61 @@ from hotplug.common.run_directory import RunDirectory
 from hotplug.vm.definition import VmDefinition, check_controllers_are_free
 from hotplug.vm.disk_reader import DiskReader
 from hotplug.vm.disk_waits import wait_until_hosts_are_up
+from hotplug.vm.guest_disks import GuestDisk
 from hotplug.vm.health import HealthWatch
 from hotplug.vm.ssh_key import SshKey, make_ssh_key
 from hotplug.vm.virtual_machine import VirtualMachine
+from hotplug.vm.vm_watch import DEFAULT_LONGEST_BLOCK, VmWatch
 
 
 @dataclass(frozen=True)
 class Member:
-    """A started VM with what reads its disks and what judges its health."""
+    """A started VM with what reads its disks, what judges its health when asked, and what watches it all the time."""
 
     machine: VirtualMachine
     disks: DiskReader
     health: HealthWatch
+    watch: VmWatch
 
     def wait_ready(self, seconds: float) -> None:
         """Waits for the first boot: SSH answers and all controllers have a driver."""
         limit = Deadline(seconds)
         self.machine.wait_ready(seconds)
         wait_until_hosts_are_up(self.machine.definition, self.disks.read, limit)
+        self.watch.follow_guest(self.machine.connection(limit))
+
+    def reboot(self) -> None:
+        """Asks the guest to reboot."""
+        self.watch.leave_guest()
+        self.machine.reboot()
 
     def wait_rebooted(self, seconds: float) -> None:
         """Waits for the end of a reboot: a new boot id, and all controllers have a driver."""
         limit = Deadline(seconds)
         self.machine.wait_rebooted(seconds)
         wait_until_hosts_are_up(self.machine.definition, self.disks.read, limit)
+        self.watch.follow_guest(self.machine.connection(limit))
+
+    def check_health(self, seconds: float, detached: Sequence[GuestDisk] = ()) -> list[str]:
+        """Raises `AssertionError` with what the watch has found, or what `HealthWatch.check` finds now.
+
+        Raises `KitError` when the watch itself has broken. Returns a sentence for each of its streams that has ended,
+        after beginning them anew.
+        """
+        if (finding := self.watch.finding) is not None:
+            raise AssertionError(finding.sentence)
+        self.watch.check_works()
+        self.health.check(seconds, detached)
+        if lost := self.watch.lost_streams():
+            self.watch.follow_guest(self.machine.connection(seconds))
+        return lost
 
 
 class Fleet:
     """All VMs of a run, by name. `files` gives the run directory when the first VM starts."""
 
     def __init__(self, files: Callable[[], RunDirectory]) -> None:
+        self.longest_block = DEFAULT_LONGEST_BLOCK
         self._files = files
         self._key: SshKey | None = None
         self._definitions: dict[str, VmDefinition] = {}
@@ -74,7 +99,10 @@ class Fleet:
             self._key = make_ssh_key(files.sockets)
         machine = VirtualMachine.start(definition, files, self._key, log)
         self._machines.append(machine)
-        self._members[name] = Member(machine, DiskReader(machine), HealthWatch(machine))
+        self._members[name] = Member(
+            machine, DiskReader(machine), HealthWatch(machine), VmWatch(machine, self.longest_block)
+        )
+        self._members[name].watch.start()
         return self._members[name]
 
     def member(self, name: str) -> Member:
@@ -94,13 +122,18 @@ class Fleet:
 
     def shut_down(self, name: str, seconds: float) -> None:
         """Shuts a VM down; it may be started again whatever came of it."""
-        machine = self.member(name).machine
+        member = self.member(name)
         del self._members[name]
-        machine.shut_down(seconds)
+        member.watch.stop()
+        if (finding := member.watch.finding) is not None:
+            member.machine.kill()
+            raise AssertionError(finding.sentence)
+        member.machine.shut_down(seconds)
 
     def kill(self, name: str) -> None:
         """Ends a VM at once; does nothing when it does not run."""
         if (member := self._members.pop(name, None)) is not None:
+            member.watch.stop()
             member.machine.kill()
 
     def kill_all(self) -> None:

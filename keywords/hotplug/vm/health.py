@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from hotplug.common.deadline import Deadline
 from hotplug.common.errors import KitError
+from hotplug.vm.definition import VmDefinition
 from hotplug.vm.guest_disks import GuestDisk
 from hotplug.vm.kernel_messages import find_fault
 from hotplug.vm.virtual_machine import VirtualMachine
@@ -31,6 +32,15 @@ def parse_kernel_messages(text: str) -> list[KernelMessage]:
     """Reads records of /dev/kmsg (Documentation/ABI/testing/dev-kmsg); continuation lines are left out."""
     matches = (_RECORD.fullmatch(line) for line in text.splitlines())
     return [KernelMessage(int(m["number"]), int(m["microseconds"]) / 1e6, m["text"]) for m in matches if m]
+
+
+def lost_controller(vm: VmDefinition, chardevs: object) -> str | None:
+    """A sentence about the first controller whose connection QEMU has lost, by its answer to `query-chardev`."""
+    for index, controller in enumerate(vm.controllers):
+        for chardev in chardevs if isinstance(chardevs, list) else []:
+            if chardev.get("label") == f"controller{index}" and "disconnected" in str(chardev.get("filename")):
+                return f"QEMU of VM '{vm.name}' lost its connection to controller '{controller}'."
+    return None
 
 
 class HealthWatch:
@@ -80,10 +90,8 @@ class HealthWatch:
         if state != "running":
             raise AssertionError(f"VM '{vm.name}' does not run: QEMU's state is '{state}', expected 'running'.")
         chardevs = vm.qmp.execute("query-chardev", seconds=max(limit.slice(5.0), 0.1))
-        for index, controller in enumerate(vm.definition.controllers):
-            for chardev in chardevs if isinstance(chardevs, list) else []:
-                if chardev.get("label") == f"controller{index}" and "disconnected" in str(chardev.get("filename")):
-                    raise AssertionError(f"QEMU of VM '{vm.name}' lost its connection to controller '{controller}'.")
+        if (lost := lost_controller(vm.definition, chardevs)) is not None:
+            raise AssertionError(lost)
 
     def _new_console_lines(self) -> list[str]:
         text = self._vm.console()

@@ -79,6 +79,18 @@ def find_fault(lines: Iterable[str], detached: Sequence[GuestDisk] = ()) -> str 
     return None
 
 
+def find_unforgivable(lines: Iterable[str]) -> str | None:
+    """The first line that is a fault which not even the detach of its disk would explain, with its meaning."""
+    return next(
+        (
+            found
+            for line in lines
+            if (found := find_fault([line])) and not any(allowed.pattern.search(line) for allowed in ALLOWED)
+        ),
+        None,
+    )
+
+
 def _allowed(line: str, detached: Sequence[GuestDisk]) -> bool:
     match = _DISK_OF_LINE.search(line)
     if match is None or not any(allowed.pattern.search(line) for allowed in ALLOWED):

@@ -79,15 +79,23 @@ class QmpConnection:
         wait_until(attempt, deadline, f"QMP of VM '{self.vm}'", last_seen=lambda: seen, interval=0.01)
         asyncio.run_coroutine_threadsafe(self._start_tasks(), self._loop).result(5)
 
-    def execute(self, command: str, arguments: Mapping[str, object] | None = None, seconds: float = 5.0) -> object:
-        """Runs a QMP command and returns its answer.
+    def execute(
+        self,
+        command: str,
+        arguments: Mapping[str, object] | None = None,
+        seconds: float = 5.0,
+        *,
+        traced: bool = True,
+    ) -> object:
+        """Runs a QMP command and returns its answer; `traced` is for all but what is asked over and over.
 
         Raises `KitError` when QEMU answers with an error, `ConnectionLostError` when it ended, `DeadlineError` when it
         does not answer within `seconds`.
         """
         given = dict(arguments or {})
         try:
-            self._record(command=command, arguments=given)
+            if traced:
+                self._record(command=command, arguments=given)
             answer = self._call(self._client.execute(command, given), seconds, command)
         except ExecuteError as error:
             self._record(error=str(error))
@@ -97,7 +105,8 @@ class QmpConnection:
             raise ConnectionLostError(
                 f"The QMP connection to VM '{self.vm}' was lost at the command '{command}': {error}."
             ) from error
-        self._record(answer=answer)
+        if traced:
+            self._record(answer=answer)
         return answer
 
     def close(self) -> None:
