@@ -141,5 +141,5 @@ def _reason(stream: RunningCommand) -> str:
     try:
         result = stream.wait(0)
     except Exception as error:
-        return str(error)
+        return str(error).partition(" Its output")[0]
     return f"exit code {result.exit_code}, {result.stderr.strip()[-200:] or 'no word'}."
