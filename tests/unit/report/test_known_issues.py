@@ -44,6 +44,15 @@ ENTRY = "- {class: lost event, pattern: 'in vain', explanation: It was lost., li
             "data lost or changed across an event or a reboot",
         ),
         ("vhost (process 12) holds 90 file descriptors where it held 40 in the same state.", "leak in vhost"),
+        (
+            "fio's job on disk 'b' (/dev/sdb) of VM 'vm1' failed with EIO (5), Input/output error.",
+            "an untouched disk fails while another is plugged",
+        ),
+        (
+            "fio's job on disk 'a' failed with ENOSPC (28), No space; after a detach EIO comes first.",
+            "fio failed before the event, or for another reason",
+        ),
+        ("KitError: fio run 1: fio wrote no output at all.", "no verdict, because fio gave no usable result"),
         ("vhost floods its log with 120,000 lines a second", "log flood"),
         ("vhost was asked to stop with SIGINT (10 s) and ended with exit code 1.", "fault only at the end of vhost"),
         ("fio run 1 read back wrong data: verify: bad magic header.", "corruption in the data path"),
