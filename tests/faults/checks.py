@@ -33,7 +33,7 @@ CHECKS: Sequence[Check] = (
     _check("RPC deadline", "the time within which vhost answers a call", r"vhost did not answer "),
     _check("RPC answer", "what vhost answers to a right request", r"vhost (answered |was asked to (attach|detach) )"),
     _check("vhost's end", "exit status and time of vhost's end", r"vhost (was asked to stop|did not stop)"),
-    _check("file descriptors", "how many files vhost holds open", r"vhost .*descriptors"),
+    _check("file descriptors", "how many files vhost holds open", r"vhost \(process \d+\) holds "),
     _check(
         "three-way reconcile",
         "all disks: what was asked for, what vhost says, what each guest has",
@@ -48,7 +48,7 @@ CHECKS: Sequence[Check] = (
     _check(
         "event latency",
         "the time from an event to what the guest makes of it",
-        r"VM '.*' (saw|made|noticed) .* (late|s after) ",
+        r"VM '.*' (made disk .* usable|noticed the end of disk .*) [\d.]+ s after the (attach|detach) was asked for",
     ),
     _check(
         "QEMU and guest",

@@ -69,5 +69,5 @@ class Entry:
     check: str
     words: Sequence[str]
     cases: Sequence[str] = ()
-    seconds: float = 15.0
+    seconds: float = 20.0
     bed: dict[str, object] = field(default_factory=dict)

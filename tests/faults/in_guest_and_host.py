@@ -25,7 +25,7 @@ ENTRIES: Sequence[Entry] = (
         "vhost stands still under fio: no exit, no error, no I/O.",
         FromOutside("SIGSTOP to vhost", outside.signal_vhost(signal.SIGSTOP)),
         "vhost heartbeat",
-        [],
+        ["for 3 s it has owed the answer", "stopped by a signal"],
         ["attach-1"],
         5,
     ),

@@ -130,7 +130,7 @@ ENTRIES: Sequence[Entry] = (
         "Each event leaves files open; after some hours vhost can open none.",
         InTarget("leak-descriptors:50"),
         "file descriptors",
-        [],
+        ["file descriptors where it held"],
         ["attach-1"],
     ),
     Entry(
@@ -139,7 +139,7 @@ ENTRIES: Sequence[Entry] = (
         "A detach keeps the reactor busy for 8 s; every disk of every VM waits.",
         InTarget("block-all:8"),
         "vhost heartbeat",
-        [],
+        ["for 3 s it has owed the answer"],
         ["detach-2"],
         5,
     ),
@@ -262,7 +262,7 @@ ENTRIES: Sequence[Entry] = (
         "The guest hears of the disk 6 s after the answer.",
         InTarget("event-late:attach"),
         "event latency",
-        ["naa.ctrlr1"],
+        ["naa.ctrlr1", "bounds.attach_latency"],
         ["attach-1"],
     ),
     Entry(
@@ -400,7 +400,7 @@ ENTRIES: Sequence[Entry] = (
         "Another disk waits for 8 s; no error, and every shell script is green.",
         InTarget("detach-stalls-neighbour:8"),
         "progress of each disk",
-        [],
+        ["fio's job on disk", "of VM 'vm3'", "after the detach"],
         ["detach-1"],
     ),
     Entry(
@@ -418,7 +418,7 @@ ENTRIES: Sequence[Entry] = (
         "The detach overwrites another disk, on which nobody works.",
         InTarget("detach-corrupts-neighbour"),
         "data ledger",
-        [],
+        ["of VM 'vm3'", "(corrupt)"],
         ["detach-2"],
     ),
     # ---- data
@@ -464,7 +464,7 @@ ENTRIES: Sequence[Entry] = (
         "A disk that comes back has another one's data, under its own name.",
         InTarget("data-swapped"),
         "data ledger",
-        [],
+        ["holds "],
         ["detach-1+detach-2"],
     ),
     Entry(
@@ -473,7 +473,7 @@ ENTRIES: Sequence[Entry] = (
         "A disk that comes back is empty.",
         InTarget("detach-loses-data"),
         "data ledger",
-        [],
+        ["holds zeros (lost)"],
         ["detach-1+detach-2"],
     ),
     Entry(
@@ -482,7 +482,7 @@ ENTRIES: Sequence[Entry] = (
         "All disks are empty after a reboot; each fio verifies only what it wrote itself.",
         InTarget("reboot-loses-data"),
         "data ledger",
-        [],
+        ["of VM 'vm1'", "holds zeros (lost)"],
         ["attach-4", "detach-4"],
     ),
 )
