@@ -200,7 +200,7 @@ class DiskKeywords:
 
         ``expected`` is the model: what should be attached after all events, as ``Get Expected Attachments`` of
         VhostLibrary returns it. ``attached`` is what vhost says, as ``Get Attachments`` returns it; its sizes are
-        compared with the guests'. Both may have controllers of other VMs.
+        compared with the guests'. Both may have controllers of other VMs. Without ``vms`` these two sides are compared.
 
         The guests have until ``deadline`` to follow; where only too much or something wrong is seen, two seconds. One
         message names each disk that is missing, extra, renamed, doubled, swapped, in another VM or of the wrong size,
@@ -218,4 +218,5 @@ class DiskKeywords:
         members = [self._library.fleet.member(vm) for vm in vms]
         guests = [(member.machine.definition, member.disks.read) for member in members]
         wait_until_agreed(model, [expected_disk(one) for one in attached], guests, deadline.total_seconds())
-        logger.info(f"Proved: model, vhost and the guests of {', '.join(vms)} agree on {len(model)} disks.")
+        sides = f"model, vhost and the guests of {', '.join(vms)}" if vms else "model and vhost"
+        logger.info(f"Proved: {sides} agree on {len(model)} disks.")

@@ -97,7 +97,6 @@ CHECKS: Sequence[Check] = (
 
 TRIED_ELSEWHERE = {
     "fio moves bytes": "a disk that takes no write holds up the data ledger first",
-    "fio stops": "a disk that does not leave its guest is named before its fio is asked about",
 }
 """Checks that no entry of the catalogue must be named by, each with the reason."""
 
