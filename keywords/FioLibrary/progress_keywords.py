@@ -7,6 +7,7 @@ from robot.api import logger
 from robot.api.deco import keyword
 
 from FioLibrary.run_keywords import at_least_one
+from hotplug.common.chronicle import CHRONICLE, Kind, disk_lane
 from hotplug.common.deadline import Deadline
 from hotplug.common.errors import KitError
 from hotplug.common.event import Event
@@ -79,6 +80,11 @@ class ProgressKeywords:
         if event.kind != "detach" or event.disk != disk:
             raise KitError(f"The {event} is no detach of disk '{disk}'.")
         ended = wait_until_job_ended(run, disk, event, within.total_seconds())
+        if (error := run.first_error(disk)) is not None:
+            seconds = error.at - event.sent
+            text = f"fio's first error on disk '{disk}' came {seconds:.2f} s after the detach was asked for"
+            CHRONICLE.record(disk_lane(disk), Kind.LATENCY, text, error.at, seconds=seconds)
+            logger.info(f"{text} (bound: {within.total_seconds():g} s after the answer).")
         logger.info(
             f"fio's job on disk '{disk}' was seen to have stopped {ended - event.sent:.2f} s after the {event}."
         )

@@ -13,7 +13,7 @@ from hotplug.vhost.target import Target
 MOST_MORE = 16
 """So many descriptors more may other disks account for, as files of their own or as connections to them."""
 
-MOST_MORE_ALIKE = 2
+MOST_MORE_ALIKE = 4
 """So many more may be there in the same state, such as an RPC connection that was not closed yet."""
 
 _RELEASE_SECONDS = 2.0

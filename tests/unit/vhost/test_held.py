@@ -25,14 +25,14 @@ def before() -> HeldBefore:
 
 def test_growth_in_the_same_state_is_a_leak(before: HeldBefore) -> None:
     assert before.growth(CONNECTED, EMPTY, Held(100 + MOST_MORE_ALIKE, 3)) is None
-    leak = before.growth(CONNECTED, EMPTY, Held(101 + MOST_MORE_ALIKE, 3, {"/dev/null": 3}))
+    leak = before.growth(CONNECTED, EMPTY, Held(101 + MOST_MORE_ALIKE, 3, {"/dev/null": 5}))
     assert leak is not None
-    assert "holds 103 file descriptors where it held 100 with the same VMs connected" in leak
-    assert "/dev/null (3)" in leak
+    assert "holds 105 file descriptors where it held 100 with the same VMs connected" in leak
+    assert "/dev/null (5)" in leak
 
 
 def test_slow_leak_adds_up(before: HeldBefore) -> None:
-    found = [before.growth(CONNECTED, EMPTY, Held(100 + number, 3)) for number in range(1, 5)]
+    found = [before.growth(CONNECTED, EMPTY, Held(100 + number, 3)) for number in range(1, MOST_MORE_ALIKE + 2)]
     assert any(found)
 
 
