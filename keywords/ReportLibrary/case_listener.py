@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import sys
 import time
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from robot import result as robot_result
@@ -70,7 +72,8 @@ class CaseListener:
         if result.failed and self._failed:  # else its suite's set-up failed, which was reported
             self._report(result.full_name, result.message, result.parent)
         elif result.passed:
-            _show(time_line_html(CHRONICLE, self._library.run_directory.root, self._began))
+            artifacts = self._library.run_directory.root
+            _show(lambda: time_line_html(CHRONICLE, artifacts, self._began))
         self._past.add(result, self._began)
 
     def close(self) -> None:
@@ -86,14 +89,11 @@ class CaseListener:
         failed_at = self._failed_at(message)
         artifacts = self._library.run_directory.root
         lines = evidence_lines(CHRONICLE, artifacts, self._began, failed_at)
-        known = matching(self._library.known_issues, message, [line.text for line in lines])
-        if known:
-            _show(html_list(known, message))
-        _show(time_line_html(CHRONICLE, artifacts, self._began, failed_at))
         links = [link_to_file(path) for path in files_of(artifacts)]
-        _show(evidence_html(lines, failed_at, links))
-        bundle = self._kept.keep(name, message, suite)
-        _show(f"All of it in one archive for a bug report, without passwords: {link_to_file(bundle)}")
+        _show(lambda: html_list(matching(self._library.known_issues, message, [line.text for line in lines]), message))
+        _show(lambda: time_line_html(CHRONICLE, artifacts, self._began, failed_at))
+        _show(lambda: evidence_html(lines, failed_at, links))
+        _show(lambda: _bundle_html(self._kept.keep(name, message, suite)))
 
     def _failed_at(self, message: str) -> float:
         """When the keyword failed whose message became the case's; failures that were caught do not count."""
@@ -101,5 +101,16 @@ class CaseListener:
         return fitting[0] if fitting else time.monotonic()
 
 
-def _show(text: str) -> None:
-    logger.info(in_report(text), html=True)
+def _bundle_html(bundle: Path) -> str:
+    return f"All of it in one archive for a bug report, without passwords: {link_to_file(bundle)}"
+
+
+def _show(make: Callable[[], str]) -> None:
+    """Puts a part of the report into the log; one that cannot be made is a warning, and the others are shown still."""
+    try:
+        text = make()
+    except Exception as error:
+        logger.warn(f"A part of the report of this case could not be made: {type(error).__name__}: {error}")
+        return
+    if text:
+        logger.info(in_report(text), html=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import io
+import logging
 import re
 from collections.abc import Sequence
 from itertools import count
@@ -27,6 +28,7 @@ class Canvas:
     """
 
     def __init__(self, width: float, height: float) -> None:
+        logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it would warn that it makes its list of fonts
         import matplotlib
         from matplotlib.figure import Figure
 
