@@ -80,6 +80,11 @@ class HeldBefore:
             self._connected_alike[connections] = now
         return None
 
+    def accept(self, connections: Connections, disks: Disks, now: Held) -> None:
+        """Compares with `now` from now on, so that a leak is named once and not in each case that follows."""
+        self._alike = {(connections, disks): now}
+        self._connected_alike = {connections: now}
+
 
 def check_held(target: Target, before: HeldBefore, seconds: float = _RELEASE_SECONDS) -> Held | None:
     """Raises `AssertionError` when the vhost holds more than before and does not let go of it within `seconds`.
@@ -102,6 +107,7 @@ def check_held(target: Target, before: HeldBefore, seconds: float = _RELEASE_SEC
         if growth is None:
             return held
         if final:
+            before.accept(connections, disks, held)
             raise AssertionError(f"vhost (process {pid}) {growth}.")
         time.sleep(limit.slice(_PAUSE_SECONDS))
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Fault:
-    """A line that matches `pattern` is a fault, whatever the process does afterwards; `meaning` is a noun."""
+    """A line that matches `pattern` is a fault, whatever the process does afterwards: `meaning`, with its article."""
 
     pattern: re.Pattern[bytes]
     meaning: str
@@ -25,11 +25,11 @@ class Allowed:
 
 
 FAULTS: Sequence[Fault] = [
-    Fault(re.compile(rb"==\d+==ERROR: \w+Sanitizer|SUMMARY: \w+Sanitizer"), "finding of a sanitizer"),
-    Fault(re.compile(rb"WARNING: ThreadSanitizer"), "data race found by a sanitizer"),
+    Fault(re.compile(rb"==\d+==ERROR: \w+Sanitizer|SUMMARY: \w+Sanitizer"), "a finding of a sanitizer"),
+    Fault(re.compile(rb"WARNING: ThreadSanitizer"), "a data race found by a sanitizer"),
     Fault(re.compile(rb": runtime error: "), "undefined behaviour found by a sanitizer"),
-    Fault(re.compile(rb"\b[Aa]ssert(?:ion)?\b.*\bfailed"), "failed assertion"),
-    Fault(re.compile(rb"\bPANIC in \w+\("), "panic of DPDK"),
+    Fault(re.compile(rb"\b[Aa]ssert(?:ion)?\b.*\bfailed"), "a failed assertion"),
+    Fault(re.compile(rb"\bPANIC in \w+\("), "a panic of DPDK"),
 ]
 
 ERROR = re.compile(rb"\*ERROR\*")

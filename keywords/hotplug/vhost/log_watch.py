@@ -98,7 +98,7 @@ class LogWatch:
 
     def _take(self, line: bytes, now: float) -> None:
         if (meaning := meaning_of(line)) is not None:
-            self._find(now, f"vhost lives, but its log '{self._path.name}' has a {meaning}: {_shown(line)}")
+            self._find(now, f"vhost lives, but its log '{self._path.name}' has {meaning}: {_shown(line)}")
         elif is_unexplained_error(line):
             self._pending.append((self._last_look, now, line))
 

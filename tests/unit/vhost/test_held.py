@@ -62,6 +62,7 @@ def test_process_is_read_and_a_leak_of_it_named(server: FakeRpcServer, vhost: Fa
         leaked = [os.open("/dev/null", os.O_RDONLY) for _ in range(10)]
         with pytest.raises(AssertionError, match=rf"vhost \(process {os.getpid()}\) holds \d+ file descriptors where"):
             check_held(target, before, 0)
+        assert check_held(target, before, 0) is not None, "a leak is named once"
     finally:
         for descriptor in leaked:
             os.close(descriptor)

@@ -48,12 +48,12 @@ def sentence(watch: LogWatch) -> str:
 @pytest.mark.parametrize(
     ("line", "meaning"),
     [
-        ("==4711==ERROR: AddressSanitizer: heap-use-after-free on address 0x60", "finding of a sanitizer"),
-        ("SUMMARY: UndefinedBehaviorSanitizer: undefined-behavior vhost_scsi.c:88:3", "finding of a sanitizer"),
-        ("WARNING: ThreadSanitizer: data race (pid=4711)", "data race"),
+        ("==4711==ERROR: AddressSanitizer: heap-use-after-free on address 0x60", "a finding of a sanitizer"),
+        ("SUMMARY: UndefinedBehaviorSanitizer: undefined-behavior vhost_scsi.c:88:3", "a finding of a sanitizer"),
+        ("WARNING: ThreadSanitizer: data race (pid=4711)", "a data race"),
         ("vhost_scsi.c:88:3: runtime error: member access within null pointer", "undefined behaviour"),
-        ("vhost: bdev.c:12: spdk_x: Assertion `desc != NULL' failed.", "failed assertion"),
-        ("PANIC in rte_eal_init():", "panic of DPDK"),
+        ("vhost: bdev.c:12: spdk_x: Assertion `desc != NULL' failed.", "a failed assertion"),
+        ("PANIC in rte_eal_init():", "a panic of DPDK"),
     ],
 )
 def test_fault_of_a_living_process_is_found_at_once_and_quoted(line: str, meaning: str, log: Path, make: Make) -> None:
@@ -62,7 +62,7 @@ def test_fault_of_a_living_process_is_found_at_once_and_quoted(line: str, meanin
     assert watch.finding is None
     add(log, NOTICE, line, NOTICE)
     watch.look()
-    assert f"vhost lives, but its log 'vhost.log' has a {meaning}" in sentence(watch)
+    assert f"vhost lives, but its log 'vhost.log' has {meaning}" in sentence(watch)
     assert repr(line) in sentence(watch)
 
 
