@@ -1,6 +1,7 @@
 """Which target the contract is held against, and what the end of a run says about the other one."""
 
 import shutil
+import subprocess
 from collections.abc import Iterator
 
 import pytest
@@ -19,9 +20,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "embedded_only: is about the embedded target, so does not run on another")
-    given = config.getoption("--spdk-vhost")
-    if config.getoption("--target") == "spdk" and shutil.which(given) is None:
-        raise pytest.UsageError(f"--target spdk needs --spdk-vhost with SPDK's vhost program; {given!r} is none")
+    if config.getoption("--target") == "spdk":
+        _check_spdk(config.getoption("--spdk-vhost"))
+
+
+def _check_spdk(program: str) -> None:
+    """Raises `pytest.UsageError` when a program is not SPDK's."""
+    found = shutil.which(program)
+    try:
+        said = subprocess.run([found, "--version"], capture_output=True, text=True, timeout=20).stdout if found else ""
+    except (OSError, subprocess.TimeoutExpired) as error:
+        said = str(error)
+    first_line = said.partition("\n")[0]
+    if not first_line.startswith("SPDK "):
+        raise pytest.UsageError(
+            f"--target spdk needs --spdk-vhost with SPDK's vhost program (build/bin/vhost); '{program}' is none"
+            + (f": its --version says '{first_line}'" if found else "")
+        )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
