@@ -95,7 +95,7 @@ class DiskKeywords:
             pci = definition.pci_address(controller)
             verdict = after_missing_attach(runner(member.machine), member.disks.read, pci, target)
             said = WITNESSES.ask(event.sent if event else began, controller)
-            raise AssertionError(f"{failure} {verdict} {said}".rstrip()) from failure
+            raise AssertionError(f"{str(failure).rstrip('.')}. {verdict} {said}".rstrip()) from failure
         member.health.expect_disk(disk)
         if event is not None:
             self._judge(EventLatency(vm, event, disk.seen), latency)
@@ -155,7 +155,7 @@ class DiskKeywords:
             pci = definition.pci_address(controller)
             verdict = after_missing_detach(runner(member.machine), member.disks.read(10), pci, target)
             said = WITNESSES.ask(event.sent if event else began, controller)
-            raise AssertionError(f"{failure} {verdict} {said}".rstrip()) from failure
+            raise AssertionError(f"{str(failure).rstrip('.')}. {verdict} {said}".rstrip()) from failure
         if event is not None:
             looked_in_time = latency is None or began - event.sent < latency.total_seconds()
             self._judge(EventLatency(vm, event, when, exact=looked_in_time), latency)

@@ -39,8 +39,10 @@ class VhostWatch:
     def __init__(self, process: VhostProcess, rpc: RpcClient, bounds: WatchBounds) -> None:
         self._process = process
         self._died_at: float | None = None
+        self._crash: Finding | None = None
         self._told = False
         self._log = LogWatch(process.log, rpc.refused_between, bounds.log_lines) if process.log is not None else None
+        self._silence = bounds.silence
         self._heartbeat = Heartbeat(rpc.path, bounds.silence, self._state)
         self._looks = Periodic("vhost-watch", self._look, _LOOK_SECONDS)
 
@@ -51,8 +53,11 @@ class VhostWatch:
 
     @property
     def finding(self) -> Finding | None:
-        """The earliest fault of the living process, or None."""
-        found = [watch.finding for watch in (self._log, self._heartbeat) if watch is not None and watch.finding]
+        """The earliest fault of the process that has not ended yet, or None."""
+        silence, crash = self._heartbeat.finding, self._crash
+        if silence is not None and crash is not None and silence.at + self._silence > crash.at:
+            silence = None  # it fell silent because it crashed
+        found = [finding for finding in (self._log and self._log.finding, silence, crash) if finding]
         return min(found, key=lambda finding: finding.at, default=None)
 
     def said(self, since: float, subject: str) -> str:
@@ -95,10 +100,22 @@ class VhostWatch:
             self._log.look()
         if self._died_at is None and self._process.death() is not None:
             self._died_at = time.monotonic()
+        if self._crash is None and self._dumps_core():
+            self._crash = Finding(
+                time.monotonic(),
+                f"vhost died: it crashed, and the kernel is still writing its core (process {self._process.pid}).",
+            )
         finding = self.finding
         if finding is not None and not self._told:
             self._told = True
             CHRONICLE.record(VHOST, Kind.FINDING, finding.sentence, finding.at)
+
+    def _dumps_core(self) -> bool:
+        """Whether the process has crashed and waits for the kernel to write its core; see proc(5), /proc/PID/status."""
+        try:
+            return b"\nCoreDumping:\t1" in Path(f"/proc/{self._process.pid}/status").read_bytes()
+        except OSError:
+            return False
 
     def _state(self) -> str:
         """What the kernel says about the silent process."""

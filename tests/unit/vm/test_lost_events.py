@@ -22,7 +22,7 @@ def test_disk_after_a_rescan_means_a_lost_event() -> None:
     assert after_missing_attach(run, lambda limit: THERE, PCI, 2).startswith("Event lost: the disk is present after")
     assert len(commands) == 1
     assert PCI in commands[0]
-    assert "/scan" in commands[0]
+    assert "echo 0 2 - > $h/scan" in commands[0]
 
 
 def test_no_disk_after_a_rescan_means_an_absent_target() -> None:
