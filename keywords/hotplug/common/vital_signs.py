@@ -33,7 +33,8 @@ class VitalSigns:
     def __init__(self, settle: float = SETTLE_SECONDS) -> None:
         self._settle = settle
         self._checks: dict[str, Check] = {}
-        self._first_heard: dict[tuple[str, str], float] = {}
+        self._first_heard: dict[str, Finding] = {}
+        """Of each check that gives bare sentences, the last one and since when."""
 
     def watch(self, name: str, check: Check) -> None:
         """Asks `check` from now on; a check of the same `name` gives way.
@@ -41,10 +42,12 @@ class VitalSigns:
         Causes come before effects: of findings at about the same time, the one whose check was registered first wins.
         """
         self._checks[name] = check
+        self._first_heard.pop(name, None)
 
     def forget(self, name: str) -> None:
         """Asks the check of `name` no more; for use before an end that is wanted."""
         self._checks.pop(name, None)
+        self._first_heard.pop(name, None)
 
     def first_cause(self) -> str | None:
         """The sentence of the finding that is the earliest in time, or None while all is well."""
@@ -69,7 +72,9 @@ class VitalSigns:
         for name, check in list(self._checks.items()):
             said = check()
             if isinstance(said, str):
-                said = Finding(self._first_heard.setdefault((name, said), time.monotonic()), said)
+                heard = self._first_heard.get(name)
+                said = heard if heard and heard.sentence == said else Finding(time.monotonic(), said)
+                self._first_heard[name] = said
             if said is not None:
                 findings.append(said)
         return findings

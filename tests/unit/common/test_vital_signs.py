@@ -52,6 +52,16 @@ def test_bare_sentence_counts_from_when_it_was_first_heard(signs: VitalSigns) ->
     assert signs.first_cause() == "vhost died."
 
 
+def test_same_sentence_about_the_next_process_counts_anew(signs: VitalSigns) -> None:
+    signs.watch("vm1", lambda: "QEMU died.")
+    assert signs.first_cause() == "QEMU died."
+    signs.forget("vm1")
+    crash = Finding(time.monotonic(), "vhost died.")
+    signs.watch("vhost", lambda: crash)
+    signs.watch("vm1", lambda: "QEMU died.")
+    assert signs.first_cause() == "vhost died."
+
+
 def test_symptom_waits_for_its_cause() -> None:
     signs = VitalSigns(settle=0.05)
     symptom = Finding(time.monotonic(), "QEMU lost its connection.")
