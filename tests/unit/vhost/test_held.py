@@ -58,6 +58,8 @@ def test_process_is_read_and_a_leak_of_it_named(server: FakeRpcServer, vhost: Fa
         first = check_held(target, before, 0)
         assert first is not None
         assert first.descriptors > 3
+        assert f"{first.descriptors} file descriptors, {first.threads} threads and " in str(first)
+        assert 5 < first.memory_mib < 5000
         assert check_held(target, before, 0) is not None
         leaked = [os.open("/dev/null", os.O_RDONLY) for _ in range(10)]
         with pytest.raises(AssertionError, match=rf"vhost \(process {os.getpid()}\) holds \d+ file descriptors where"):
