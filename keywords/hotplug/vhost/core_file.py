@@ -1,4 +1,4 @@
-"""Where the core file of a crashed process is, or why there is none."""
+"""Whether a process has crashed, and where its core file is or why there is none."""
 
 import re
 import signal
@@ -19,6 +19,17 @@ CORE_SIGNALS = frozenset(
     }
 )
 """The signals at whose death the kernel writes a core."""
+
+
+def writes_core(pid: int | None, proc: Path = Path("/proc")) -> bool:
+    """Whether a process has crashed and waits for the kernel to write its core; see proc(5), /proc/PID/status.
+
+    It counts as a process until then, which takes seconds where it has much memory.
+    """
+    try:
+        return b"\nCoreDumping:\t1" in (proc / str(pid) / "status").read_bytes()
+    except OSError:
+        return False
 
 
 def describe_core(

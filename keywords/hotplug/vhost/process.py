@@ -14,7 +14,7 @@ from hotplug.common.chronicle import CHRONICLE, VHOST, Kind
 from hotplug.common.deadline import Deadline
 from hotplug.common.errors import SetupError
 from hotplug.common.run_directory import SOCKET_PATH_BYTES
-from hotplug.vhost.core_file import describe_core
+from hotplug.vhost.core_file import describe_core, writes_core
 
 STOP_SIGNALS: tuple[tuple[signal.Signals, float], ...] = (
     (signal.SIGINT, 10.0),
@@ -22,6 +22,7 @@ STOP_SIGNALS: tuple[tuple[signal.Signals, float], ...] = (
 )
 _TELLING_LINE = re.compile(r"SUMMARY: \w*Sanitizer|runtime error:|[Aa]ssert(ion)?\b.*failed|\*ERROR\*")
 _SEARCHED_LINES = 200
+_CORE_SECONDS = 60.0
 
 
 class VhostProcess(Protocol):
@@ -67,6 +68,7 @@ class OwnVhost:
         )
         self._death: str | None = None
         self._death_wanted = False
+        self._core_words: str | None = None
 
     @property
     def pid(self) -> int | None:
@@ -86,6 +88,7 @@ class OwnVhost:
         return self._child.wait(seconds) is not None
 
     def send_signal(self, number: signal.Signals) -> None:
+        self._await_core()
         self._child.send_signal(number)
 
     def output_tail(self, lines: int = 10) -> str:
@@ -101,6 +104,7 @@ class OwnVhost:
 
         Returns None when the process obeyed the first signal and ended with exit code 0, else a sentence.
         """
+        self._await_core()
         already = self.death()
         sent: list[str] = []
         status = self._child.exit_status
@@ -123,8 +127,16 @@ class OwnVhost:
             return f"vhost was asked to stop with {sent[0]} and ended with {status}. {words}"
         return f"vhost did not stop as asked: after {', then '.join(sent)} it ended with {status}. {words}"
 
+    def _await_core(self) -> None:
+        """Lets the kernel write the core of a crash, for a while: SIGKILL would cut it short."""
+        if writes_core(self.pid):
+            self._child.wait(_CORE_SECONDS)
+
     def _core(self, status: ExitStatus) -> str:
-        return describe_core(status, self._child.pid, self._cwd, self._child.log.with_suffix(".core"))
+        if self._core_words is None:  # the first look may move the core away
+            keep = self._child.log.with_suffix(".core")
+            self._core_words = describe_core(status, self._child.pid, self._cwd, keep)
+        return self._core_words
 
     def _last_words(self) -> str:
         lines = [line for line in self._child.output_tail(_SEARCHED_LINES).splitlines() if line.strip()]

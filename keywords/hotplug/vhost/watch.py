@@ -10,6 +10,7 @@ from hotplug.common.chronicle import CHRONICLE, VHOST, Kind
 from hotplug.common.errors import KitError
 from hotplug.common.periodic import Periodic
 from hotplug.common.vital_signs import Finding
+from hotplug.vhost.core_file import writes_core
 from hotplug.vhost.heartbeat import Heartbeat
 from hotplug.vhost.log_watch import LogWatch
 from hotplug.vhost.process import VhostProcess
@@ -100,7 +101,7 @@ class VhostWatch:
             self._log.look()
         if self._died_at is None and self._process.death() is not None:
             self._died_at = time.monotonic()
-        if self._crash is None and self._dumps_core():
+        if self._crash is None and writes_core(self._process.pid):
             self._crash = Finding(
                 time.monotonic(),
                 f"vhost died: it crashed, and the kernel is still writing its core (process {self._process.pid}).",
@@ -109,13 +110,6 @@ class VhostWatch:
         if finding is not None and not self._told:
             self._told = True
             CHRONICLE.record(VHOST, Kind.FINDING, finding.sentence, finding.at)
-
-    def _dumps_core(self) -> bool:
-        """Whether the process has crashed and waits for the kernel to write its core; see proc(5), /proc/PID/status."""
-        try:
-            return b"\nCoreDumping:\t1" in Path(f"/proc/{self._process.pid}/status").read_bytes()
-        except OSError:
-            return False
 
     def _state(self) -> str:
         """What the kernel says about the silent process."""

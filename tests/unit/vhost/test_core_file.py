@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from hotplug.common.child_process import ExitStatus
-from hotplug.vhost.core_file import describe_core
+from hotplug.vhost.core_file import describe_core, writes_core
 
 ABORTED = ExitStatus(-6, core_dumped=True)
 
@@ -53,3 +53,11 @@ def test_no_core_has_a_reason(tmp_path: Path, pattern: str, status: ExitStatus, 
 @pytest.mark.parametrize("code", [0, 3, -9, -15])
 def test_other_ends_leave_none(tmp_path: Path, code: int) -> None:
     assert describe(tmp_path, "core", ExitStatus(code)) == ""
+
+
+@pytest.mark.parametrize(("line", "writes"), [("CoreDumping:\t1\n", True), ("CoreDumping:\t0\n", False)])
+def test_a_core_in_the_making_is_seen(tmp_path: Path, line: str, writes: bool) -> None:
+    (tmp_path / "42").mkdir()
+    (tmp_path / "42" / "status").write_text(f"Name:\tvhost\n{line}Threads:\t1\n")
+    assert writes_core(42, tmp_path) is writes
+    assert not writes_core(43, tmp_path)

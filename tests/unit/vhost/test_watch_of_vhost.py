@@ -49,7 +49,7 @@ def test_silence_of_one_that_writes_its_core_is_a_crash(
 ) -> None:
     watch._look()
     assert trouble_of(process, watch) is None
-    monkeypatch.setattr(VhostWatch, "_dumps_core", lambda self: True)
+    monkeypatch.setattr("hotplug.vhost.watch.writes_core", lambda pid: True)
     watch._look()
     crash = trouble_of(process, watch)
     assert crash is not None
