@@ -4,6 +4,7 @@ import contextlib
 import errno
 import html
 import os
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ from robot.libraries.BuiltIn import BuiltIn, RobotNotRunningError
 from robotlibcore import DynamicCore
 
 from hotplug.common.chronicle import CHRONICLE
-from hotplug.common.errors import SetupError
+from hotplug.common.deadline import Deadline
+from hotplug.common.errors import ConnectionLostError, SetupError
 from hotplug.common.run_directory import RunDirectory
 from hotplug.common.vital_signs import VITAL_SIGNS
 
@@ -22,6 +24,8 @@ __all__ = ["TIMELINE", "KitLibrary", "link_to_file", "output_directory"]
 TIMELINE = "timeline.jsonl"
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+_CAUSE_FOLLOWS_SECONDS = 1.0
+"""A guest that goes down ends its connections a moment before QEMU tells of it."""
 
 
 class KitLibrary(DynamicCore):  # type: ignore[misc]
@@ -52,7 +56,7 @@ class KitLibrary(DynamicCore):  # type: ignore[misc]
         try:
             return DynamicCore.run_keyword(self, name, args, kwargs)
         except Exception as error:
-            cause = VITAL_SIGNS.first_cause()
+            cause = _first_cause(error)
             self._log_evidence()
             if cause is None and isinstance(error, OSError) and error.errno in _NO_ROOM:
                 raise SetupError(
@@ -82,6 +86,14 @@ class KitLibrary(DynamicCore):  # type: ignore[misc]
         links = [link_to_file(path) for path in self.evidence() if path.exists()]
         if links:
             logger.info("Evidence: " + ", ".join(links), html=True)
+
+
+def _first_cause(error: Exception) -> str | None:
+    """What vital signs say about a failure; after a lost connection they may take a moment to say it."""
+    limit = Deadline(_CAUSE_FOLLOWS_SECONDS if isinstance(error, ConnectionLostError) else 0.0)
+    while (cause := VITAL_SIGNS.first_cause()) is None and not limit.expired:
+        time.sleep(limit.slice(0.05))
+    return cause
 
 
 def link_to_file(path: Path) -> str:

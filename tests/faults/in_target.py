@@ -372,7 +372,7 @@ ENTRIES: Sequence[Entry] = (
         "I/O in flight at the detach never ends; its users hang in the kernel.",
         InTarget("detached-io-hangs"),
         "fio stops",
-        ["did not stop within 5 s", "first I/O error: none"],
+        ["did not stop within 5 s", "No such device"],
         ["detach-2"],
     ),
     Entry(

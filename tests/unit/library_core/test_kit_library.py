@@ -9,7 +9,7 @@ from robot.api import logger
 from robot.api.deco import keyword
 
 import library_core
-from hotplug.common.errors import SetupError
+from hotplug.common.errors import ConnectionLostError, SetupError
 from hotplug.common.vital_signs import VITAL_SIGNS
 from library_core import KitLibrary, link_to_file
 
@@ -18,6 +18,10 @@ class Keywords:
     @keyword
     def break_down(self, message: str) -> None:
         raise ValueError(message)
+
+    @keyword
+    def lose_the_guest(self) -> None:
+        raise ConnectionLostError("The connection to VM 'vm1' was lost.")
 
     @keyword
     def fill_the_disk(self) -> None:
@@ -59,6 +63,16 @@ def test_first_cause_replaces_the_symptom(tmp_path: Path) -> None:
 def test_error_that_names_the_first_cause_already_is_not_wrapped(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"^Seen: vhost died"):
         Library(tmp_path).run_keyword("break_down", ["Seen: vhost died: exit code 1."])
+
+
+def test_a_cause_may_follow_a_lost_connection(tmp_path: Path) -> None:
+    said = iter([None, None])
+    VITAL_SIGNS.watch("test", lambda: next(said, "The guest of VM 'vm1' was reset."))
+    try:
+        with pytest.raises(AssertionError, match=r"^The guest of VM 'vm1' was reset\. Noticed .*connection"):
+            Library(tmp_path).run_keyword("lose_the_guest", [])
+    finally:
+        VITAL_SIGNS.forget("test")
 
 
 def test_full_disk_names_the_folder(tmp_path: Path) -> None:
