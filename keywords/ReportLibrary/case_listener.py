@@ -60,11 +60,11 @@ class CaseListener:
             self._kept.take_stacks()
 
     def end_keyword(self, data: running.Keyword, result: robot_result.Keyword) -> None:
-        """Notes when what failed first; a suite's set-up that failed is reported here, for it has no end of a case."""
+        """Notes when what failed first; a suite's set-up and teardown are reported here, for they end no case."""
         if result.failed:
             self._failed.append((time.monotonic(), result.message))
-            if result.type == result.SETUP and isinstance(result.parent, robot_result.TestSuite):
-                self._report(f"Set-up of {result.parent.name}", result.message, result.parent)
+            if result.type in (result.SETUP, result.TEARDOWN) and isinstance(result.parent, robot_result.TestSuite):
+                self._report(f"{result.type.capitalize()} of {result.parent.name}", result.message, result.parent)
 
     def end_test(self, data: running.TestCase, result: robot_result.TestCase) -> None:
         """A case has ended: draws its time line, and adds the evidence when it failed."""

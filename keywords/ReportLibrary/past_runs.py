@@ -41,7 +41,10 @@ class PastRuns:
         if result.passed:
             for sentence in history.what_stands_out(entry, history.read(path)):
                 logger.warn(f"Slower than before: {sentence} `make trends` draws it.")
-        history.add(path, entry)
+        try:
+            history.add(path, entry)
+        except OSError as error:
+            logger.warn(f"The figures of this case could not be added to '{path}': {error.strerror}.")
 
 
 def comparable_set_up(facts: Mapping[str, str]) -> str:

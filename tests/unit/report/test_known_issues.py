@@ -53,6 +53,15 @@ ENTRY = "- {class: lost event, pattern: 'in vain', explanation: It was lost., li
             "fio failed before the event, or for another reason",
         ),
         ("KitError: fio run 1: fio wrote no output at all.", "no verdict, because fio gave no usable result"),
+        (
+            "The guest of VM 'vm3' is in trouble, SCSI event fault: [ 12.4] virtio_scsi: SCSI device 0 0 1 0 not found",
+            "event about a unit that the guest does not know",
+        ),
+        (
+            "VM 'vm1' made disk 'a' usable 6.2 s after the attach was asked for, more than the 5 s that",
+            "guest told late",
+        ),
+        ("ConnectionLostError: fio run 1 gives no verdict. The connection to", "connection to the guest lost"),
         ("vhost floods its log with 120,000 lines a second", "log flood"),
         ("vhost was asked to stop with SIGINT (10 s) and ended with exit code 1.", "fault only at the end of vhost"),
         ("fio run 1 read back wrong data: verify: bad magic header.", "corruption in the data path"),
