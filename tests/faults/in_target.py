@@ -250,10 +250,10 @@ ENTRIES: Sequence[Entry] = (
     Entry(
         "detach-event-misdirected",
         10,
-        "The guest is told to remove the neighbour.",
+        "The guest is told to remove another target, and keeps the detached disk.",
         InTarget("event-misdirected:detach"),
-        "disk gone",
-        ["naa.ctrlr5"],
+        "guest kernel",
+        ["'vm3'", "not found"],
         ["detach-2"],
     ),
     Entry(

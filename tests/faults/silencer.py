@@ -33,6 +33,8 @@ SILENCED: Mapping[str, Mapping[str, Callable[..., object]]] = {
     "vhost heartbeat": {"hotplug.vhost.heartbeat.Heartbeat._ask": _answered},
     "vhost's end": {"hotplug.vhost.process.OwnVhost.stop": _stop_without_judgement},
     "three-way reconcile": {"hotplug.vm.reconcile.wait_until_agreed": _nothing},
+    "file descriptors": {"hotplug.vhost.held.HeldBefore.growth": _nothing},
+    "event latency": {"hotplug.vm.event_latency.EventLatency.judge": _nothing},
     "guest kernel": {"hotplug.vm.kernel_messages.find_fault": _nothing},
     "fio passed": {"hotplug.fio.verdict._job_passed": _no_findings},
     "data compared": {"hotplug.fio.verdict._verify_words": _no_findings},
