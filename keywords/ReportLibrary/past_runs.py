@@ -29,6 +29,8 @@ class PastRuns:
         if not (result.passed or result.failed):
             return
         facts = metadata(result.parent)
+        if result.passed and "Target" not in facts:
+            return  # a dry run, in which nothing was tested
         entry = history.Entry(
             run=self._run,
             case=f"{result.parent.name if result.parent else ''}: {result.name}",
