@@ -391,7 +391,7 @@ ENTRIES: Sequence[Entry] = (
         "Another disk of the controller fails from the detach on.",
         InTarget("detach-fails-neighbour"),
         "guest kernel",
-        ["I/O error"],
+        ["'vm3'", "failed SCSI command", "[sdb]"],
         ["detach-1"],
     ),
     Entry(
