@@ -156,7 +156,8 @@ def _job_passed(run: RunResult, disk: DiskResult) -> Iterator[Finding]:
         when = f", {disk.first_error.at - run.asked_at:.1f} s after fio's start" if disk.first_error else ""
         said = f" fio said: {disk.first_error.text.strip()}." if disk.first_error else ""
         number = disk.error or (VERIFY if _is_verify(disk) else 0)
-        error = meaning(number) if number else f"{disk.job.total_err} errors"
+        counted = f"{disk.job.total_err} errors" if disk.job.total_err else "an error that its report does not count"
+        error = meaning(number) if number else counted
         yield Finding("device", f"{where} failed with {error}{when}.{said}")
     elif disk.job.write.io_bytes == 0:
         yield Finding("device", f"{where} wrote no byte in {disk.seconds:.1f} s.")
