@@ -60,7 +60,13 @@ def detach_order(guest: LocalGuest, serial: str) -> Event:
 
 
 def jobs_alive(pids: list[int]) -> list[int]:
-    return [pid for pid in pids if psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE]
+    def alive(pid: int) -> bool:
+        try:
+            return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return False
+
+    return [pid for pid in pids if alive(pid)]
 
 
 def job_pids(run: FioRun) -> list[int]:
