@@ -45,7 +45,12 @@ def test_memory_is_shared_and_as_large_as_asked() -> None:
     assert values(command, "-object") == ["memory-backend-memfd,id=memory,size=300M,share=on"]
     assert values(command, "-m") == ["300"]
     assert "memory-backend=memory" in values(command, "-M")[0]
-    assert values(command, "-smp") == ["2"]
+
+
+def test_there_may_always_be_a_second_processor() -> None:
+    """Else TCG leaves out the guest's memory barriers, and kicks and interrupts get lost."""
+    for vcpus, smp in {1: "1,maxcpus=2", 2: "2,maxcpus=2", 4: "4,maxcpus=4"}.items():
+        assert values(qemu_command(VmDefinition("vm1", {}, vcpus=vcpus), LAUNCH), "-smp") == [smp]
 
 
 def test_ssh_listens_on_loopback_only() -> None:
