@@ -11,8 +11,9 @@ from hotplug.vm.definition import VmDefinition
 # A small buffer of translated code: with a large one, a rebooting guest that unpacks its initramfs over pages
 # which hold translated code makes QEMU throw that code away write by write.
 _TCG = "tcg,thread=multi,tb-size=32"
-# Where there can never be a second processor, TCG before QEMU 8 leaves out the guest's memory barriers. But vhost, too,
-# runs beside that one: a driver that looks for a wanted kick or interrupt before its index is seen waits for ever.
+# Where there can never be a second processor, TCG makes the guest's locked instructions plain ones, and before QEMU 8
+# leaves out its memory barriers. But vhost, too, runs beside the one processor: a driver that looks whether a kick is
+# wanted before its index can be seen is never served.
 _FEWEST_MAXCPUS = 2
 _NETWORK_SLOT, _RANDOM_SLOT, _PANIC_SLOT, _DISK_SLOT = 0x3, 0x4, 0x5, 0x6
 
