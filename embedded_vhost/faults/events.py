@@ -8,7 +8,7 @@ from embedded_vhost.faults.moments import EVENTS, Countdown, after, parse_moment
 from embedded_vhost.virtio.scsi_device import EVENT_QUEUE, VirtioScsiDevice
 from embedded_vhost.virtio.scsi_events import EventQueue
 
-LATE_SECONDS = 6.0
+LATE_SECONDS = 3.5
 
 Send = Callable[[int], None]
 """Tells the driver of an event of one kind for a target."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from robot.api import logger
@@ -30,33 +31,36 @@ class AttachmentKeywords:
         self._library = library
 
     @keyword(tags=["attachment"])
-    def attach_target(self, controller: str, disk: str, target: int = FIRST_FREE) -> Event:
+    def attach_target(
+        self, controller: str, disk: str, target: int = FIRST_FREE, deadline: timedelta | None = None
+    ) -> Event:
         """Attaches a disk to a controller, hot when a VM uses the controller, and returns the event.
 
         ``target`` is 0 to 7, or -1 for the first free one; ``${event.target}`` tells which it became. The event also
         has ``kind``, ``controller``, ``disk``, ``sent`` and ``answered`` (seconds of the host's monotonic clock). The
-        guest sees the disk later. Fails when vhost refuses or does not answer in time, and with SetupError when
-        the controller or the disk does not exist, or the target is taken.
+        guest sees the disk later. Fails when vhost refuses or does not answer within the ``deadline`` (that of the
+        library's import unless given), and with SetupError when the controller or the disk does not exist, or the
+        target is taken.
 
         | ${event} =    Attach Target    naa.ctrlr1    Nvme0n1p0
-        | ${event} =    Attach Target    naa.ctrlr1    Nvme0n1p1    target=5
+        | ${event} =    Attach Target    naa.ctrlr1    Nvme0n1p1    target=5    deadline=4s
         """
-        event = attach_target(self._library.target, controller, disk, target)
+        event = attach_target(self._library.target, controller, disk, target, _seconds(deadline))
         self._take_account(event)
         logger.info(f"Answered in {(event.answered - event.sent) * 1000:.1f} ms: {event}.")
         return event
 
     @keyword(tags=["attachment"])
-    def detach_target(self, controller: str, target: int) -> Event:
+    def detach_target(self, controller: str, target: int, deadline: timedelta | None = None) -> Event:
         """Detaches the disk at a controller's target, hot when a VM uses the controller, and returns the event.
 
         ``${event.disk}`` tells which disk it was; see `Attach Target` for the other attributes. The guest loses the
-        disk later. Fails when vhost refuses or does not answer in time, and with SetupError when the controller
-        does not exist or the target is empty.
+        disk later. Fails when vhost refuses or does not answer within the ``deadline`` (that of the library's import
+        unless given), and with SetupError when the controller does not exist or the target is empty.
 
-        | ${event} =    Detach Target    naa.ctrlr1    0
+        | ${event} =    Detach Target    naa.ctrlr1    0    deadline=4s
         """
-        event = detach_target(self._library.target, controller, target)
+        event = detach_target(self._library.target, controller, target, _seconds(deadline))
         self._take_account(event)
         logger.info(f"Answered in {(event.answered - event.sent) * 1000:.1f} ms: {event}.")
         return event
@@ -129,3 +133,7 @@ class AttachmentKeywords:
     def _take_account(self, event: Event) -> None:
         self._library.model.apply(event)
         self._library.detached.apply(self._library.target, event)
+
+
+def _seconds(deadline: timedelta | None) -> float | None:
+    return deadline.total_seconds() if deadline is not None else None

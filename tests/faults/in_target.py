@@ -162,6 +162,7 @@ ENTRIES: Sequence[Entry] = (
         "RPC deadline",
         ["add_target", "naa.ctrlr1"],
         ["attach-1"],
+        5,
     ),
     Entry(
         "detach-never-answered",
@@ -171,6 +172,7 @@ ENTRIES: Sequence[Entry] = (
         "RPC deadline",
         ["remove_target", "naa.ctrlr5"],
         ["detach-2", "detach-1"],
+        5,
     ),
     Entry(
         "attach-refused",
@@ -200,6 +202,7 @@ ENTRIES: Sequence[Entry] = (
         "disk appears",
         ["naa.ctrlr1"],
         ["attach-1"],
+        5,
     ),
     Entry(
         "detach-does-nothing",
@@ -218,6 +221,7 @@ ENTRIES: Sequence[Entry] = (
         "disk appears",
         ["naa.ctrlr1"],
         ["attach-1"],
+        5,
     ),
     # ---- events
     Entry(
@@ -228,6 +232,7 @@ ENTRIES: Sequence[Entry] = (
         "disk appears",
         ["naa.ctrlr1"],
         ["attach-1"],
+        5,
     ),
     Entry(
         "detach-event-dropped",
@@ -237,6 +242,7 @@ ENTRIES: Sequence[Entry] = (
         "disk gone",
         ["naa.ctrlr5"],
         ["detach-2"],
+        5,
     ),
     Entry(
         "attach-event-misdirected",
@@ -246,6 +252,7 @@ ENTRIES: Sequence[Entry] = (
         "disk appears",
         ["naa.ctrlr1"],
         ["attach-1"],
+        5,
     ),
     Entry(
         "detach-event-misdirected",
@@ -259,11 +266,12 @@ ENTRIES: Sequence[Entry] = (
     Entry(
         "attach-event-late",
         10,
-        "The guest hears of the disk 6 s after the answer.",
+        "The guest hears of the disk 3.5 s after the answer.",
         InTarget("event-late:attach"),
         "event latency",
         ["naa.ctrlr1", "bounds.attach_latency"],
         ["attach-1"],
+        5,
     ),
     Entry(
         "detach-event-doubled",
@@ -283,6 +291,7 @@ ENTRIES: Sequence[Entry] = (
         "disk appears",
         ["naa.ctrlr1"],
         ["attach-1"],
+        5,
     ),
     Entry(
         "wrong-controller",
@@ -292,6 +301,7 @@ ENTRIES: Sequence[Entry] = (
         "disk appears",
         ["naa.ctrlr1"],
         ["attach-1"],
+        5,
     ),
     Entry(
         "wrong-vm",
@@ -301,6 +311,7 @@ ENTRIES: Sequence[Entry] = (
         "disk appears",
         ["naa.ctrlr1"],
         ["attach-1"],
+        5,
     ),
     Entry(
         "wrong-serial",
@@ -310,6 +321,7 @@ ENTRIES: Sequence[Entry] = (
         "disk appears",
         ["FOREIGN0"],
         ["attach-1"],
+        5,
     ),
     Entry(
         "wrong-size",
@@ -328,6 +340,7 @@ ENTRIES: Sequence[Entry] = (
         "three-way reconcile",
         ["extra disk"],
         ["detach-4"],
+        10,
     ),
     Entry(
         "disk-lost-after-reboot",
@@ -337,6 +350,7 @@ ENTRIES: Sequence[Entry] = (
         "three-way reconcile",
         ["is missing"],
         ["attach-4", "detach-4"],
+        10,
     ),
     Entry(
         "disk-doubled-after-reboot",
@@ -365,6 +379,7 @@ ENTRIES: Sequence[Entry] = (
         "disk gone",
         ["naa.ctrlr5"],
         ["detach-3"],
+        6,
     ),
     Entry(
         "detached-io-hangs",
@@ -372,8 +387,9 @@ ENTRIES: Sequence[Entry] = (
         "I/O in flight at the detach never ends; its users hang in the kernel.",
         InTarget("detached-io-hangs"),
         "fio stops",
-        ["did not stop within 5 s", "No such device"],
+        ["did not stop within 4 s", "No such device"],
         ["detach-2"],
+        5,
     ),
     Entry(
         "detached-disk-written-late",
@@ -402,6 +418,7 @@ ENTRIES: Sequence[Entry] = (
         "progress of each disk",
         ["fio's job on disk", "of VM 'vm3'", "after the detach"],
         ["detach-1"],
+        5,
     ),
     Entry(
         "detach-corrupts-busy-neighbour",

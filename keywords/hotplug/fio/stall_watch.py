@@ -45,9 +45,12 @@ class StallWatch:
                 enforce([finding for finding in findings if finding.fault == "device"])
 
     def _held_after_its_time(self, run: FioRun, now: float) -> Sequence[str]:
-        """The disks that jobs still hold although their time is long over; before, each disk counts anyway."""
+        """The disks without progress that jobs still hold although their time is over; before, each counts anyway."""
         assert run.asked_at is not None
-        if now < run.asked_at + run.job.runtime + self._bounds.io_gap:
+        if now < run.asked_at + run.job.runtime:
+            return ()
+        disks = run.progress(now, list(run.disks)).disks.values()
+        if not any(stall.seconds > self._bounds.io_gap for disk in disks for stall in disk.stalls):
             return ()
         try:
             said = run.guest.run(scripts.jobs_of(run.pid), _COMMAND_SECONDS).stdout

@@ -118,20 +118,20 @@ class Timeouts(_Part):
     rpc: Duration = timedelta(seconds=10)
     boot: Duration = timedelta(seconds=120)
     shutdown: Duration = timedelta(seconds=30)
-    attach: Duration = timedelta(seconds=10)
-    detach: Duration = timedelta(seconds=10)
+    attach: Duration = timedelta(seconds=4)
+    detach: Duration = timedelta(seconds=4)
     fio_start: Duration = timedelta(seconds=30)
-    io_stop: Duration = timedelta(seconds=5)
+    io_stop: Duration = timedelta(seconds=4)
     nvme_connect: Duration = timedelta(seconds=60)
 
 
 class Bounds(_Part):
     """What a pass allows at most; what exceeds a bound is a fault of the device under test."""
 
-    io_latency: Duration = timedelta(seconds=5)
-    io_gap: Duration = timedelta(seconds=5)
-    attach_latency: Duration = timedelta(seconds=5)
-    detach_latency: Duration = timedelta(seconds=5)
+    io_latency: Duration = timedelta(seconds=4)
+    io_gap: Duration = timedelta(seconds=4)
+    attach_latency: Duration = timedelta(seconds=3)
+    detach_latency: Duration = timedelta(seconds=3)
     vhost_silence: Duration = timedelta(seconds=3)
     vhost_log_lines: Count = 1000
     blocked_task: Duration = timedelta(seconds=10)

@@ -81,8 +81,12 @@ def free_disk(target: Target, disks: Sequence[str] = ()) -> str:
     raise SetupError(f"No disk is free: all of {listed(candidates)} are attached. Detach one or create more disks.")
 
 
-def attach_target(target: Target, controller: str, disk: str, number: int = FIRST_FREE) -> Event:
+def attach_target(
+    target: Target, controller: str, disk: str, number: int = FIRST_FREE, deadline: float | None = None
+) -> Event:
     """Attaches `disk` to target `number` of `controller`, -1 for the first free one, and returns the event.
+
+    vhost must answer within `deadline` seconds, or within the client's deadline.
 
     The answer says nothing about the guest. Raises `SetupError` when the controller or the disk does not exist or the
     target is taken, and `AssertionError` when vhost refuses a right request, does not answer, or answers with
@@ -99,7 +103,9 @@ def attach_target(target: Target, controller: str, disk: str, number: int = FIRS
     if number == FIRST_FREE and len(state.targets) >= TARGETS:
         raise SetupError(f"Disk '{disk}' cannot be attached: all targets of controller '{controller}' are taken.")
     params = {"ctrlr": controller, "scsi_target_num": number, "bdev_name": disk}
-    done = attach_when_free(target, params, lambda: find_controller(target, controller).disk_at(number) is not None)
+    done = attach_when_free(
+        target, params, lambda: find_controller(target, controller).disk_at(number) is not None, deadline
+    )
     answer = done.value
     if not isinstance(answer, int) or isinstance(answer, bool) or (number != FIRST_FREE and answer != number):
         raise AssertionError(
@@ -109,8 +115,10 @@ def attach_target(target: Target, controller: str, disk: str, number: int = FIRS
     return _recorded(Event("attach", controller, answer, disk, done.sent, done.answered))
 
 
-def detach_target(target: Target, controller: str, number: int) -> Event:
+def detach_target(target: Target, controller: str, number: int, deadline: float | None = None) -> Event:
     """Detaches what is at target `number` of `controller` and returns the event.
+
+    vhost must answer within `deadline` seconds, or within the client's deadline.
 
     The answer says nothing about the guest. Raises `SetupError` when the controller does not exist or the target is
     empty, and `AssertionError` when vhost refuses a right request or does not answer.
@@ -122,7 +130,8 @@ def detach_target(target: Target, controller: str, number: int) -> Event:
         there = ", ".join(f"'{each.disk}' at target {each.number}" for each in state.targets) or "none"
         raise SetupError(f"Nothing is attached to controller '{controller}' target {number}; its disks: {there}.")
     sent = time.monotonic()
-    answer = target.require("vhost_scsi_controller_remove_target", {"ctrlr": controller, "scsi_target_num": number})
+    params = {"ctrlr": controller, "scsi_target_num": number}
+    answer = target.require("vhost_scsi_controller_remove_target", params, deadline)
     answered = time.monotonic()
     if answer is not True:
         raise AssertionError(

@@ -42,17 +42,19 @@ def refuse_while_connected(controller: str, sessions: Sequence[str]) -> None:
         )
 
 
-def attach_when_free(target: Target, params: Mapping[str, object], is_taken: Callable[[], bool]) -> Answer:
+def attach_when_free(
+    target: Target, params: Mapping[str, object], is_taken: Callable[[], bool], deadline: float | None = None
+) -> Answer:
     """Asks for an attach, and asks again while the disk that was at the place is still in removal.
 
-    `is_taken` tells whether vhost lists a disk there. Raises `AssertionError` as `Target.require` does, and when the
-    removal does not end within the deadline of a call.
+    `is_taken` tells whether vhost lists a disk there. `deadline`, in seconds, is that of a call; the client's own
+    unless given. Raises `AssertionError` as `Target.require` does, and when the removal does not end within it.
     """
 
     def ask() -> Answer | None:
         sent = time.monotonic()
         try:
-            value = target.require(_ADD, params)
+            value = target.require(_ADD, params, deadline)
         except AssertionError as error:
             cause = error.__cause__
             if isinstance(cause, RpcError) and cause.message == _OCCUPIED and not is_taken():
@@ -62,7 +64,7 @@ def attach_when_free(target: Target, params: Mapping[str, object], is_taken: Cal
 
     return wait_until(
         ask,
-        target.rpc.deadline,
+        deadline or target.rpc.deadline,
         f"controller '{params['ctrlr']}' target {params['scsi_target_num']} to be free after a detach",
         last_seen=lambda: "vhost lists no disk there and says 'File exists': a request to the last disk is in flight",
         interval=_PAUSE_SECONDS,

@@ -65,14 +65,14 @@ class Target:
         """What is wrong with this vhost: it died, or the watch found a fault; None while all is well."""
         return trouble_of(self.process, self._watch)
 
-    def require(self, method: str, params: Mapping[str, object] | None = None) -> object:
-        """Calls a method that a correct target answers with success, and returns its result.
+    def require(self, method: str, params: Mapping[str, object] | None = None, deadline: float | None = None) -> object:
+        """Calls a method that a correct target answers with success within `deadline` seconds; returns its result.
 
         Raises `AssertionError` when it answers with an error, wrongly, or not within the deadline, or dies, and
         `SetupError` when its version has no such method.
         """
         try:
-            return self.call(method, params, new=True)
+            return self.call(method, params, deadline, new=True)
         except (RpcError, RpcDeadlineError, RpcProtocolError, ConnectionLostError) as error:
             alive = " The vhost process is alive." if isinstance(error, RpcDeadlineError) else ""
             raise AssertionError(f"{error}{alive}") from error

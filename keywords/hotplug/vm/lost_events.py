@@ -10,7 +10,8 @@ from hotplug.vm.guest_disks import DiskList
 from hotplug.vm.virtual_machine import VirtualMachine
 
 _COMMAND_SECONDS = 10.0
-_ANSWER_SECONDS = 5
+_RESCAN_SECONDS = 3
+_READ_SECONDS = 1
 _TIMED_OUT = 124  # exit code of timeout(1)
 _NO_HOST = 64
 
@@ -31,12 +32,12 @@ def after_missing_attach(run: Run, read: Read, pci_address: str, target: int) ->
     try:
         code = run(
             f"for h in /sys/class/scsi_host/*; do case $(readlink -f $h) in */{pci_address}/*) "
-            f'timeout {_ANSWER_SECONDS} sh -c "echo 0 {target} - > $h/scan"; exit;; esac; done; exit {_NO_HOST}'
+            f'timeout {_RESCAN_SECONDS} sh -c "echo 0 {target} - > $h/scan"; exit;; esac; done; exit {_NO_HOST}'
         )
         if code == _NO_HOST:
             return "The guest has no SCSI host for that controller any more."
         if code != 0:
-            return f"A rescan in the guest did not end within {_ANSWER_SECONDS} s or failed (exit code {code})."
+            return f"A rescan in the guest did not end within {_RESCAN_SECONDS} s or failed (exit code {code})."
         found = read(Deadline(_COMMAND_SECONDS)).at(pci_address, target)
     except KitError as error:
         return f"Whether the event was lost is unknown: {error}"
@@ -52,11 +53,11 @@ def after_missing_detach(run: Run, disks: DiskList, pci_address: str, target: in
         return "Only leftovers of the disk are there, none that could be read."
     node = shlex.quote(nodes[0])
     try:
-        code = run(f"timeout {_ANSWER_SECONDS} dd if={node} of=/dev/null bs=4096 count=1 iflag=direct 2>/dev/null")
+        code = run(f"timeout {_READ_SECONDS} dd if={node} of=/dev/null bs=4096 count=1 iflag=direct 2>/dev/null")
     except KitError as error:
         return f"Whether the event was lost is unknown: {error}"
     if code == 0:
         return f"Target still served: {nodes[0]} can be read."
     if code == _TIMED_OUT:
-        return f"Target neither served nor gone: a read of {nodes[0]} hangs for {_ANSWER_SECONDS} s."
+        return f"Target neither served nor gone: a read of {nodes[0]} hangs for {_READ_SECONDS} s."
     return f"Event lost: {nodes[0]} is a stale node, a read of it fails."
