@@ -15,7 +15,7 @@ from robotlibcore import DynamicCore
 
 from hotplug.common.chronicle import CHRONICLE
 from hotplug.common.deadline import Deadline
-from hotplug.common.errors import ConnectionLostError, SetupError
+from hotplug.common.errors import ConnectionLostError, SetupError, SymptomError
 from hotplug.common.run_directory import RunDirectory
 from hotplug.common.vital_signs import VITAL_SIGNS
 
@@ -90,7 +90,8 @@ class KitLibrary(DynamicCore):  # type: ignore[misc]
 
 def _first_cause(error: Exception) -> str | None:
     """What vital signs say about a failure; after a lost connection they may take a moment to say it."""
-    limit = Deadline(_CAUSE_FOLLOWS_SECONDS if isinstance(error, ConnectionLostError) else 0.0)
+    may_follow = isinstance(error, (ConnectionLostError, SymptomError))
+    limit = Deadline(_CAUSE_FOLLOWS_SECONDS if may_follow else 0.0)
     while (cause := VITAL_SIGNS.first_cause()) is None and not limit.expired:
         time.sleep(limit.slice(0.05))
     return cause

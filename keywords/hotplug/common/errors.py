@@ -5,6 +5,10 @@ program, a lost connection, a bad test bed) is a `KitError`, so that a report ne
 """
 
 
+class SymptomError(AssertionError):
+    """The device under test failed in a way that another failure may be the cause of, which is seen a moment later."""
+
+
 class KitError(Exception):
     """The kit or its set-up failed; this says nothing about the device under test."""
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hotplug.common.deadline import Deadline
-from hotplug.common.errors import KitError
+from hotplug.common.errors import KitError, SymptomError
 from hotplug.vm.definition import VmDefinition
 from hotplug.vm.guest_disks import GuestDisk
 from hotplug.vm.kernel_messages import find_fault
@@ -91,7 +91,7 @@ class HealthWatch:
             raise AssertionError(f"VM '{vm.name}' does not run: QEMU's state is '{state}', expected 'running'.")
         chardevs = vm.qmp.execute("query-chardev", seconds=max(limit.slice(5.0), 0.1))
         if (lost := lost_controller(vm.definition, chardevs)) is not None:
-            raise AssertionError(lost)
+            raise SymptomError(lost)
 
     def _new_console_lines(self) -> list[str]:
         text = self._vm.console()

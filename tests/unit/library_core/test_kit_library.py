@@ -9,7 +9,7 @@ from robot.api import logger
 from robot.api.deco import keyword
 
 import library_core
-from hotplug.common.errors import ConnectionLostError, SetupError
+from hotplug.common.errors import ConnectionLostError, SetupError, SymptomError
 from hotplug.common.vital_signs import VITAL_SIGNS
 from library_core import KitLibrary, link_to_file
 
@@ -22,6 +22,10 @@ class Keywords:
     @keyword
     def lose_the_guest(self) -> None:
         raise ConnectionLostError("The connection to VM 'vm1' was lost.")
+
+    @keyword
+    def lose_a_controller(self) -> None:
+        raise SymptomError("QEMU of VM 'vm1' lost its connection to controller 'naa.1'.")
 
     @keyword
     def fill_the_disk(self) -> None:
@@ -65,12 +69,13 @@ def test_error_that_names_the_first_cause_already_is_not_wrapped(tmp_path: Path)
         Library(tmp_path).run_keyword("break_down", ["Seen: vhost died: exit code 1."])
 
 
-def test_a_cause_may_follow_a_lost_connection(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["lose_the_guest", "lose_a_controller"])
+def test_a_cause_may_follow_a_lost_connection(tmp_path: Path, name: str) -> None:
     said = iter([None, None])
-    VITAL_SIGNS.watch("test", lambda: next(said, "The guest of VM 'vm1' was reset."))
+    VITAL_SIGNS.watch("test", lambda: next(said, "vhost died."))
     try:
-        with pytest.raises(AssertionError, match=r"^The guest of VM 'vm1' was reset\. Noticed .*connection"):
-            Library(tmp_path).run_keyword("lose_the_guest", [])
+        with pytest.raises(AssertionError, match=r"^vhost died\. Noticed .*connection"):
+            Library(tmp_path).run_keyword(name, [])
     finally:
         VITAL_SIGNS.forget("test")
 
