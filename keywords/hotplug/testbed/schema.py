@@ -116,10 +116,11 @@ class Timeouts(_Part):
 
     vhost_start: Duration = timedelta(seconds=30)
     rpc: Duration = timedelta(seconds=10)
+    event_rpc: Duration = timedelta(seconds=4)
     boot: Duration = timedelta(seconds=120)
     shutdown: Duration = timedelta(seconds=30)
     attach: Duration = timedelta(seconds=4)
-    detach: Duration = timedelta(seconds=4)
+    detach: Duration = timedelta(seconds=3)
     fio_start: Duration = timedelta(seconds=30)
     io_stop: Duration = timedelta(seconds=4)
     nvme_connect: Duration = timedelta(seconds=60)
