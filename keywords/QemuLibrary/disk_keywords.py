@@ -16,7 +16,7 @@ from hotplug.vm.disk_set import ExpectedDisk, disk_at, expected_disk
 from hotplug.vm.disk_waits import WaitedInVain, wait_until_equal, wait_until_gone, wait_until_present
 from hotplug.vm.event_latency import EventLatency
 from hotplug.vm.guest_disks import GuestDisk
-from hotplug.vm.lost_events import after_missing_attach, after_missing_detach, runner
+from hotplug.vm.lost_events import after_missing_attach, after_missing_detach, runner, where_else
 from hotplug.vm.reconcile import wait_until_agreed
 
 if TYPE_CHECKING:
@@ -74,8 +74,9 @@ class DiskKeywords:
 
         Usable means: the block node exists, its size is known, its state is ``running`` and its serial is the
         expected one. Fails at the deadline, and after two seconds when a disk with another serial is at that place.
-        The message at the deadline says whether the disk is there after a rescan in the guest, so that only the event
-        was lost, or the target is absent; and what vhost's log says.
+        The message at the deadline says whether the disk is elsewhere, in this VM or another; else whether it is there
+        after a rescan in the guest, so that only the event was lost, or the target is absent; and what vhost's log
+        says.
 
         ``event`` is what ``Attach Target`` of VhostLibrary returned. With it the time from its request to the usable
         disk goes to the log, and the keyword fails when that is longer than ``latency``.
@@ -93,7 +94,10 @@ class DiskKeywords:
             )
         except WaitedInVain as failure:
             pci = definition.pci_address(controller)
-            verdict = after_missing_attach(runner(member.machine), member.disks.read, pci, target)
+            everyone = [(name, self._library.fleet.member(name).disks.read) for name in self._library.fleet.started()]
+            verdict = where_else(serial, (vm, controller, target), everyone) or after_missing_attach(
+                runner(member.machine), member.disks.read, pci, target
+            )
             said = WITNESSES.ask(event.sent if event else began, controller)
             raise AssertionError(f"{str(failure).rstrip('.')}. {verdict} {said}".rstrip()) from failure
         member.health.expect_disk(disk)

@@ -31,6 +31,7 @@ class Heartbeat:
     def __init__(self, path: Path, silence: float, describe: Callable[[], str] = lambda: "") -> None:
         self.finding: Finding | None = None
         self.beats = 0
+        self.answered_at: float | None = None
         self.patient = False
         self._path = path
         self._silence = silence
@@ -61,6 +62,7 @@ class Heartbeat:
             return
         if answered:
             self.beats += 1
+            self.answered_at = time.monotonic()
         elif not self._thread.stopping.is_set():
             self.finding = Finding(
                 asked,

@@ -68,6 +68,7 @@ class OwnVhost:
         )
         self._death: str | None = None
         self._death_wanted = False
+        self._stopping = False
         self._core_words: str | None = None
 
     @property
@@ -81,7 +82,9 @@ class OwnVhost:
     def death(self) -> str | None:
         if self._death is None and (status := self._child.exit_status) is not None:
             self._death = f"vhost died: {status}. {self._last_words()} {self._core(status)}".rstrip()
-            CHRONICLE.record(VHOST, Kind.END, self._death)
+            by_the_kit = self._death_wanted or self._stopping
+            said = f"the kit ended vhost: {status}" if by_the_kit else self._death
+            CHRONICLE.record(VHOST, Kind.END, said)
         return self._death
 
     def wait(self, seconds: float) -> bool:
@@ -106,6 +109,7 @@ class OwnVhost:
         """
         self._await_core()
         already = self.death()
+        self._stopping = True
         sent: list[str] = []
         status = self._child.exit_status
         for number, seconds in signals:

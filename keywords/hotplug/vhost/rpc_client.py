@@ -200,7 +200,7 @@ class RpcClient:
             self._record(began, method, given, "error", {"code": error.code, "message": error.message})
             raise
         except BaseException as error:
-            self._record(began, method, given, "failure", f"{type(error).__name__}: {error}")
+            self._record(began, method, given, "failure", str(error) or type(error).__name__)
             raise
         self._record(began, method, given, "result", result)
         return result

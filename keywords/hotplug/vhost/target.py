@@ -3,6 +3,7 @@
 import contextlib
 import shutil
 import signal
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from hotplug.vhost.watch import VhostWatch, WatchBounds, trouble_of
 
 WATCH = "vhost"
 _DYING_SECONDS = 1.0
+_JUST_THEN_SECONDS = 0.5  # an answer so soon after a call may have been under way before it
 _KILL_SECONDS = 10.0
 _DISCONNECT_SECONDS = 10.0
 
@@ -71,10 +73,11 @@ class Target:
         Raises `AssertionError` when it answers with an error, wrongly, or not within the deadline, or dies, and
         `SetupError` when its version has no such method.
         """
+        asked = time.monotonic()
         try:
             return self.call(method, params, deadline, new=True)
         except (RpcError, RpcDeadlineError, RpcProtocolError, ConnectionLostError) as error:
-            alive = " The vhost process is alive." if isinstance(error, RpcDeadlineError) else ""
+            alive = f" {self._liveliness(asked)}" if isinstance(error, RpcDeadlineError) else ""
             raise AssertionError(f"{error}{alive}") from error
 
     def call(
@@ -104,6 +107,12 @@ class Target:
             raise
         self._ownership.answered(method, params or {}, result)
         return result
+
+    def _liveliness(self, since: float) -> str:
+        """What is known of a process that has left a call unanswered since then."""
+        if self._watch is not None and self._watch.answered_since(since + _JUST_THEN_SECONDS):
+            return "The vhost process is alive, and has answered other calls meanwhile."
+        return "The vhost process is alive."
 
     def _exchange(self, method: str, params: Mapping[str, object] | None, deadline: float | None) -> object:
         try:

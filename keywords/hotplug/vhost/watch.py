@@ -76,6 +76,11 @@ class VhostWatch:
             if failure is not None:
                 raise KitError(f"The watch of vhost has ended: {type(failure).__name__}: {failure}.") from failure
 
+    def answered_since(self, moment: float) -> bool:
+        """Whether a harmless call was answered later than `moment` (`time.monotonic()`)."""
+        answered = self._heartbeat.answered_at
+        return answered is not None and answered > moment
+
     @contextlib.contextmanager
     def patience(self, method: str) -> Iterator[None]:
         """While it calls `method`, a vhost may be silent if that is one of `LONG_CALLS`."""

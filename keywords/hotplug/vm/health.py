@@ -35,12 +35,15 @@ def parse_kernel_messages(text: str) -> list[KernelMessage]:
 
 
 def lost_controller(vm: VmDefinition, chardevs: object) -> str | None:
-    """A sentence about the first controller whose connection QEMU has lost, by its answer to `query-chardev`."""
+    """A sentence about the controllers whose connection QEMU has lost, by its answer to `query-chardev`."""
+    lost = []
     for index, controller in enumerate(vm.controllers):
         for chardev in chardevs if isinstance(chardevs, list) else []:
             if chardev.get("label") == f"controller{index}" and "disconnected" in str(chardev.get("filename")):
-                return f"QEMU of VM '{vm.name}' lost its connection to controller '{controller}'."
-    return None
+                lost.append(f"'{controller}'")
+    if not lost:
+        return None
+    return f"QEMU of VM '{vm.name}' lost its connection to controller{'s' * (len(lost) > 1)} {', '.join(lost)}."
 
 
 class HealthWatch:

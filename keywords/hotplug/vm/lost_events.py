@@ -1,7 +1,7 @@
 """Tells a lost event from an absent target, by what the guest finds when it is made to look."""
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from hotplug.common.deadline import Deadline
 from hotplug.common.errors import KitError
@@ -10,9 +10,11 @@ from hotplug.vm.guest_disks import DiskList
 from hotplug.vm.virtual_machine import VirtualMachine
 
 _COMMAND_SECONDS = 10.0
+_LOOK_SECONDS = 2.0
 _RESCAN_SECONDS = 3
 _READ_SECONDS = 1
-_TIMED_OUT = 124  # exit code of timeout(1)
+_TIMED_OUT = (124, 143)  # exit codes of timeout(1): of GNU and newer busyboxes, of older ones
+_BLOCK_BYTES = 4096
 _NO_HOST = 64
 
 Run = Callable[[str], int]
@@ -22,6 +24,22 @@ Run = Callable[[str], int]
 def runner(vm: VirtualMachine) -> Run:
     """Runs commands in a VM's guest, each under a bound."""
     return lambda command: vm.run(vm.as_root(command), _COMMAND_SECONDS).exit_code
+
+
+def where_else(serial: str, missing_at: tuple[str, str, int], guests: Sequence[tuple[str, Read]]) -> str:
+    """A sentence about the disks with a serial in all guests (name and reader of each), but for the place given.
+
+    That is VM, controller and target. Empty when there is none, or no guest answers.
+    """
+    found = []
+    for vm, read in guests:
+        try:
+            disks = read(Deadline(_LOOK_SECONDS)).disks
+        except KitError:
+            continue
+        places = [disk for disk in disks if disk.serial == serial]
+        found += [f"VM '{vm}' has {disk}" for disk in places if (vm, disk.controller, disk.target) != missing_at]
+    return f"Misplaced: {'; '.join(found)}." if found else ""
 
 
 def after_missing_attach(run: Run, read: Read, pci_address: str, target: int) -> str:
@@ -53,11 +71,17 @@ def after_missing_detach(run: Run, disks: DiskList, pci_address: str, target: in
         return "Only leftovers of the disk are there, none that could be read."
     node = shlex.quote(nodes[0])
     try:
-        code = run(f"timeout {_READ_SECONDS} dd if={node} of=/dev/null bs=4096 count=1 iflag=direct 2>/dev/null")
+        code = run(_read_whole_block(node))
     except KitError as error:
         return f"Whether the event was lost is unknown: {error}"
     if code == 0:
         return f"Target still served: {nodes[0]} can be read."
-    if code == _TIMED_OUT:
+    if code in _TIMED_OUT:
         return f"Target neither served nor gone: a read of {nodes[0]} hangs for {_READ_SECONDS} s."
-    return f"Event lost: {nodes[0]} is a stale node, a read of it fails."
+    return f"Event lost: {nodes[0]} is a stale node, a read of it gives no data."
+
+
+def _read_whole_block(node: str) -> str:
+    """A command that succeeds when a block comes from the disk; of a dead one, a read may succeed with 0 bytes."""
+    read = f"[ $(dd if={node} bs={_BLOCK_BYTES} count=1 iflag=direct | wc -c) -eq {_BLOCK_BYTES} ]"
+    return f"timeout {_READ_SECONDS} sh -c {shlex.quote(read)} </dev/null >/dev/null 2>&1"

@@ -345,8 +345,9 @@ class VirtualMachine:
         """Ends whatever still runs of the VM."""
         self._drop_connection()
         self._qmp.close()
+        by_the_kit = self._process.alive
         status = self._process.stop()
-        self._record(Kind.END, f"QEMU ended with {status}")
+        self._record(Kind.END, f"{'the kit ended QEMU' if by_the_kit else 'QEMU ended'}: {status}")
         return status
 
     def _record(self, kind: Kind, text: str) -> None:

@@ -20,11 +20,11 @@ ENTRY = "- {class: lost event, pattern: 'in vain', explanation: It was lost., li
             "remove target never answers",
         ),
         (
-            "Waited 10 s for disk 'Nvme0n1p0' to appear in VM 'vm1' at controller 'naa.ctrlr1' target 0, in vain.",
+            "Waited 4 s for disk 'D' to appear in VM 'vm1' at controller 'c' target 0, in vain. Event lost: there.",
             "attach answered, and the guest never sees the disk",
         ),
         (
-            "Waited 10 s for the disk at controller 'naa.ctrlr5' target 1 to be gone from VM 'vm3', in vain.",
+            "Waited 3 s for the disk at controller 'c' target 1 to be gone from VM 'vm3', in vain. Event lost: stale.",
             "removal event lost",
         ),
         ("QEMU of VM 'vm1' died: exit code 1.", "QEMU ends on unplug"),

@@ -1,5 +1,6 @@
 """Attach, detach and the comparison of the attachments: whose fault is what."""
 
+import contextlib
 import time
 
 import pytest
@@ -92,6 +93,39 @@ def test_silent_detach_is_the_devices_fault(target: Target, vhost: FakeVhost) ->
     vhost.faults[REMOVE] = lambda request: [3.0]
     with pytest.raises(AssertionError, match=r"did not answer vhost_scsi_controller_remove_target.* within 0\.5 s"):
         detach_target(target, "c1", 0)
+
+
+def test_attach_and_detach_take_a_deadline_of_their_own(target: Target, vhost: FakeVhost) -> None:
+    vhost.faults |= {ADD: lambda request: [3.0], REMOVE: lambda request: [3.0]}
+    with pytest.raises(AssertionError, match=r"add_target.* within 0\.1 s"):
+        attach_target(target, "c1", "D1", deadline=0.1)
+    vhost.targets["c1"][0] = "D0"
+    with pytest.raises(AssertionError, match=r"remove_target.* within 0\.1 s"):
+        detach_target(target, "c1", 0, deadline=0.1)
+
+
+class Beating:
+    """A watch whose harmless calls are answered, or not."""
+
+    def __init__(self, beats: bool) -> None:
+        self._beats = beats
+
+    def patience(self, method: str) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext()
+
+    def answered_since(self, moment: float) -> bool:
+        return self._beats
+
+
+@pytest.mark.parametrize("beats", [True, False])
+def test_silence_tells_whether_other_calls_are_answered(
+    target: Target, vhost: FakeVhost, monkeypatch: pytest.MonkeyPatch, beats: bool
+) -> None:
+    vhost.faults[ADD] = lambda request: [3.0]
+    monkeypatch.setattr(target, "_watch", Beating(beats))
+    with pytest.raises(AssertionError, match="process is alive") as failure:
+        attach_target(target, "c1", "D1", deadline=0.1)
+    assert ("has answered other calls meanwhile" in str(failure.value)) is beats
 
 
 @pytest.mark.parametrize("wrong", [5, True, None, "0"])

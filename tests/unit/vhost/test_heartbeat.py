@@ -45,6 +45,7 @@ def test_answers_are_asked_for_on_one_connection_and_are_no_finding(tmp_path: Pa
     with FakeRpcServer(tmp_path / "rpc.sock", well) as server:
         beating = make(server.path)
         wait_until(lambda: beating.beats >= 5, 5, "five beats", interval=0.005)
+        assert beating.answered_at is not None
         assert server.connections == 1
         assert {request["method"] for request in server.requests} == {"spdk_get_version"}
         assert beating.finding is None

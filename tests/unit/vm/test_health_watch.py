@@ -6,8 +6,8 @@ import pytest
 
 from guest_image.initramfs import ROOT_FILES
 from hotplug.vm.boot_source import SSH_LISTENS
-from hotplug.vm.health import HealthWatch
-from tests.unit.vm.made_up_disks import disk
+from hotplug.vm.health import HealthWatch, lost_controller
+from tests.unit.vm.made_up_disks import VM, disk
 
 GONE = disk("naa.2", 0, "S", "sda")  # HCTL 1:0:0:0
 OTHER = disk("naa.1", 1, "T", "sdb")
@@ -93,3 +93,13 @@ def test_guest_prints_the_mark_that_the_boot_waits_for() -> None:
     init = (ROOT_FILES / "init").read_text()
     assert f'say "{words}"' in init
     assert f'echo "{prefix}: $*' in init
+
+
+@pytest.mark.parametrize(
+    ("lost", "words"),
+    [([1], "to controller 'naa.2'."), ([0, 1], "to controllers 'naa.1', 'naa.2'.")],
+)
+def test_every_lost_controller_is_named(lost: list[int], words: str) -> None:
+    names = ["disconnected:unix:/x" if number in lost else "unix:/x" for number in range(2)]
+    sentence = lost_controller(VM, [{"label": f"controller{n}", "filename": name} for n, name in enumerate(names)])
+    assert sentence == f"QEMU of VM 'vm1' lost its connection {words}"

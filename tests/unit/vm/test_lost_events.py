@@ -1,11 +1,16 @@
 """A lost event, an absent target, and how late a guest may follow."""
 
+import subprocess
+from pathlib import Path
+
 import pytest
 
+from hotplug.common.deadline import Deadline
 from hotplug.common.errors import ConnectionLostError
 from hotplug.common.event import Event
 from hotplug.vm.event_latency import EventLatency
-from hotplug.vm.lost_events import after_missing_attach, after_missing_detach
+from hotplug.vm.guest_disks import DiskList
+from hotplug.vm.lost_events import after_missing_attach, after_missing_detach, where_else
 from tests.unit.vm.made_up_disks import VM, disk, disk_list
 
 PCI = VM.pci_address("naa.1")
@@ -44,10 +49,38 @@ def test_lost_connection_hides_no_failure() -> None:
 
 @pytest.mark.parametrize(
     ("code", "words"),
-    [(0, "Target still served: /dev/sdb can be read"), (1, "Event lost: /dev/sdb is a stale node"), (124, "hangs")],
+    [
+        (0, "Target still served: /dev/sdb can be read"),
+        (1, "Event lost: /dev/sdb is a stale node"),
+        (124, "hangs"),
+        (143, "hangs"),
+    ],
 )
 def test_disk_that_did_not_go_is_read(code: int, words: str) -> None:
     assert words in after_missing_detach(lambda command: code, THERE, PCI, 2)
+
+
+@pytest.mark.parametrize(("content", "words"), [(b"x" * 4096, "still served"), (b"", "Event lost")])
+def test_read_of_nothing_is_no_read(tmp_path: Path, content: bytes, words: str) -> None:
+    node = tmp_path / "sdb"
+    node.write_bytes(content)
+
+    def run(command: str) -> int:
+        here = command.replace("/dev/sdb", str(node)).replace(" iflag=direct", "")  # not every file system has it
+        return subprocess.run(here, shell=True, check=False).returncode
+
+    assert words in after_missing_detach(run, THERE, PCI, 2)
+
+
+def test_misplaced_disk_is_found_in_another_vm() -> None:
+    def away(limit: Deadline) -> DiskList:
+        raise ConnectionLostError("The guest is away.")
+
+    guests = [("vm0", away), ("vm1", lambda limit: THERE), ("vm2", lambda limit: disk_list())]
+    assert where_else("S", ("vm2", "naa.9", 2), guests).startswith(
+        "Misplaced: VM 'vm1' has disk 'S' at controller 'naa.1'"
+    )
+    assert where_else("S", ("vm1", "naa.1", 2), guests) == ""
 
 
 def test_leftover_without_a_node_is_told() -> None:
