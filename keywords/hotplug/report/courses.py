@@ -8,6 +8,8 @@ from hotplug.common.chronicle import Kind, Moment
 
 _FOLLOWS = {Kind.ATTACH: Kind.USABLE, Kind.DETACH: Kind.GONE}
 _UNFOLDED = 2
+_NO_BREAK = "\u00a0"
+_LEAST_SECONDS = 0.001
 _STYLE = "border:1px solid currentColor;padding:2px 6px;text-align:left"
 
 
@@ -103,7 +105,7 @@ def _table(events: Sequence[Course], began: float) -> str:
     columns += ["Kernel told of it"] * with_kernel + ["Usable / gone in the guest"] + ["fio's first error"] * with_fio
     rows = []
     for event in events:
-        cells = [f"{event.sent - began:.2f} s", event.kind + (" during fio" if event.during_fio else "")]
+        cells = [f"{event.sent - began:.2f}{_NO_BREAK}s", event.kind + (" during fio" if event.during_fio else "")]
         cells += [event.disk, event.place, _milliseconds(event.answered)]
         cells += [_milliseconds(event.kernel)] * with_kernel + [
             ("" if event.exact or event.followed is None else "at most ") + _milliseconds(event.followed)
@@ -116,4 +118,6 @@ def _table(events: Sequence[Course], began: float) -> str:
 
 
 def _milliseconds(seconds: float | None) -> str:
-    return "not seen" if seconds is None else f"{seconds * 1000:,.0f} ms"
+    if seconds is None:
+        return "not seen"
+    return f"{seconds * 1000:,.0f}{_NO_BREAK}ms" if seconds >= _LEAST_SECONDS else f"<{_NO_BREAK}1{_NO_BREAK}ms"

@@ -60,7 +60,7 @@ def consoles(chronicle: Chronicle, artifacts: Path) -> dict[str, list[Line]]:
 
 def _source(moment: Moment) -> str:
     words = _SOURCES.get(moment.kind, moment.kind.value)
-    return words if moment.kind in _OWN_WORDS else f"{words} {moment.lane}"
+    return words if moment.kind in _OWN_WORDS else f"{words}: {moment.lane}"
 
 
 def interesting_time(chronicle: Chronicle, began: float, failed_at: float) -> tuple[float, float]:

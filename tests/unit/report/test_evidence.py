@@ -60,7 +60,7 @@ def test_all_sources_are_merged_by_time(tmp_path: Path) -> None:
     (tmp_path / "vm1.console.log").write_text("[    3.000000] Kernel panic - not syncing\n")
     (tmp_path / "vhost.log").write_text(f"{stamp(kept.wall(now + 2))} *ERROR*: double free\n")
     lines = gather(kept, tmp_path, now + 0.5, now + 10)
-    assert [(line.source, line.text) for line in lines if line.source != "ready VM vm1"] == [
+    assert [(line.source, line.text) for line in lines if line.source != "ready: VM vm1"] == [
         ("RPC", "vhost_scsi_controller_remove_target"),
         ("vhost log", "*ERROR*: double free"),
         ("console vm1", "Kernel panic - not syncing"),
