@@ -2,10 +2,16 @@
 
 from collections.abc import Sequence
 
-from tests.faults import in_fio_output, in_guest_and_host, in_target
+from tests.faults import in_fio_output, in_guest_and_host, in_target_data, in_target_events, in_target_process
 from tests.faults.entry import Entry
 
-ENTRIES: Sequence[Entry] = (*in_target.ENTRIES, *in_guest_and_host.ENTRIES, *in_fio_output.ENTRIES)
+ENTRIES: Sequence[Entry] = (
+    *in_target_process.ENTRIES,
+    *in_target_events.ENTRIES,
+    *in_target_data.ENTRIES,
+    *in_guest_and_host.ENTRIES,
+    *in_fio_output.ENTRIES,
+)
 
 CONTROLS: Sequence[str] = (
     "attach-1",

@@ -8,6 +8,8 @@ program, a lost connection, a bad test bed) is a `KitError`, so that a report ne
 class SymptomError(AssertionError):
     """The device under test failed in a way that another failure may be the cause of, which is seen a moment later."""
 
+    ROBOT_SUPPRESS_NAME = True  # shown as any AssertionError: the device's fault, not the kit's
+
 
 class KitError(Exception):
     """The kit or its set-up failed; this says nothing about the device under test."""

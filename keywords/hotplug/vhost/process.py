@@ -83,7 +83,7 @@ class OwnVhost:
         if self._death is None and (status := self._child.exit_status) is not None:
             self._death = f"vhost died: {status}. {self._last_words()} {self._core(status)}".rstrip()
             by_the_kit = self._death_wanted or self._stopping
-            said = f"the kit ended vhost: {status}" if by_the_kit else self._death
+            said = f"vhost ended when the kit stopped it: {status}" if by_the_kit else self._death
             CHRONICLE.record(VHOST, Kind.END, said)
         return self._death
 

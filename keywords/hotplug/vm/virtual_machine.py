@@ -347,7 +347,7 @@ class VirtualMachine:
         self._qmp.close()
         by_the_kit = self._process.alive
         status = self._process.stop()
-        self._record(Kind.END, f"{'the kit ended QEMU' if by_the_kit else 'QEMU ended'}: {status}")
+        self._record(Kind.END, f"QEMU ended{' when the kit stopped it' if by_the_kit else ''}: {status}")
         return status
 
     def _record(self, kind: Kind, text: str) -> None:

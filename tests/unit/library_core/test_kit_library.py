@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from robot.api import logger
 from robot.api.deco import keyword
+from robot.utils import ErrorDetails
 
 import library_core
 from hotplug.common.errors import ConnectionLostError, SetupError, SymptomError
@@ -78,6 +79,13 @@ def test_a_cause_may_follow_a_lost_connection(tmp_path: Path, name: str) -> None
             Library(tmp_path).run_keyword(name, [])
     finally:
         VITAL_SIGNS.forget("test")
+
+
+def test_symptom_without_a_cause_reads_as_the_devices_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(library_core, "_CAUSE_FOLLOWS_SECONDS", 0.0)
+    with pytest.raises(AssertionError) as failure:
+        Library(tmp_path).run_keyword("lose_a_controller", [])
+    assert ErrorDetails(failure.value).message == "QEMU of VM 'vm1' lost its connection to controller 'naa.1'."
 
 
 def test_full_disk_names_the_folder(tmp_path: Path) -> None:
