@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from robot.api import logger
 from robot.api.deco import keyword
-from robot.utils import ErrorDetails
+from robot.utils import ErrorDetails  # type: ignore[import-untyped]
 
 import library_core
 from hotplug.common.errors import ConnectionLostError, SetupError, SymptomError
