@@ -1,11 +1,12 @@
 """Answers of the RPC: none, an error, or one that is not true."""
 
 import errno
+from collections.abc import Callable
 
-from embedded_vhost.faults.base import Fault, Parts
-from embedded_vhost.faults.moments import EVENTS, around_event, parse_moment
+from embedded_vhost.faults.base import Fault, Parts, whole_number
+from embedded_vhost.faults.moments import EVENTS, Moment, after, around_event, parse_moment
 from embedded_vhost.rpc.dispatcher import Method
-from embedded_vhost.rpc.errors import Unanswered, invalid_params
+from embedded_vhost.rpc.errors import Postponed, Unanswered, invalid_params
 from embedded_vhost.rpc.params import Params
 
 
@@ -71,4 +72,40 @@ class WrongNumber(Fault):
         return number + 1
 
 
-FAULTS: tuple[type[Fault], ...] = (NoAnswer, Refusal, EmptyPromise, WrongNumber)
+class Silence(Fault):
+    """The thread of the RPC is kept busy, those of the disks are not."""
+
+    name = "rpc-silent"
+    summary = "answers no RPC for PARAMETER seconds once an attach was answered; the disks are served meanwhile"
+    default = "6"
+
+    def plant(self, parts: Parts) -> None:
+        self._parts, self._seconds = parts, whole_number(self)
+        self._is_silent = False
+        self._kept: list[Callable[[], None]] = []
+        for name in parts.dispatcher.names(current=False):
+            parts.dispatcher.wrap(name, self._keep)
+        around_event(parts, Moment("attach", 1), self._fall_silent)
+
+    def _keep(self, method: Method, params: Params) -> object:
+        if not self._is_silent:
+            return method(params)
+        postponed = Postponed()
+        self._kept.append(lambda: postponed.settle(lambda: method(params)))
+        raise postponed
+
+    def _fall_silent(self, method: Method, params: Params) -> object:
+        number = method(params)
+        self.strike(f"no RPC is answered for {self._seconds} s")
+        self._is_silent = True
+        after(self._parts.loop, self._seconds, self._answer_again)
+        return number
+
+    def _answer_again(self) -> None:
+        self._is_silent = False
+        kept, self._kept = self._kept, []
+        for answer in kept:
+            answer()
+
+
+FAULTS: tuple[type[Fault], ...] = (NoAnswer, Refusal, EmptyPromise, WrongNumber, Silence)

@@ -59,7 +59,7 @@ class Hang(Fault):
     default = "detach"
 
     def plant(self, parts: Parts) -> None:
-        at(parts, parse_moment(self, (*EVENTS, "reboot")), self._hang)
+        at(parts, parse_moment(self), self._hang)
 
     def _hang(self) -> None:
         self.strike("nothing is served any more")

@@ -2,12 +2,22 @@
 
 from collections.abc import Mapping, Sequence
 
-from embedded_vhost.faults import answers, data, detached_disks, events, neighbours, placement, process, sessions
+from embedded_vhost.faults import (
+    answers,
+    data,
+    detached_disks,
+    events,
+    neighbours,
+    placement,
+    process,
+    reboots,
+    sessions,
+)
 from embedded_vhost.faults.base import Fault, FaultError, Parts
 
 FAULTS: Mapping[str, type[Fault]] = {
     fault.name: fault
-    for topic in (process, sessions, answers, events, placement, detached_disks, neighbours, data)
+    for topic in (process, sessions, answers, events, placement, reboots, detached_disks, neighbours, data)
     for fault in topic.FAULTS
 }
 

@@ -169,6 +169,14 @@ class DiskKeywords:
         )
         return when
 
+    def _look_for(self, vm: str, disk: ExpectedDisk) -> str:
+        """Why a guest misses a disk."""
+        member = self._library.fleet.member(vm)
+        pci = member.machine.definition.pci_address(disk.controller)
+        return (
+            f"Disk '{disk.serial}': {after_missing_attach(runner(member.machine), member.disks.read, pci, disk.target)}"
+        )
+
     def _judge(self, found: EventLatency, bound: timedelta | None) -> None:
         if found.event in self._followed:
             return  # a later look says nothing about when the guest followed
@@ -208,7 +216,8 @@ class DiskKeywords:
 
         The guests have until ``deadline`` to follow; where only too much or something wrong is seen, two seconds. One
         message names each disk that is missing, extra, renamed, doubled, swapped, in another VM or of the wrong size,
-        and shows all three sides of each place where they differ.
+        and shows all three sides of each place where they differ. For the first missing disk it says whether a rescan
+        in the guest finds it.
 
         | ${expected} =    Get Expected Attachments    naa.ctrlr1    naa.ctrlr3
         | ${attached} =    Get Attachments    naa.ctrlr1    naa.ctrlr3
@@ -221,6 +230,7 @@ class DiskKeywords:
         ]
         members = [self._library.fleet.member(vm) for vm in vms]
         guests = [(member.machine.definition, member.disks.read) for member in members]
-        wait_until_agreed(model, [expected_disk(one) for one in attached], guests, deadline.total_seconds())
+        said = [expected_disk(one) for one in attached]
+        wait_until_agreed(model, said, guests, deadline.total_seconds(), self._look_for)
         sides = f"model, vhost and the guests of {', '.join(vms)}" if vms else "model and vhost"
         logger.info(f"Proved: {sides} agree on {len(model)} disks.")

@@ -53,7 +53,7 @@ CHECKS: Sequence[Check] = (
     _check(
         "QEMU and guest",
         "QEMU's process, its QMP events, its run state",
-        r"QEMU of VM '.*' (died|closed)|VM '.*' (shut down|was stopped|does not run)"
+        r"QEMU of VM '.*' (died|closed|is alive)|VM '.*' (shut down|was stopped|does not run)"
         r"|The guest of VM '.*' (panicked|was reset|crashed)",
     ),
     _check("controller connection", "QEMU's connections to the controllers", r"QEMU of VM '.*' lost its connection"),

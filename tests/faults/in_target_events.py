@@ -143,4 +143,13 @@ ENTRIES: Sequence[Entry] = (
         ["2 times"],
         ["attach-4", "detach-4"],
     ),
+    Entry(
+        "disk-stuck-after-reboot",
+        14,
+        "One disk answers no request of the booting guest; it does not come up, and the guest cannot shut down.",
+        InTarget("stuck-after-reboot"),
+        "three-way reconcile",
+        ["is missing", "Target silent"],
+        ["attach-4"],
+    ),
 )

@@ -75,6 +75,15 @@ ENTRIES: Sequence[Entry] = (
         ["attach-1"],
     ),
     Entry(
+        "hang-on-stop",
+        7,
+        "vhost is told to stop and does not: whoever starts the next one finds its sockets and memory taken.",
+        InTarget("hang:stop"),
+        "vhost's end",
+        ["did not stop as asked: after SIGINT (10 s)"],
+        ["attach-1"],
+    ),
+    Entry(
         "hang-on-detach",
         6,
         "vhost lives as a process and serves nothing any more.",
@@ -141,6 +150,16 @@ ENTRIES: Sequence[Entry] = (
         "vhost heartbeat",
         ["for 3 s it has owed the answer"],
         ["detach-2"],
+        5,
+    ),
+    Entry(
+        "rpc-silent-after-attach",
+        6,
+        "The thread of the RPC is busy for 6 s and the disks are served: the run is green, the control plane was away.",
+        InTarget("rpc-silent:6"),
+        "vhost heartbeat",
+        ["for 3 s it has owed the answer"],
+        ["attach-1"],
         5,
     ),
     Entry(

@@ -20,9 +20,9 @@ def signal_vhost(number: signal.Signals) -> Callable[[Bed], None]:
     return lambda bed: os.kill(bed.vhost_pid, number)
 
 
-def kill_qemu(bed: Bed) -> None:
-    """Kills the QEMU of the first VM."""
-    os.kill(bed.vms[0].pid, signal.SIGKILL)
+def signal_qemu(number: signal.Signals) -> Callable[[Bed], None]:
+    """Sends the QEMU of the first VM a signal."""
+    return lambda bed: os.kill(bed.vms[0].pid, number)
 
 
 def in_guest(command: str) -> Callable[[Bed], None]:

@@ -25,6 +25,7 @@ def _stop_without_judgement(vhost: OwnVhost, *arguments: object, **named: object
 
 SILENCED: Mapping[str, Mapping[str, Callable[..., object]]] = {
     "vhost log": {"hotplug.vhost.log_watch.LogWatch.look": _nothing},
+    "vhost heartbeat": {"hotplug.vhost.heartbeat.Heartbeat.start": _nothing},
     "vhost's end": {"hotplug.vhost.process.OwnVhost.stop": _stop_without_judgement},
     "three-way reconcile": {"hotplug.vm.reconcile.wait_until_agreed": _nothing},
     "file descriptors": {"hotplug.vhost.held.HeldBefore.growth": _nothing},
@@ -41,7 +42,6 @@ SILENCED: Mapping[str, Mapping[str, Callable[..., object]]] = {
 
 BACKED: Mapping[str, str] = {
     "vhost lives": "the same death shows later, as lost connections and failed I/O",
-    "vhost heartbeat": "the next call, or fio, waits until a bound of its own, and blames itself",
     "RPC deadline": "the run would wait for ever, which is noticed, too",
     "RPC answer": "the disk would not appear or not go, which has checks of its own",
     "disk appears": "the three-way reconcile misses the disk, and fio has none to work on",

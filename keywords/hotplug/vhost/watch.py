@@ -4,11 +4,11 @@ import contextlib
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from hotplug.common.chronicle import CHRONICLE, VHOST, Kind
 from hotplug.common.errors import KitError
 from hotplug.common.periodic import Periodic
+from hotplug.common.process_state import describe_state
 from hotplug.common.vital_signs import Finding
 from hotplug.vhost.core_file import writes_core
 from hotplug.vhost.heartbeat import Heartbeat
@@ -23,7 +23,6 @@ LONG_CALLS: Mapping[str, str] = {
 
 _LOOK_SECONDS = 0.25
 _DEATH_FOLLOWS_SECONDS = 2.0
-_STATES = {"R": "running", "S": "sleeping", "D": "waiting in the kernel", "T": "stopped by a signal", "t": "traced"}
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ class VhostWatch:
         self._told = False
         self._log = LogWatch(process.log, rpc.refused_between, bounds.log_lines) if process.log is not None else None
         self._silence = bounds.silence
-        self._heartbeat = Heartbeat(rpc.path, bounds.silence, self._state)
+        self._heartbeat = Heartbeat(rpc.path, bounds.silence, lambda: describe_state(process.pid))
         self._looks = Periodic("vhost-watch", self._look, _LOOK_SECONDS)
 
     @property
@@ -115,15 +114,6 @@ class VhostWatch:
         if finding is not None and not self._told:
             self._told = True
             CHRONICLE.record(VHOST, Kind.FINDING, finding.sentence, finding.at)
-
-    def _state(self) -> str:
-        """What the kernel says about the silent process."""
-        try:
-            status = Path(f"/proc/{self._process.pid}/stat").read_text()
-        except OSError:
-            return ""
-        letter = status.rpartition(")")[2].split()[0]
-        return f"Its state is {letter} ({_STATES.get(letter, 'see proc(5)')})."
 
 
 def trouble_of(process: VhostProcess, watch: VhostWatch | None) -> Finding | None:

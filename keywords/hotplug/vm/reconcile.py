@@ -4,7 +4,7 @@
 shows in another VM, in two VMs, or in exchange for another is named as that, and all three sides are told.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from hotplug.common.deadline import Deadline, wait_until
@@ -17,6 +17,9 @@ _SETTLING_SECONDS = 2.0
 """A disk too many, or a wrong one, may be on its way out for so long; one that is missing has the whole deadline."""
 _PAUSE_SECONDS = 0.1
 _ANSWER_SECONDS = 5.0
+
+Explain = Callable[[str, ExpectedDisk], str]
+"""Looks why a VM misses a disk, given the VM's name; a sentence."""
 
 
 @dataclass(frozen=True)
@@ -68,14 +71,16 @@ def wait_until_agreed(
     vhost: Sequence[ExpectedDisk],
     guests: Sequence[tuple[VmDefinition, Read]],
     seconds: float,
+    explain: Explain = lambda vm, disk: "",
 ) -> None:
     """Waits until the guests have what vhost says, which must be what the model says, at once.
 
     Raises `AssertionError` that names each disagreement and shows all three sides: at the deadline, or as soon as
-    waiting cannot help.
+    waiting cannot help. At the deadline `explain` is asked about the first disk that is missing.
     """
     limit = Deadline(seconds)
     findings: list[str] = []
+    missing: list[tuple[str, ExpectedDisk]] = []
     said, since = "", 0.0
     hopeless = any(True for _ in _model_against_vhost(model, vhost))
 
@@ -84,8 +89,9 @@ def wait_until_agreed(
         sides = [Side(vm, read(Deadline(max(limit.remaining, _ANSWER_SECONDS)))) for vm, read in guests]
         before = list(findings)
         findings[:] = disagreements(model, vhost, sides)
+        missing[:] = _missing(vhost, sides)
         said = f"{'; '.join(findings)}. The three sides: {three_sides(model, vhost, sides) or 'the same disks'}."
-        if findings != before or any(" is missing" in finding for finding in findings):
+        if findings != before or missing:
             since = limit.elapsed
         if findings and (hopeless or limit.elapsed - since > _SETTLING_SECONDS):
             raise AssertionError(f"Model, vhost and guests do not agree on the disks: {said}")
@@ -95,10 +101,21 @@ def wait_until_agreed(
         agreed,
         limit,
         "model, vhost and guests to agree on the disks",
-        last_seen=lambda: said,
+        last_seen=lambda: " ".join([said, *(explain(*one) for one in missing[:1])]).rstrip(),
         interval=_PAUSE_SECONDS,
         error=AssertionError,
     )
+
+
+def _missing(vhost: Sequence[ExpectedDisk], guests: Sequence[Side]) -> list[tuple[str, ExpectedDisk]]:
+    """What guests do not have at all at its place, with the name of the VM."""
+    there = {(disk.controller, disk.target) for side in guests for disk in side.found.disks if disk.lun == 0}
+    owners = {controller: side.vm.name for side in guests for controller in side.vm.controllers}
+    return [
+        (owners[disk.controller], disk)
+        for disk in vhost
+        if disk.controller in owners and (disk.controller, disk.target) not in there
+    ]
 
 
 def _model_against_vhost(model: Sequence[ExpectedDisk], vhost: Sequence[ExpectedDisk]) -> Iterator[str]:

@@ -10,6 +10,7 @@ from hotplug.common.chronicle import CHRONICLE, Kind, vm_lane
 from hotplug.common.errors import ConnectionLostError, DeadlineError, KitError
 from hotplug.common.log_follower import LogFollower
 from hotplug.common.periodic import Periodic
+from hotplug.common.process_state import describe_state
 from hotplug.common.vital_signs import VITAL_SIGNS, Finding
 from hotplug.guest.ssh import RunningCommand, SshConnection
 from hotplug.vm.blocked_tasks import SAMPLE, BlockedTasks
@@ -23,7 +24,7 @@ KERNEL_STREAM = "[ -r /dev/kmsg ] || exit 2; while :; do cat /dev/kmsg; [ $? -eq
 DEFAULT_LONGEST_BLOCK = 10.0
 _LOOK_SECONDS = 0.25
 _LOOKS_BETWEEN_QUESTIONS = 4
-_ANSWER_SECONDS = 3.0
+_ANSWER_SECONDS = 1.5
 
 
 class VmWatch:
@@ -97,7 +98,8 @@ class VmWatch:
         *lines, self._partial = text.split("\n")
         self._judge_lines(lines, time.monotonic())
         self._looked += 1
-        if self._looked % _LOOKS_BETWEEN_QUESTIONS == 0 and self.finding is None:
+        is_time = self._looked % _LOOKS_BETWEEN_QUESTIONS == 0 or self._unanswered_since is not None
+        if is_time and self.finding is None:
             self._ask_qemu()
 
     def _ask_qemu(self) -> None:
@@ -108,7 +110,11 @@ class VmWatch:
             since = self._unanswered_since
             self._unanswered_since = asked if since is None else since
             if since is not None:  # a second time: not this machine that stood still for a moment
-                self._find(since, f"QEMU of VM '{self._vm.name}' does not answer its monitor.")
+                self._find(
+                    since,
+                    f"QEMU of VM '{self._vm.name}' is alive as a process but does not answer its monitor, for "
+                    f"{time.monotonic() - since:.0f} s now. {describe_state(self._vm.pid)}".rstrip(),
+                )
         except (ConnectionLostError, KitError):
             return  # the end of QEMU is seen by `VirtualMachine.trouble`
         else:

@@ -11,10 +11,10 @@ import pytest
 
 from embedded_vhost import log
 from embedded_vhost.controller import ControllerRegistry, _device
-from embedded_vhost.faults import detached_disks, events, neighbours
+from embedded_vhost.faults import answers, detached_disks, events, neighbours
 from embedded_vhost.faults.base import FaultError
 from embedded_vhost.faults.registry import FAULTS, describe_faults, parse_faults, with_faults
-from embedded_vhost.rpc.errors import RpcError, Unanswered
+from embedded_vhost.rpc.errors import Postponed, RpcError, Unanswered
 from embedded_vhost.scsi.logical_unit import LogicalUnit
 from tests.unit.embedded_vhost.front_end import DATA, Bed, FrontEnd
 
@@ -221,6 +221,34 @@ def answered(front_end: FrontEnd, target: int) -> int:
     ring.offer(ring.chain(front_end.request_chain(bytes(6), b"", 0, target, 0, DATA + 0x4000 * target), 2 * target))
     front_end.kick(2)
     return len(ring.collect())
+
+
+def test_a_disk_is_stuck_after_a_reboot(plant: Plant) -> None:
+    bed, front_end = plant("stuck-after-reboot")
+    bed.attach("M")
+    bed.attach("N")
+    assert [answered(front_end, 0), answered(front_end, 1)] == [1, 1]
+    front_end.stop()
+    front_end.forget_rings()
+    front_end.start()
+    assert [answered(front_end, 0), answered(front_end, 1)] == [0, 1]
+
+
+def test_no_rpc_is_answered_for_a_while(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
+    due: list[Callable[[], object]] = []
+    monkeypatch.setattr(answers, "after", lambda loop, seconds, callback: due.append(callback))
+    bed, front_end = plant("rpc-silent:6")
+    assert bed.attach() == 0
+    late: list[object] = []
+    with pytest.raises(Postponed) as postponed:
+        bed.call("vhost_get_controllers")
+    postponed.value.when_settled(lambda method: late.append(method()))
+    assert answered(front_end, 0) == 1
+    assert not late
+    for answer_again in due:
+        answer_again()
+    assert len(late) == 1
+    assert bed.call("vhost_get_controllers") == late[0]
 
 
 def test_a_neighbour_stalls_and_goes_on(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -124,6 +124,18 @@ def test_missing_disk_is_named_at_the_deadline() -> None:
         wait_until_agreed(MODEL[:2], VHOST[:2], [(VM, Reader(disk_list(A)))], 0.1)
 
 
+def test_missing_disk_is_looked_for_at_the_deadline() -> None:
+    asked: list[str] = []
+
+    def explain(vm: str, disk: ExpectedDisk) -> str:
+        asked.append(f"{vm} {disk.serial}")
+        return "Target absent."
+
+    with pytest.raises(AssertionError, match=r"guest nothing\. Target absent\.$"):
+        wait_until_agreed(MODEL[:2], VHOST[:2], [(VM, Reader(disk_list()))], 0.1, explain)
+    assert asked == ["vm1 A"]
+
+
 def test_what_waiting_cannot_mend_is_named_soon() -> None:
     with pytest.raises(AssertionError, match=r"^Model, vhost and guests do not agree on the disks: VM 'vm1': extra"):
         wait_until_agreed(MODEL[:1], VHOST[:1], [(VM, Reader(disk_list(A, B)))], 60)

@@ -1,5 +1,6 @@
 """What is seen of a VM while something else is waited for."""
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -43,6 +44,7 @@ class Vm:
 
     def __init__(self, console: Path) -> None:
         self.name, self.definition, self.console_log = VM.name, VM, console
+        self.pid = os.getpid()
         self.chardevs: object = [{"label": "controller1", "filename": "unix:/2"}]
         self.qmp = SimpleNamespace(execute=self.execute)
 
@@ -97,7 +99,9 @@ def test_lost_connection_to_a_controller_is_found(vm: Vm, watch: VmWatch) -> Non
 def test_silent_monitor_is_found_at_the_second_time(vm: Vm, watch: VmWatch) -> None:
     vm.chardevs = DeadlineError("no answer")
     watch.start()
-    assert "does not answer its monitor" in wait_for_finding(watch)
+    found = wait_for_finding(watch)
+    assert "does not answer its monitor" in found
+    assert "Its state is " in found
 
 
 def test_kernel_message_counts_from_its_arrival_and_once(watch: VmWatch) -> None:
