@@ -23,6 +23,7 @@ ENTRIES: Sequence[Entry] = (
         "disk gone",
         ["naa.ctrlr5", "Target still served"],
         ["detach-3"],
+        5,
     ),
     Entry(
         "detached-io-hangs",

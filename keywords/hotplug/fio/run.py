@@ -1,6 +1,5 @@
 """One fio process in a guest, from its start to its typed result."""
 
-import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -10,16 +9,17 @@ from pathlib import Path
 from hotplug.common.bounded_log import BoundedLog
 from hotplug.common.chronicle import CHRONICLE, Kind, disk_lane
 from hotplug.common.deadline import Deadline, wait_until
-from hotplug.common.errors import ConnectionLostError, DeadlineError, KitError, SetupError
+from hotplug.common.errors import ConnectionLostError, DeadlineError, KitError
 from hotplug.common.host_pulse import HOST_PULSE
 from hotplug.fio import guest_scripts as scripts
 from hotplug.fio.guest_command import run_watched
 from hotplug.fio.job_file import RenderedJob
 from hotplug.fio.live_output import LiveOutput, SeenLine
 from hotplug.fio.movement import Sample
+from hotplug.fio.preparation import DiskInGuest, read_preparation
 from hotplug.fio.result import DiskResult, FioJob, RunResult, jobs_by_disk, parse_output
 from hotplug.fio.stalls import DiskProgress, RunProgress, Stall, disk_stalls, silences
-from hotplug.guest.ssh import CommandResult, Guest, GuestCommand
+from hotplug.guest.ssh import Guest, GuestCommand
 
 DEFAULT_MARGIN = 30.0
 """Seconds that fio may need beyond its run time: to start, to compare the rest, to report; the guest may be slow."""
@@ -39,16 +39,6 @@ class RunFiles:
     job: Path
     output: Path
     errors: Path
-
-
-@dataclass(frozen=True)
-class DiskInGuest:
-    """A disk as fio sees it: node as given, device behind it (`/dev/sda`), name in sysfs (`sda`)."""
-
-    serial: str
-    node: str
-    device: str
-    name: str
 
 
 class FioRun:
@@ -113,7 +103,10 @@ class FioRun:
         prepared = run_watched(
             self.guest, scripts.prepare(self.job.text, self.job.disks, sys_class_block), _PREPARE_SECONDS
         )
-        self._take_prepared(prepared)
+        ready = read_preparation(self.vm, self.job, prepared)
+        self.folder, self.disks = ready.folder, ready.disks
+        for disk in self.disks.values():
+            self.live.lanes |= {disk.node: disk_lane(disk.serial), disk.name: disk_lane(disk.serial)}
         self._command = self.guest.start(scripts.load(self.folder), self.live.take)
         wait_until(lambda: self.live.pid or self.finished, _PREPARE_SECONDS, f"{self} to be loaded", interval=0.01)
         if self.live.pid is None:
@@ -214,32 +207,6 @@ class FioRun:
     def _await_end(self, limit: Deadline) -> None:
         while not self.finished and not limit.expired:  # without vital signs: this is clean-up
             time.sleep(limit.slice(0.02))
-
-    def _take_prepared(self, prepared: CommandResult) -> None:
-        where = f"VM '{self.vm}'"
-        lines = prepared.stdout.splitlines()
-        if prepared.exit_code == scripts.NO_FIO:
-            raise SetupError(f"{where} has no fio; install fio in its image.")
-        if prepared.exit_code == scripts.NO_FOLDER:
-            raise SetupError(f"{where} has no room for fio's job file in /tmp: {prepared.stderr.strip()}.")
-        if prepared.exit_code == scripts.NO_DISK:
-            node = lines[-1].removeprefix("no-disk ")
-            serial = next(serial for serial, given in self.job.disks.items() if given == node)
-            raise KitError(f"Disk '{serial}' cannot be given to fio: {where} has no block device '{node}'.")
-        if prepared.exit_code == scripts.BAD_JOB:
-            words = " / ".join(line for line in lines if not line.startswith("disk "))
-            raise SetupError(f"fio in {where} refuses the job file '{self.job.template}': {words}.")
-        if prepared.exit_code != 0 or not lines or not lines[-1].startswith("folder "):
-            said = (prepared.stderr or prepared.stdout).strip()
-            raise KitError(f"{where} could not be prepared for fio: exit code {prepared.exit_code}, {said!r}.")
-        self.folder = lines[-1].removeprefix("folder ")
-        found = [shlex.split(line.removeprefix("disk ")) for line in lines if line.startswith("disk ")]
-        self.disks = {
-            serial: DiskInGuest(serial, node, device, name)
-            for (serial, node), (_, device, name) in zip(self.job.disks.items(), found, strict=True)
-        }
-        for disk in self.disks.values():
-            self.live.lanes |= {disk.node: disk_lane(disk.serial), disk.name: disk_lane(disk.serial)}
 
     def _collect(self) -> RunResult:
         assert self._command is not None and self.finished and self._ended_at is not None and self.asked_at is not None
