@@ -62,6 +62,8 @@ class Kind(StrEnum):
     """The figure `bytes` is what the disk has written since its guest booted."""
     FIO_ERROR = "fio error"
     FIO_END = "fio end"
+    STALL = "stall"
+    """fio waited for a disk that moved nothing, from then on for the figure `seconds`."""
     LATENCY = "latency"
     """An event's way through the parts, in seconds."""
     FINDING = "finding"

@@ -18,7 +18,7 @@ from hotplug.fio.live_output import LiveOutput, SeenLine
 from hotplug.fio.movement import Sample
 from hotplug.fio.preparation import DiskInGuest, read_preparation
 from hotplug.fio.result import DiskResult, FioJob, RunResult, jobs_by_disk, parse_output
-from hotplug.fio.stalls import DiskProgress, RunProgress, Stall, disk_stalls, silences
+from hotplug.fio.stalls import DiskProgress, RunProgress, Stall, disk_stalls, record_stalls, silences
 from hotplug.guest.ssh import Guest, GuestCommand
 
 DEFAULT_MARGIN = 30.0
@@ -250,6 +250,8 @@ class FioRun:
         assert self.asked_at is not None
         since = self.live.movement.first_moved(disk.name)
         until = self.asked_at + job.job_runtime / 1000
+        stalls = disk_stalls(samples, disk.name, since, until) if since is not None else ()
+        record_stalls(disk.serial, stalls)
         return DiskResult(
             serial=disk.serial,
             node=disk.node,
@@ -258,7 +260,7 @@ class FioRun:
             moving_since=since,
             moving_last=self.live.movement.last_moved(disk.name),
             name=disk.name,
-            stalls=disk_stalls(samples, disk.name, since, until) if since is not None else (),
+            stalls=stalls,
         )
 
     def _stuck(self) -> Exception:

@@ -8,6 +8,7 @@ from hotplug.common.event import Event
 from hotplug.fio import guest_scripts as scripts
 from hotplug.fio.run import FioRun, job_lines
 from hotplug.fio.stall_verdict import Bounds, stalled
+from hotplug.fio.stalls import record_stalls
 from hotplug.fio.verdict import enforce
 
 _LOOK_SECONDS = 0.5
@@ -42,7 +43,11 @@ class StallWatch:
             if not run.finished and run.asked_at is not None:
                 progress = run.progress(now, self._held_after_its_time(run, now))
                 findings = stalled(progress, self._bounds, self._event, self._besides)
-                enforce([finding for finding in findings if finding.fault == "device"])
+                faults = [finding for finding in findings if finding.fault == "device"]
+                if faults:
+                    for disk in progress.disks.values():
+                        record_stalls(disk.serial, disk.stalls)
+                enforce(faults)
 
     def _held_after_its_time(self, run: FioRun, now: float) -> Sequence[str]:
         """The disks without progress that jobs still hold although their time is over; before, each counts anyway."""

@@ -4,7 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from hotplug.common.chronicle import CHRONICLE, Kind, disk_lane
 from hotplug.fio.movement import SECTOR, Sample
+
+_SHOWN_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,14 @@ def disk_stalls(samples: Sequence[Sample], name: str, since: float, until: float
     if before is not None:
         found += _within(began, last, since, until)
     return sorted(found, key=lambda stall: stall.seconds, reverse=True)
+
+
+def record_stalls(serial: str, stalls: Iterable[Stall]) -> None:
+    """Puts the stalls of a disk that are worth a look into the chronicle."""
+    for stall in stalls:
+        if stall.seconds >= _SHOWN_SECONDS:
+            text = f"disk '{serial}' moved nothing, with I/O under way, for {stall.seconds:.1f} s"
+            CHRONICLE.record(disk_lane(serial), Kind.STALL, text, stall.began, seconds=stall.seconds)
 
 
 def silences(samples: Sequence[Sample], since: float, until: float, least: float) -> list[Stall]:

@@ -17,7 +17,7 @@ _LONGEST_TEXT = 300
 _SOURCES = {Kind.RPC: "RPC", Kind.QMP: "QMP", Kind.FINDING: "finding", Kind.FIO_ERROR: "fio", Kind.KERNEL_LINE: "dmesg"}
 _OWN_WORDS = (Kind.RPC, Kind.ATTACH, Kind.DETACH)  # whose text names all
 _LEFT_OUT = (Kind.FIO_SAMPLE, Kind.CASE)
-_GRAVE_KINDS = (Kind.FINDING, Kind.FIO_ERROR)
+_GRAVE_KINDS = (Kind.FINDING, Kind.FIO_ERROR, Kind.STALL)
 _EVENTS = (Kind.ATTACH, Kind.DETACH, Kind.REBOOT, Kind.RPC)
 
 

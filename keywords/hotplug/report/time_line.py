@@ -22,6 +22,7 @@ class Span(Enum):
     ATTACHED = "attached"
     FIO = "fio runs"
     CALL = "RPC call that takes long"
+    STALL = "fio waits, no I/O ends"
 
 
 class Sign(Enum):
@@ -82,6 +83,7 @@ class TimeLine:
 
 
 _LIFE = {Kind.START: Span.COMING_UP, Kind.REBOOT: Span.COMING_UP, Kind.READY: Span.UP, Kind.END: None}
+_LASTING = {Kind.RPC: Span.CALL, Kind.STALL: Span.STALL}
 _QUERY = re.compile(r"(\w+_)?get_\w+|framework_wait_init\b")
 _FAILED_CALL = re.compile(r": (error|failure) ")
 _POINTS = {
@@ -144,7 +146,7 @@ def _lane(name: str, moments: Sequence[Moment], began: float, ended: float) -> L
     lane.bars += _bars(moments, _LIFE, began, ended)
     lane.bars += _bars(moments, {Kind.ATTACH: Span.ATTACHED, Kind.DETACH: None}, began, ended)
     lane.bars += _bars(moments, {Kind.FIO_START: Span.FIO, Kind.FIO_END: None}, began, ended)
-    lane.bars += _long_calls(moments, began, ended)
+    lane.bars += _timed(moments, began, ended)
     lane.marks = list(_marks(moments, began))
     samples = [(m.at, m.figures["bytes"]) for m in moments if m.kind is Kind.FIO_SAMPLE and m.at >= began]
     lane.curve = thinned(rates(samples), (ended - began) / CURVE_POINTS)
@@ -162,11 +164,13 @@ def _bars(moments: Sequence[Moment], spans: dict[Kind, Span | None], began: floa
     ]
 
 
-def _long_calls(moments: Sequence[Moment], began: float, ended: float) -> Iterable[Bar]:
+def _timed(moments: Sequence[Moment], began: float, ended: float) -> Iterable[Bar]:
+    """The bars of moments that know how long they lasted."""
     for moment in moments:
         seconds = moment.figures.get("seconds", 0.0)
-        if moment.kind is Kind.RPC and seconds > _LONG_CALL and moment.at + seconds > began:
-            yield Bar(Span.CALL, max(moment.at, began), min(moment.at + seconds, ended))
+        span = _LASTING.get(moment.kind)
+        if span is not None and seconds > _LONG_CALL and moment.at + seconds > began:
+            yield Bar(span, max(moment.at, began), min(moment.at + seconds, ended))
 
 
 def _marks(moments: Sequence[Moment], began: float) -> Iterable[Mark]:

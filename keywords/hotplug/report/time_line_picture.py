@@ -28,6 +28,7 @@ _SPANS: Mapping[Span, tuple[str, float, float, float]] = {
     Span.ATTACHED: ("#8a94a6", 0.28, 0.08, 0.92),
     Span.FIO: ("#2f7fd0", 1.0, 0.06, 0.14),
     Span.CALL: ("#e0401f", 0.6, 0.4, 0.6),
+    Span.STALL: ("#e0401f", 0.35, 0.16, 0.84),
 }
 _CURVE = "#2f7fd0"
 _TROUBLE = "#e0401f"

@@ -11,11 +11,12 @@ from pathlib import Path
 import psutil
 import pytest
 
+from hotplug.common.chronicle import CHRONICLE, Kind
 from hotplug.common.deadline import wait_until
 from hotplug.common.errors import ConnectionLostError, KitError, SetupError
 from hotplug.common.event import Event
 from hotplug.common.vital_signs import VITAL_SIGNS
-from hotplug.fio import guest_scripts, progress, stall_watch, verdict
+from hotplug.fio import guest_scripts, progress, stall_watch, stalls, verdict
 from hotplug.fio.job_file import parse_template, render
 from hotplug.fio.progress import ensure_running, wait_until_job_ended, wait_until_moving
 from hotplug.fio.result import RunResult
@@ -247,13 +248,20 @@ def watched(run: FioRun) -> RunResult:
     return run.wait(StallWatch([run], WATCHED).check)
 
 
-def test_disk_that_stands_still_ends_the_wait_long_before_fio_ends(guest: LocalGuest) -> None:
+def test_disk_that_stands_still_ends_the_wait_long_before_fio_ends(
+    guest: LocalGuest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stalls, "_SHOWN_SECONDS", WATCHED.io_gap)
+    began = time.monotonic()
     with fio(guest, runtime=30) as run:
         moving(run, guest)
         guest.order("still-sdb")
         with pytest.raises(AssertionError, match=r"disk 'serial-b' .* stood still for 0\.\d s \(allowed: 0.15 s\)"):
             watched(run)
         assert not run.finished
+    told = CHRONICLE.moments(began, kinds=[Kind.STALL])
+    assert {moment.lane for moment in told} == {"disk serial-b"}
+    assert told[0].figures["seconds"] > WATCHED.io_gap
 
 
 def test_io_that_hangs_at_the_end_is_named_before_the_margin_is_over(guest: LocalGuest) -> None:

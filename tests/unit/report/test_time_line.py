@@ -69,6 +69,11 @@ def test_call_that_takes_long_is_a_bar(chronicle: Chronicle) -> None:
     assert bars == [Bar(Span.UP, 10.0, 20.0), Bar(Span.CALL, 12.0, 19.0)]
 
 
+def test_stall_is_a_bar_in_the_lane_of_its_disk(chronicle: Chronicle) -> None:
+    chronicle.record(DISK, Kind.STALL, "moved nothing", 13.0, seconds=2.5)
+    assert Bar(Span.STALL, 13.0, 15.5) in lane(time_line(chronicle.moments(), 10.0, 20.0), DISK).bars
+
+
 def test_lane_of_which_nothing_is_to_be_shown_is_left_out(chronicle: Chronicle) -> None:
     chronicle.record(disk_lane("idle"), Kind.ATTACH, "attach", 4.0, place="naa.ctrlr1:0")
     chronicle.record(disk_lane("idle"), Kind.DETACH, "detach", 5.0, place="naa.ctrlr1:0")
