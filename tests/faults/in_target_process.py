@@ -80,7 +80,7 @@ ENTRIES: Sequence[Entry] = (
         "vhost is told to stop and does not: whoever starts the next one finds its sockets and memory taken.",
         InTarget("hang:stop"),
         "vhost's end",
-        ["did not stop as asked: after SIGINT (10 s)"],
+        ["did not stop as asked, with SIGINT (10 s)"],
         ["attach-1"],
     ),
     Entry(

@@ -128,8 +128,8 @@ class OwnVhost:
             return None
         words = f"{self._last_words()} {self._core(status)}".rstrip()
         if len(sent) == 1:
-            return f"vhost was asked to stop with {sent[0]} and ended with {status}. {words}"
-        return f"vhost did not stop as asked: after {', then '.join(sent)} it ended with {status}. {words}"
+            return f"vhost was asked to stop with {sent[0]}, but did not end in order: {status}. {words}"
+        return f"vhost did not stop as asked, with {', then '.join(sent)}; its end at last: {status}. {words}"
 
     def _await_core(self) -> None:
         """Lets the kernel write the core of a crash, for a while: SIGKILL would cut it short."""

@@ -3,18 +3,20 @@
 import contextlib
 import shlex
 import time
+from collections.abc import Sequence
 
 from hotplug.common.deadline import Deadline
 from hotplug.common.errors import ConnectionLostError
 from hotplug.guest.conversation import Conversation
-from hotplug.vm.guest_disks import SCRIPT, DiskList, parse_disks
+from hotplug.vm.guest_disks import SCRIPT, DiskList, GuestDisk, parse_disks
 from hotplug.vm.virtual_machine import VirtualMachine
 
 
 class DiskReader:
-    """Reads the list of disks of one VM's guest."""
+    """Reads the list of disks of one VM's guest; keeps those of the last time in `last_seen`."""
 
     def __init__(self, vm: VirtualMachine) -> None:
+        self.last_seen: Sequence[GuestDisk] = ()
         self._vm = vm
         self._conversation: Conversation | None = None
 
@@ -30,4 +32,6 @@ class DiskReader:
 
     def _ask(self, conversation: Conversation, limit: Deadline) -> DiskList:
         answer = conversation.ask("list", limit)
-        return parse_disks(answer, self._vm.definition, time.monotonic())
+        found = parse_disks(answer, self._vm.definition, time.monotonic())
+        self.last_seen = found.disks
+        return found

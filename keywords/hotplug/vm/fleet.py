@@ -99,9 +99,9 @@ class Fleet:
             self._key = make_ssh_key(files.sockets)
         machine = VirtualMachine.start(definition, files, self._key, log)
         self._machines.append(machine)
-        self._members[name] = Member(
-            machine, DiskReader(machine), HealthWatch(machine), VmWatch(machine, self.longest_block)
-        )
+        disks = DiskReader(machine)
+        health = HealthWatch(machine, lambda: disks.last_seen)
+        self._members[name] = Member(machine, disks, health, VmWatch(machine, self.longest_block))
         self._members[name].watch.start()
         return self._members[name]
 

@@ -1,14 +1,14 @@
 """Looks whether a VM is well: QEMU, its monitor, the console, the guest kernel's messages."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from hotplug.common.deadline import Deadline
 from hotplug.common.errors import KitError, SymptomError
 from hotplug.vm.definition import VmDefinition
 from hotplug.vm.guest_disks import GuestDisk
-from hotplug.vm.kernel_messages import find_fault
+from hotplug.vm.kernel_messages import disk_of, find_fault
 from hotplug.vm.virtual_machine import VirtualMachine
 
 _READ_MESSAGES = "dd if=/dev/kmsg iflag=nonblock bs=8192 2>/dev/null; exit 0"
@@ -47,10 +47,14 @@ def lost_controller(vm: VmDefinition, chardevs: object) -> str | None:
 
 
 class HealthWatch:
-    """Judges one VM; each check looks only at what is new since the check before."""
+    """Judges one VM; each check looks only at what is new since the check before.
 
-    def __init__(self, vm: VirtualMachine) -> None:
+    `disks` tells which disks the guest had lately, so that the one that a line is about can be named.
+    """
+
+    def __init__(self, vm: VirtualMachine, disks: Callable[[], Sequence[GuestDisk]] = lambda: ()) -> None:
         self._vm = vm
+        self._disks = disks
         self._console_read = 0
         self._boot_id = ""
         self._next_message = 0
@@ -81,7 +85,9 @@ class HealthWatch:
         if found is None:
             found = find_fault([str(message) for message in self._new_messages(limit)], detached)
         if found is not None:
-            raise AssertionError(f"The guest of VM '{self._vm.name}' is in trouble, {found}")
+            disk = disk_of(found, self._disks())
+            named = f" That is {disk}." if disk is not None else ""
+            raise AssertionError(f"The guest of VM '{self._vm.name}' is in trouble, {found}{named}")
 
     def check_qemu(self, limit: Deadline) -> None:
         """Looks at QEMU alone: process, events, run state, and its connections to the controllers."""

@@ -91,9 +91,14 @@ def find_unforgivable(lines: Iterable[str]) -> str | None:
     )
 
 
-def _allowed(line: str, detached: Sequence[GuestDisk]) -> bool:
+def disk_of(line: str, disks: Sequence[GuestDisk]) -> GuestDisk | None:
+    """Which of `disks` a kernel line is about, by its SCSI address or its node; None for none of them."""
     match = _DISK_OF_LINE.search(line)
-    if match is None or not any(allowed.pattern.search(line) for allowed in ALLOWED):
-        return False
+    if match is None:
+        return None
     place = match["hctl"] or match["scsi"]
-    return any(place == d.hctl if place else d.node == f"/dev/{match['dev']}" for d in detached)
+    return next((d for d in disks if (place == d.hctl if place else d.node == f"/dev/{match['dev']}")), None)
+
+
+def _allowed(line: str, detached: Sequence[GuestDisk]) -> bool:
+    return any(allowed.pattern.search(line) for allowed in ALLOWED) and disk_of(line, detached) is not None

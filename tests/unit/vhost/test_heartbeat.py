@@ -11,7 +11,7 @@ from hotplug.vhost import heartbeat
 from hotplug.vhost.heartbeat import Heartbeat
 from tests.unit.vhost.fake_rpc_server import FakeRpcServer, Request, answer
 
-Make = Callable[[Path], Heartbeat]
+Make = Callable[..., Heartbeat]
 
 
 @pytest.fixture(autouse=True)
@@ -24,8 +24,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 def make() -> Iterator[Make]:
     made: list[Heartbeat] = []
 
-    def make(path: Path) -> Heartbeat:
-        made.append(Heartbeat(path, silence=0.05, describe=lambda: "Its state is T."))
+    def make(path: Path, silence: float = 0.05) -> Heartbeat:
+        made.append(Heartbeat(path, silence, describe=lambda: "Its state is T."))
         made[-1].start()
         return made[-1]
 
@@ -43,7 +43,7 @@ def well(request: Request) -> Iterable[bytes]:
 
 def test_answers_are_asked_for_on_one_connection_and_are_no_finding(tmp_path: Path, make: Make) -> None:
     with FakeRpcServer(tmp_path / "rpc.sock", well) as server:
-        beating = make(server.path)
+        beating = make(server.path, silence=60)
         wait_until(lambda: beating.beats >= 5, 5, "five beats", interval=0.005)
         assert beating.answered_at is not None
         assert server.connections == 1
@@ -75,7 +75,7 @@ def test_half_an_answer_is_silence(tmp_path: Path, make: Make) -> None:
 def test_closed_and_missing_sockets_are_no_silence(tmp_path: Path, make: Make) -> None:
     beating = make(tmp_path / "none.sock")
     with FakeRpcServer(tmp_path / "rpc.sock", lambda request: [None]) as server:
-        closing = make(server.path)
+        closing = make(server.path, silence=60)
         wait_until(lambda: server.connections > 5, 5, "connections", interval=0.005)
     assert beating.finding is None
     assert closing.finding is None

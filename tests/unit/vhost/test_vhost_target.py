@@ -130,14 +130,14 @@ def test_kill_as_crash_counts(start: Start) -> None:
 
 def test_exit_code_at_stop_is_a_complaint(start: Start, tmp_path: Path) -> None:
     target = start("--exit-code", "7")
-    assert "asked to stop with SIGINT (10 s) and ended with exit code 7." in str(target.stop())
+    assert "asked to stop with SIGINT (10 s), but did not end in order: exit code 7." in str(target.stop())
     assert left_behind(tmp_path) == []
 
 
 def test_stop_that_needs_more_than_sigint_is_a_complaint(start: Start) -> None:
     target = start("--ignore-sigint")
     complaint = target.process.stop([(signal.SIGINT, 0.2), *STOP_SIGNALS[1:]])
-    assert "after SIGINT (0.2 s), then SIGABRT (10 s) it ended with killed by signal 6 (SIGABRT)." in str(complaint)
+    assert "with SIGINT (0.2 s), then SIGABRT (10 s); its end at last: killed by signal 6 (SIGABRT)." in str(complaint)
     assert " core was kept" in str(complaint) or " core is " in str(complaint) or " core went to " in str(complaint)
 
 

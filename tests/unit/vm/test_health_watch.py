@@ -67,6 +67,16 @@ def test_other_disk_is_never_forgiven(vm: Vm, watch: HealthWatch) -> None:
         watch.check(5)
 
 
+@pytest.mark.parametrize(
+    "line", [error("sdb"), "sd 1:0:1:0: [sdb] tag#101 FAILED Result: hostbyte=DID_OK driverbyte=DRIVER_OK"]
+)
+def test_disk_in_trouble_is_named(line: str, vm: Vm) -> None:
+    watch = HealthWatch(vm, lambda: [GONE, OTHER])  # type: ignore[arg-type]
+    vm.say(line)
+    with pytest.raises(AssertionError, match=r"That is disk 'T' at controller 'naa\.1' target 1 \(/dev/sdb"):
+        watch.check(5)
+
+
 @pytest.mark.parametrize("successor", [disk("naa.2", 0, "N", "sdz"), disk("naa.1", 3, "N", "sda")])
 def test_forgiveness_ends_after_the_check_that_follows_the_next_disk(
     successor: object, vm: Vm, watch: HealthWatch
