@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 from hotplug.vm.virtual_machine import VirtualMachine
 
+SHORT_RUNTIME = "4s"
+
 CASES = {
     f"{suite}-{number}": f"*Case {number}: {suite.title()}*" for suite in ("attach", "detach") for number in range(1, 5)
 }
@@ -59,7 +61,7 @@ class Entry:
     `failure_class` is its number in `classes`. `story` says what a user would have met. `cases` are the plan's cases
     that must fail, the cheapest first; several joined by "+" are run together, and one of them must fail. `check`
     is the name, in `checks`, of the check that must catch it; `words` must all be in the first cause; and that must be
-    said within `seconds` after the fault took effect.
+    said within `seconds` after the fault took effect. `fio_runtime` is how long each fio runs.
     """
 
     name: str
@@ -71,3 +73,4 @@ class Entry:
     cases: Sequence[str] = ()
     seconds: float = 20.0
     bed: dict[str, object] = field(default_factory=dict)
+    fio_runtime: str = SHORT_RUNTIME

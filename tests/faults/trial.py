@@ -13,10 +13,9 @@ from robot.api import ExecutionResult
 
 from hotplug.common.bounded_log import read_log
 from tests.acceptance.kit_run import PROJECT, SHORT_FIO, SUITES, KitRun
-from tests.faults.entry import CASES, Entry, FromOutside, InRecording, InTarget
+from tests.faults.entry import CASES, SHORT_RUNTIME, Entry, FromOutside, InRecording, InTarget
 from tests.faults.planter import STRIKE_FILE
 
-_RUNTIME = "4s"
 _DEADLINE = 240.0
 _STRUCK = re.compile(r"^\[(\S+ \S+)\] fault: \*NOTICE\*: planted fault \S+ strikes: ", re.MULTILINE)
 _ROBOTS_WORDS = re.compile(
@@ -69,7 +68,7 @@ def run_cases(cases: str, folder: Path, entry: Entry | None = None, silenced: st
         "--pythonpath",
         PROJECT,
         "-v",
-        f"FIO_RUNTIME:{_RUNTIME}",
+        f"FIO_RUNTIME:{entry.fio_runtime if entry else SHORT_RUNTIME}",
         "-v",
         f"FIO_JOB:{SHORT_FIO}",
     ]
