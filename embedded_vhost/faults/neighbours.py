@@ -46,11 +46,12 @@ class FailedNeighbour(NeighbourFault):
 
     name = "detach-fails-neighbour"
     summary = "lets all I/O of another disk fail after a detach"
+    once = False
 
     def plant(self, parts: Parts) -> None:
         super().plant(parts)
         self._failing: set[str] = set()
-        make, failing = parts.controllers.make_unit, self._failing
+        make, failing, once = parts.controllers.make_unit, self._failing, self.once
 
         class Failing(WrappedBdev):
             def readv(self, offset: int, buffers: Buffers) -> None:
@@ -63,6 +64,8 @@ class FailedNeighbour(NeighbourFault):
 
             def _check(self) -> None:
                 if self.name in failing:
+                    if once:
+                        failing.discard(self.name)
                     raise CheckCondition(ABORTED_COMMAND, 0)
 
         def make_unit(bdev: Bdev, identity: Identity) -> LogicalUnit:
@@ -72,6 +75,14 @@ class FailedNeighbour(NeighbourFault):
 
     def harm(self, controller: Controller, target: Target) -> None:
         self._failing.add(target.unit.bdev.name)
+
+
+class OnceFailedNeighbour(FailedNeighbour):
+    """One command ends with an error, which a driver repeats."""
+
+    name = "detach-fails-neighbour-once"
+    summary = "lets one read or write of another disk fail after a detach"
+    once = True
 
 
 class StalledNeighbour(NeighbourFault):
@@ -136,4 +147,4 @@ def _neighbour(registry: ControllerRegistry, name: object, number: object) -> tu
     return next((found for found in others if found[0].name == name), others[0] if others else None)
 
 
-FAULTS: tuple[type[Fault], ...] = (FailedNeighbour, StalledNeighbour, CorruptedNeighbour)
+FAULTS: tuple[type[Fault], ...] = (FailedNeighbour, OnceFailedNeighbour, StalledNeighbour, CorruptedNeighbour)

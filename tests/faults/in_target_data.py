@@ -55,6 +55,15 @@ ENTRIES: Sequence[Entry] = (
         ["detach-1"],
     ),
     Entry(
+        "detach-fails-neighbour-once",
+        17,
+        "One command of another disk fails after the detach; the guest's kernel repeats it, and fio is content.",
+        InTarget("detach-fails-neighbour-once"),
+        "guest kernel",
+        ["'vm3'", "a SCSI command failed and was repeated", "That is disk 'Malloc0p1'"],
+        ["detach-1"],
+    ),
+    Entry(
         "detach-stalls-neighbour",
         17,
         "Another disk waits for 8 s; no error, and every shell script is green.",

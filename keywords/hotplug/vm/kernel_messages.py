@@ -12,10 +12,11 @@ from hotplug.vm.guest_disks import GuestDisk
 
 @dataclass(frozen=True)
 class Fault:
-    """A line that matches `pattern` means `meaning`."""
+    """A line that matches `pattern` means `meaning`; one that is `mild` is named where there is no other alone."""
 
     pattern: re.Pattern[str]
     meaning: str
+    mild: bool = False
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,11 @@ FAULTS: Sequence[Fault] = [
     ),
     Fault(re.compile(r"virtio_scsi .*(is not a head|Unsupport|error)|virtio\d+: .*broken"), "virtio fault"),
     Fault(re.compile(r"NETDEV WATCHDOG"), "the guest's network stalled"),
+    Fault(  # printed at the log level that the watch of a VM asks for
+        re.compile(r"\btag#\d+ Done: (NEEDS_RETRY|ADD_TO_MLQUEUE|SOFT_ERROR|TIMEOUT_ERROR|FAILED)\b"),
+        "a SCSI command failed and was repeated, which fio does not see",
+        mild=True,
+    ),
 ]
 
 ALLOWED: Sequence[Allowed] = [
@@ -57,6 +63,9 @@ ALLOWED: Sequence[Allowed] = [
         "commands to a detached disk are answered 'logical unit not supported' or have no target",
     ),
     Allowed(
+        re.compile(r"\btag#\d+ Done: "), "commands to a detached disk may be repeated before the kernel gives it up"
+    ),
+    Allowed(
         re.compile(r"rejecting I/O to (offline|dead) device"), "the kernel itself refuses I/O to a disk that it removes"
     ),
     Allowed(
@@ -65,18 +74,25 @@ ALLOWED: Sequence[Allowed] = [
     ),
 ]
 
+_TAG = re.compile(r"\bsd \S+ \[\w+\] tag#\d+")
+_SENSE_FOLLOWS = 4  # lines between what came of a command and its sense data, at most
+
 _DISK_OF_LINE = re.compile(r"\bsd (?P<hctl>\d+:\d+:\d+:\d+)|\bscsi (?P<scsi>\d+:\d+:\d+:\d+)|dev (?P<dev>sd[a-z]+)\b")
 
 
 def find_fault(lines: Iterable[str], detached: Sequence[GuestDisk] = ()) -> str | None:
     """The first line that is a fault, with its meaning; `detached` are disks that were detached meanwhile."""
-    for line in lines:
-        for fault in FAULTS:
-            if fault.pattern.search(line):
-                if not _allowed(line, detached):
-                    return f"{fault.meaning}: {line.strip()}"
-                break
-    return None
+    told = list(lines)
+    mild = None
+    for number, line in enumerate(told):
+        fault = next((fault for fault in FAULTS if fault.pattern.search(line)), None)
+        if fault is None or _allowed(line, detached) or _is_notice(told, number):
+            continue
+        found = f"{fault.meaning}: {line.strip()}"
+        if not fault.mild:
+            return found
+        mild = mild or found
+    return mild
 
 
 def find_unforgivable(lines: Iterable[str]) -> str | None:
@@ -98,6 +114,13 @@ def disk_of(line: str, disks: Sequence[GuestDisk]) -> GuestDisk | None:
         return None
     place = match["hctl"] or match["scsi"]
     return next((d for d in disks if (place == d.hctl if place else d.node == f"/dev/{match['dev']}")), None)
+
+
+def _is_notice(lines: Sequence[str], number: int) -> bool:
+    """Whether a command only brought a unit attention (SAM-5 5.14), which is news about the disk and no error."""
+    command = _TAG.search(lines[number])
+    following = lines[number + 1 : number + 1 + _SENSE_FOLLOWS]
+    return command is not None and any(command[0] in line and "Unit Attention" in line for line in following)
 
 
 def _allowed(line: str, detached: Sequence[GuestDisk]) -> bool:

@@ -18,8 +18,15 @@ from hotplug.vm.health import lost_controller, parse_kernel_messages
 from hotplug.vm.kernel_messages import find_unforgivable
 from hotplug.vm.virtual_machine import VirtualMachine
 
-KERNEL_STREAM = "[ -r /dev/kmsg ] || exit 2; while :; do cat /dev/kmsg; [ $? -eq 1 ] || exit; sleep 1; done"
-"""Prints kernel messages as they come. A read that was overtaken fails, and another begins with the oldest message."""
+KERNEL_STREAM = (
+    "echo 4096 2>/dev/null >/proc/sys/dev/scsi/logging_level; "
+    "[ -r /dev/kmsg ] || exit 2; while :; do cat /dev/kmsg; [ $? -eq 1 ] || exit; sleep 1; done"
+)
+"""Prints kernel messages as they come. A read that was overtaken fails, and another begins with the oldest message.
+
+Before, the kernel is told to print each SCSI command that does not succeed at once (SCSI_LOG_MLCOMPLETE, level 1): else
+a command that succeeds when it is repeated leaves no trace.
+"""
 
 DEFAULT_LONGEST_BLOCK = 10.0
 _LOOK_SECONDS = 0.25

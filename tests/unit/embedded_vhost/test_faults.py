@@ -275,6 +275,14 @@ def test_a_neighbour_fails(plant: Plant) -> None:
     assert front_end.command(READ, in_length=4096, target=1)[:2] == (0, 2)
 
 
+def test_a_neighbour_fails_once(plant: Plant) -> None:
+    bed, front_end = plant("detach-fails-neighbour-once")
+    bed.attach("M")
+    bed.attach("N")
+    bed.detach(0)
+    assert [front_end.command(READ, in_length=4096, target=1)[1] for _ in range(3)] == [2, 0, 0]
+
+
 def test_a_neighbour_is_overwritten(plant: Plant) -> None:
     bed, front_end = plant("detach-corrupts-neighbour")
     bed.attach("M")

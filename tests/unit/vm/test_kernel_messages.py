@@ -38,6 +38,21 @@ def test_detach_is_no_fault_for_the_detached_disk_only() -> None:
     assert "1:0:1:0" in str(find_fault(other_place.splitlines(), [DETACHED]))
 
 
+REPEATED = """\
+[   20.1] sd 1:0:0:0: [sda] tag#9 Done: NEEDS_RETRY Result: hostbyte=DID_OK driverbyte=DRIVER_OK cmd_age=0s
+[   20.1] sd 1:0:0:0: [sda] tag#9 CDB: Write(10) 2a 00 00 01 84 e8 00 00 08 00
+[   20.1] sd 1:0:0:0: [sda] tag#9 Sense Key : Aborted Command [current]
+"""
+
+
+def test_repeated_command_is_a_fault_but_for_a_detached_disk_and_the_mildest() -> None:
+    assert "failed and was repeated" in str(find_fault(REPEATED.splitlines()))
+    assert find_fault(REPEATED.splitlines(), [DETACHED]) is None
+    assert find_fault(REPEATED.replace("NEEDS_RETRY", "SUCCESS").splitlines()) is None
+    assert find_fault(REPEATED.replace("Aborted Command", "Unit Attention").splitlines()) is None
+    assert "failed SCSI command" in str(find_fault((REPEATED + DETACH_UNDER_IO).splitlines()))
+
+
 def test_time_out_of_a_detached_disk_is_still_a_fault() -> None:
     line = "[ 9.0] sd 1:0:0:0: [sda] tag#3 FAILED Result: hostbyte=DID_TIME_OUT driverbyte=DRIVER_OK cmd_age=31s"
     assert find_fault([line], [DETACHED]) is not None
