@@ -51,7 +51,7 @@ ENTRIES: Sequence[Entry] = (
         "Another disk of the controller fails from the detach on.",
         InTarget("detach-fails-neighbour"),
         "guest kernel",
-        ["'vm3'", "failed SCSI command", "[sdb]", "That is disk 'Malloc0p1'"],
+        ["'vm3'", "I/O error, dev sdb", "That is disk 'Malloc0p1'"],
         ["detach-1"],
     ),
     Entry(

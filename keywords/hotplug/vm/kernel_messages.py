@@ -63,7 +63,8 @@ ALLOWED: Sequence[Allowed] = [
         "commands to a detached disk are answered 'logical unit not supported' or have no target",
     ),
     Allowed(
-        re.compile(r"\btag#\d+ Done: "), "commands to a detached disk may be repeated before the kernel gives it up"
+        re.compile(r"\btag#\d+ Done: (NEEDS_RETRY|ADD_TO_MLQUEUE|SOFT_ERROR|FAILED)\b"),
+        "commands to a detached disk may be repeated before the kernel gives it up",
     ),
     Allowed(
         re.compile(r"rejecting I/O to (offline|dead) device"), "the kernel itself refuses I/O to a disk that it removes"

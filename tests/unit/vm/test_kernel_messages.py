@@ -48,6 +48,7 @@ REPEATED = """\
 def test_repeated_command_is_a_fault_but_for_a_detached_disk_and_the_mildest() -> None:
     assert "failed and was repeated" in str(find_fault(REPEATED.splitlines()))
     assert find_fault(REPEATED.splitlines(), [DETACHED]) is None
+    assert find_fault(REPEATED.replace("NEEDS_RETRY", "TIMEOUT_ERROR").splitlines(), [DETACHED]) is not None
     assert find_fault(REPEATED.replace("NEEDS_RETRY", "SUCCESS").splitlines()) is None
     assert find_fault(REPEATED.replace("Aborted Command", "Unit Attention").splitlines()) is None
     assert "failed SCSI command" in str(find_fault((REPEATED + DETACH_UNDER_IO).splitlines()))
