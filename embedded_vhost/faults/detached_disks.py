@@ -8,6 +8,8 @@ from embedded_vhost.faults.requests import HoldingDevice
 from embedded_vhost.scsi import opcodes as op
 from embedded_vhost.scsi.logical_unit import LogicalUnit
 
+_TOLD_AFTER = 0.2
+
 _WRITE_BLOCK_0 = bytes((op.WRITE_10, *bytes(7), 1)).ljust(32, b"\0")
 
 
@@ -34,7 +36,7 @@ class NeverCompleted(Fault):
     summary = "takes the I/O of detached disks and never completes it"
 
     def plant(self, parts: Parts) -> None:
-        fault = self
+        fault, loop = self, parts.loop
 
         class Device(HoldingDevice):
             def __init__(self, controller: Controller, name: str) -> None:
@@ -48,7 +50,8 @@ class NeverCompleted(Fault):
             def target_removed(self, target: int) -> None:
                 fault.strike(f"I/O of {self.controller.name} target {target} hangs")
                 self._gone.add(target)
-                super().target_removed(target)
+                # Told at once, a driver may have no I/O under way by chance.
+                after(loop, _TOLD_AFTER, lambda: FaultyDevice.target_removed(self, target))
 
             def is_held(self, target: int) -> bool:
                 return target in self._gone

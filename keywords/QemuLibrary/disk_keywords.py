@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from QemuLibrary import QemuLibrary
 
 _DEADLINE = timedelta(seconds=15)
+_LEAST_LOOK_SECONDS = 1.0
 
 
 class DiskKeywords:
@@ -137,15 +138,16 @@ class DiskKeywords:
     ) -> float:
         """Waits until nothing is left of the disk at a ``target`` of a ``controller``.
 
-        Nothing means: no SCSI device, no block node, no link by path.
+        Nothing means: no SCSI device, not even one in removal, no block node, no link by path.
 
         ``disk`` is what `Wait Until Disk Is Present` returned; with it, the block node is looked for even if the SCSI
         device is gone already. Returns the host's monotonic time at which it was seen to be gone. Fails at the
         deadline and says what is left, whether it can still be read, so that the target is still served, or is a stale
         node of which only the removal event was lost; and what vhost's log says.
 
-        ``event`` is what ``Detach Target`` of VhostLibrary returned. With it the time from its request goes to the log,
-        and the keyword fails when that is longer than ``latency``; but not when it began to look only after that.
+        ``event`` is what ``Detach Target`` of VhostLibrary returned. With it the deadline counts from vhost's answer,
+        but it looks for one second at least. The time from the request goes to the log, and the keyword fails when that
+        is longer than ``latency``; but not when it began to look only after that.
 
         | ${when} =    Wait Until Disk Is Gone    vm1    naa.ctrlr1    0    disk=${disk}
         """
@@ -153,8 +155,11 @@ class DiskKeywords:
         member = self._library.fleet.member(vm)
         node = disk.node if disk is not None else ""
         definition = member.machine.definition
+        seconds = deadline.total_seconds()
+        if event is not None:
+            seconds = round(max(seconds - (began - event.answered), min(seconds, _LEAST_LOOK_SECONDS)), 1)
         try:
-            when = wait_until_gone(definition, member.disks.read, controller, target, deadline.total_seconds(), node)
+            when = wait_until_gone(definition, member.disks.read, controller, target, seconds, node)
         except WaitedInVain as failure:
             pci = definition.pci_address(controller)
             verdict = after_missing_detach(runner(member.machine), member.disks.read(10), pci, target)

@@ -36,6 +36,16 @@ ENTRIES: Sequence[Entry] = (
         5,
     ),
     Entry(
+        "removal-never-ends",
+        11,
+        "vhost takes the last command to an idle disk and never answers it: the guest cannot end the disk's removal.",
+        InTarget("detached-io-hangs"),
+        "disk gone",
+        ["naa.ctrlr5", "in removal"],
+        ["detach-3"],
+        5,
+    ),
+    Entry(
         "detached-disk-written-late",
         18,
         "A write that was under way is done a second after the detach was answered, when the disk may be another's.",
@@ -51,7 +61,7 @@ ENTRIES: Sequence[Entry] = (
         "Another disk of the controller fails from the detach on.",
         InTarget("detach-fails-neighbour"),
         "guest kernel",
-        ["'vm3'", "I/O error, dev sdb", "That is disk 'Malloc0p1'"],
+        ["'vm3'", "I/O error, dev sdb", "that is disk 'Malloc0p1'"],
         ["detach-1"],
     ),
     Entry(
@@ -60,7 +70,7 @@ ENTRIES: Sequence[Entry] = (
         "One command of another disk fails after the detach; the guest's kernel repeats it, and fio is content.",
         InTarget("detach-fails-neighbour-once"),
         "guest kernel",
-        ["'vm3'", "a SCSI command failed and was repeated", "That is disk 'Malloc0p1'"],
+        ["'vm3'", "a SCSI command failed and was repeated", "that is disk 'Malloc0p1'"],
         ["detach-1"],
     ),
     Entry(

@@ -130,7 +130,7 @@ class Bounds(_Part):
     """What a pass allows at most; what exceeds a bound is a fault of the device under test."""
 
     io_latency: Duration = timedelta(seconds=4)
-    io_gap: Duration = timedelta(seconds=4)
+    io_gap: Duration = timedelta(seconds=3)
     attach_latency: Duration = timedelta(seconds=3)
     detach_latency: Duration = timedelta(seconds=3)
     vhost_silence: Duration = timedelta(seconds=3)

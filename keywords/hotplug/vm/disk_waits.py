@@ -65,7 +65,7 @@ def wait_until_present(
 def wait_until_gone(
     vm: VmDefinition, read: Read, controller: str, target: int, seconds: float, node: str = ""
 ) -> float:
-    """Waits until nothing is left of a disk: no SCSI device, no block node, no link by path.
+    """Waits until nothing is left of a disk: no SCSI device, not even in removal, no block node, no link by path.
 
     `node` is the block node that it had ("/dev/sdb"), if known. Returns the host's monotonic time at which it was seen
     to be gone. Raises `WaitedInVain` at the deadline, saying what is left.
@@ -83,6 +83,11 @@ def wait_until_gone(
         its_nodes.update(d.node for d in there if d.node)
         owned_by_others = {d.node for d in disks.disks if d not in there}
         rest = [f"its SCSI device {d.hctl} (state {d.state or 'unknown'}, serial '{d.serial}')" for d in there]
+        rest += [
+            f"its SCSI device {hctl} (in removal, which waits for an answer of the disk)"
+            for address, number, hctl in disks.leaving
+            if (address, number) == (pci, target)
+        ]
         rest += [f"its block node {name}" for name in sorted((its_nodes & disks.nodes) - owned_by_others)]
         if link := disks.link_at(pci, target):
             rest.append(f"its link /dev/disk/by-path/{link}")

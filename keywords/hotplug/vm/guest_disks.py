@@ -51,7 +51,8 @@ class DiskList:
     """All SCSI disks of a guest at one moment, and what may be left over of others.
 
     `links` are (PCI address, target, link name) of all whole-disk links by path; `nodes` all /dev/sdX; `hosts` the PCI
-    addresses of the controllers that have a SCSI host.
+    addresses of the controllers that have a SCSI host. `leaving` are (PCI address, target, HCTL) of SCSI devices that
+    the kernel is removing and has not removed yet: it waits for a last command to them.
     """
 
     disks: Sequence[GuestDisk]
@@ -59,6 +60,7 @@ class DiskList:
     links: Sequence[tuple[str, int, str]]
     hosts: frozenset[str]
     seen: float
+    leaving: Sequence[tuple[str, int, str]] = ()
 
     def at(self, pci_address: str, target: int) -> list[GuestDisk]:
         """The disks (logical units) at a place."""
@@ -71,7 +73,7 @@ class DiskList:
 
 def parse_disks(answer: bytes, vm: VmDefinition, seen: float) -> DiskList:
     """Reads what list_disks.sh printed; raises `KitError` on a line that it does not print."""
-    rows: dict[str, list[str]] = {"host": [], "scsi": [], "node": [], "link": []}
+    rows: dict[str, list[str]] = {"host": [], "device": [], "scsi": [], "node": [], "link": []}
     devices: list[dict[str, str]] = []
     for line in answer.decode("latin-1").split("\n"):
         kind, _, rest = line.partition(" ")
@@ -91,7 +93,13 @@ def parse_disks(answer: bytes, vm: VmDefinition, seen: float) -> DiskList:
         if (match := _LINK.search(name)) and not match["part"]
     ]
     disks = [_parse_device(row, more, vm, links, seen) for row, more in zip(rows["scsi"], devices, strict=True)]
+    known = {row.partition("|")[0] for row in rows["scsi"]}
     return DiskList(
+        leaving=[
+            (_pci_address(path), int(hctl.split(":")[2]), hctl)
+            for path in rows["device"]
+            if (hctl := path.rpartition("/")[2]) not in known
+        ],
         disks=[disk for disk in disks if disk is not None],
         nodes=frozenset(f"/dev/{name}" for name in rows["node"] if _WHOLE_DISK.match(name)),
         links=links,

@@ -86,7 +86,7 @@ class HealthWatch:
             found = find_fault([str(message) for message in self._new_messages(limit)], detached)
         if found is not None:
             disk = disk_of(found, self._disks())
-            named = f" That is {disk}." if disk is not None else ""
+            named = f"; that is {disk}." if disk is not None else ""
             raise AssertionError(f"The guest of VM '{self._vm.name}' is in trouble, {found}{named}")
 
     def check_qemu(self, limit: Deadline) -> None:

@@ -1,5 +1,6 @@
 # Runs in the guest as a POSIX shell script, read from the command line. For each line on standard input, prints
 #   host PCI-PATH                        each SCSI host, by its place in sysfs
+#   device PATH                          each SCSI device of a host, also one whose removal has not ended
 #   scsi HCTL|PATH|TYPE|STATE|NODE|SECTORS   each SCSI device; of its serial, in the lines after it:
 #   page1 TEXT, page2 TEXT               VPD page 0x80 as two reads give it
 #   inquiry TEXT                         what sg_inq says, where the kernel keeps no such page
@@ -12,7 +13,11 @@ export LC_ALL=C
 get() { value=; [ -r "$1" ] && IFS= read -r value 2>/dev/null < "$1"; }
 while IFS= read -r request; do
     for place in /sys/class/scsi_host/*; do
-        cd -P "$place/device" 2>/dev/null && echo "host $PWD"
+        cd -P "$place/device" 2>/dev/null || continue
+        echo "host $PWD"
+        for device in target*/*:*:*:*; do
+            [ -d "$device" ] && echo "device $PWD/$device"
+        done
     done
     for place in /sys/class/scsi_device/*; do
         cd -P "$place/device" 2>/dev/null || continue

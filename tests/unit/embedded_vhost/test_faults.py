@@ -206,13 +206,19 @@ def test_a_detached_disk_is_written_late(plant: Plant, monkeypatch: pytest.Monke
     assert front_end.command(READ, in_length=4096)[3] == bytes(512) + b"A" * 3584
 
 
-def test_io_of_a_detached_disk_hangs(plant: Plant) -> None:
+def test_io_of_a_detached_disk_hangs(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
+    due: list[Callable[[], object]] = []
+    monkeypatch.setattr(detached_disks, "after", lambda loop, seconds, callback: due.append(callback))
     bed, front_end = plant("detached-io-hangs")
     bed.attach("M")
     bed.attach("N")
     bed.detach(0)
     assert answered(front_end, 0) == 0
     assert answered(front_end, 1) == 1
+    assert (0, REMOVED) not in reasons(front_end)
+    due[0]()
+    bed.turn()
+    assert reasons(front_end)[-1] == (0, REMOVED)
 
 
 def answered(front_end: FrontEnd, target: int) -> int:

@@ -63,7 +63,10 @@ ENTRY = "- {class: lost event, pattern: 'in vain', explanation: It was lost., li
         ),
         ("ConnectionLostError: fio run 1 gives no verdict. The connection to", "connection to the guest lost"),
         ("vhost floods its log with 120,000 lines a second", "log flood"),
-        ("vhost was asked to stop with SIGINT (10 s), but did not end in order: exit code 1.", "fault only at the end of vhost"),
+        (
+            "vhost was asked to stop with SIGINT (10 s), but did not end in order: exit code 1.",
+            "fault only at the end of vhost",
+        ),
         ("fio run 1 read back wrong data: verify: bad magic header.", "corruption in the data path"),
     ],
 )

@@ -1,6 +1,7 @@
 """Waits for disks, on lists made up one after the other."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -60,6 +61,7 @@ def test_gone_needs_device_node_and_link_gone() -> None:
         (WHOLE, "SCSI device .* and its block node /dev/sdb left"),
         (disk_list(nodes=("sdb",)), "block node /dev/sdb left"),
         (disk_list(links=(("0000:00:10.0", 2, "pci-x"),)), "by-path/pci-x left"),
+        (replace(NONE, leaving=[("0000:00:10.0", 2, "0:0:2:0")]), r"SCSI device 0:0:2:0 \(in removal"),
     ],
 )
 def test_what_is_left_is_named(left: DiskList, words: str) -> None:

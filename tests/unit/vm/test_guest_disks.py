@@ -13,6 +13,7 @@ VM = VmDefinition("vm1", {"naa.1": Path("/1"), "naa.2": Path("/2")})
 HOST = "/sys/devices/pci0000:00/0000:00:11.0/virtio3/host1"
 ANSWER = (
     f"host /sys/devices/pci0000:00/0000:00:10.0/virtio2/host0\nhost {HOST}\n"
+    f"device {HOST}/target1:0:3/1:0:3:0\ndevice {HOST}/target1:0:7/1:0:7:0\n"
     f"scsi 1:0:3:0|{HOST}/target1:0:3/1:0:3:0|0|running|sdb|131072\npage1 \x80\npage2 Nvme0n1p10\ninquiry \n"
     f"scsi 1:0:4:0|{HOST}/target1:0:4/1:0:4:0|0|running||\npage1 \x80\x09Nvme0n1p3\npage2 \ninquiry \n"
     f"scsi 1:0:5:0|{HOST}/target1:0:5/1:0:5:0|5|running||\npage1 \npage2 \ninquiry \n"
@@ -46,6 +47,7 @@ def test_other_devices_than_disks_are_left_out_and_sg_inq_is_the_fallback() -> N
 
 def test_leftovers_and_hosts() -> None:
     disks = parse_disks(ANSWER, VM, 0)
+    assert disks.leaving == [("0000:00:11.0", 7, "1:0:7:0")]
     assert disks.nodes == {"/dev/sdb", "/dev/sdc"}
     assert disks.hosts == {"0000:00:10.0", "0000:00:11.0"}
     assert disks.link_at("0000:00:10.0", 7) == "virtio-pci-0000:00:10.0-scsi-0:0:7:0"

@@ -73,7 +73,7 @@ def test_other_disk_is_never_forgiven(vm: Vm, watch: HealthWatch) -> None:
 def test_disk_in_trouble_is_named(line: str, vm: Vm) -> None:
     watch = HealthWatch(vm, lambda: [GONE, OTHER])  # type: ignore[arg-type]
     vm.say(line)
-    with pytest.raises(AssertionError, match=r"That is disk 'T' at controller 'naa\.1' target 1 \(/dev/sdb"):
+    with pytest.raises(AssertionError, match=r"that is disk 'T' at controller 'naa\.1' target 1 \(/dev/sdb"):
         watch.check(5)
 
 
