@@ -34,7 +34,7 @@ class WatchBounds:
 
 
 class VhostWatch:
-    """Looks at the process and its log several times a second, and asks it for a sign of life once a second."""
+    """Looks at the process and its log several times a second, and asks it for a sign of life twice a second."""
 
     def __init__(self, process: VhostProcess, rpc: RpcClient, bounds: WatchBounds) -> None:
         self._process = process
