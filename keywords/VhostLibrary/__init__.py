@@ -47,8 +47,8 @@ class VhostLibrary(KitLibrary):
     When the vhost process has died, every keyword that fails afterwards says so first: ``vhost died: ...``.
 
     As long as it lives it is watched in the background: its log for what a sanitizer, an assertion or a flood leaves
-    there and for ERROR lines that no refused call explains, and its RPC for a sign of life twice a second. What is found
-    ends whatever waits, in any of the three libraries; see `Set Bounds Of Vhost Watch`.
+    there and for ERROR lines that no refused call explains, and its RPC for a sign of life twice a second. What is
+    found ends whatever waits, in any of the three libraries; see `Set Bounds Of Vhost Watch`.
 
     = What an answer means =
 
