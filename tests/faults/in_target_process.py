@@ -155,8 +155,8 @@ ENTRIES: Sequence[Entry] = (
     Entry(
         "rpc-silent-after-attach",
         6,
-        "The thread of the RPC is busy for 6 s and the disks are served: the run is green, the control plane was away.",
-        InTarget("rpc-silent:6"),
+        "The thread of the RPC is busy for 4 s and the disks are served: the run is green, the control plane was away.",
+        InTarget("rpc-silent:4"),
         "vhost heartbeat",
         ["for 3 s it has owed the answer"],
         ["attach-1"],
