@@ -77,7 +77,7 @@ class Silence(Fault):
 
     name = "rpc-silent"
     summary = "answers no RPC for PARAMETER seconds once an attach was answered; the disks are served meanwhile"
-    default = "6"
+    default = "4"
 
     def plant(self, parts: Parts) -> None:
         self._parts, self._seconds = parts, whole_number(self)

@@ -8,7 +8,7 @@ from embedded_vhost.faults.requests import HoldingDevice
 from embedded_vhost.scsi import opcodes as op
 from embedded_vhost.scsi.logical_unit import LogicalUnit
 
-_TOLD_AFTER = 0.2
+_TOLD_AFTER_SECONDS = 0.2
 
 _WRITE_BLOCK_0 = bytes((op.WRITE_10, *bytes(7), 1)).ljust(32, b"\0")
 
@@ -51,7 +51,7 @@ class NeverCompleted(Fault):
                 fault.strike(f"I/O of {self.controller.name} target {target} hangs")
                 self._gone.add(target)
                 # Told at once, a driver may have no I/O under way by chance.
-                after(loop, _TOLD_AFTER, lambda: FaultyDevice.target_removed(self, target))
+                after(loop, _TOLD_AFTER_SECONDS, lambda: FaultyDevice.target_removed(self, target))
 
             def is_held(self, target: int) -> bool:
                 return target in self._gone

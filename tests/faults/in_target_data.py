@@ -163,7 +163,7 @@ ENTRIES: Sequence[Entry] = (
         "All disks are empty after a reboot; each fio verifies only what it wrote itself.",
         InTarget("reboot-loses-data"),
         "data ledger",
-        ["of VM 'vm", "holds zeros (lost)"],
+        ["Disk 'Malloc0p0' (/dev/sda) of VM 'vm", "holds zeros (lost)"],
         ["attach-4", "detach-4"],
     ),
 )

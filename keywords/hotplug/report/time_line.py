@@ -10,7 +10,7 @@ from hotplug.common.chronicle import VHOST, Kind, Moment
 from hotplug.report.courses import Course, courses
 
 CURVE_POINTS = 120
-_LONG_CALL = 0.5  # in seconds; a tick stands for the others
+_SHORTEST_BAR = 0.5  # in seconds; of a shorter call there is a tick alone
 _LONGEST_GAP = 2.0  # between two samples that still belong to one curve, in seconds
 
 
@@ -169,7 +169,7 @@ def _timed(moments: Sequence[Moment], began: float, ended: float) -> Iterable[Ba
     for moment in moments:
         seconds = moment.figures.get("seconds", 0.0)
         span = _LASTING.get(moment.kind)
-        if span is not None and seconds > _LONG_CALL and moment.at + seconds > began:
+        if span is not None and seconds > _SHORTEST_BAR and moment.at + seconds > began:
             yield Bar(span, max(moment.at, began), min(moment.at + seconds, ended))
 
 

@@ -48,10 +48,21 @@ REPEATED = """\
 def test_repeated_command_is_a_fault_but_for_a_detached_disk_and_the_mildest() -> None:
     assert "failed and was repeated" in str(find_fault(REPEATED.splitlines()))
     assert find_fault(REPEATED.splitlines(), [DETACHED]) is None
-    assert find_fault(REPEATED.replace("NEEDS_RETRY", "TIMEOUT_ERROR").splitlines(), [DETACHED]) is not None
+    assert "timed out" in str(find_fault(REPEATED.replace("NEEDS_RETRY", "TIMEOUT_ERROR").splitlines(), [DETACHED]))
     assert find_fault(REPEATED.replace("NEEDS_RETRY", "SUCCESS").splitlines()) is None
     assert find_fault(REPEATED.replace("Aborted Command", "Unit Attention").splitlines()) is None
     assert "failed SCSI command" in str(find_fault((REPEATED + DETACH_UNDER_IO).splitlines()))
+
+
+@pytest.mark.parametrize("came", ["SUCCESS", "NEEDS_RETRY", "FAILED"])
+def test_command_that_the_transport_failed_is_a_fault_however_it_is_told(came: str) -> None:
+    lines = REPEATED.replace("NEEDS_RETRY", came)
+    reset = lines.replace("hostbyte=DID_OK", "hostbyte=DID_RESET").splitlines()
+    assert "failed SCSI command" in str(find_fault(reset))
+    assert "failed SCSI command" in str(find_fault(reset, [DETACHED]))
+    gone = lines.replace("hostbyte=DID_OK", "hostbyte=DID_BAD_TARGET").splitlines()
+    assert "failed SCSI command" in str(find_fault(gone))
+    assert find_fault(gone, [DETACHED]) is None
 
 
 def test_time_out_of_a_detached_disk_is_still_a_fault() -> None:
