@@ -58,7 +58,7 @@ docs: $(VENV)/ready ## write the documentation with all keywords to site/index.h
 	@echo site/index.html
 
 trends: $(VENV)/ready ## draw the figures of the runs so far to results/trends.html
-	@$(VENV)/bin/python -m hotplug.report.trends $(RESULTS)/history.jsonl $(RESULTS)/trends.html
+	@$(VENV)/bin/python -m hotplug_kit.report.trends $(RESULTS)/history.jsonl $(RESULTS)/trends.html
 
 faults: setup ## plant every fault of docs/faults.md and prove that the right check names it; FAULTS='name ...' for some
 	@$(VENV)/bin/python -m tests.faults $(FAULTS)

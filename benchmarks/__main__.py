@@ -13,8 +13,8 @@ from benchmarks.claims import Figure, Line
 from benchmarks.record import write_record
 from benchmarks.table import number, render
 from benchmarks.workshop import Measurement, Workshop, fresh_folder
-from hotplug.common.errors import SetupError
-from hotplug.common.run_directory import RunDirectory
+from hotplug_kit.domain.errors import SetupError
+from hotplug_kit.process.run_directory import RunDirectory
 
 _ROOT = Path(__file__).resolve().parent.parent
 _INTERRUPTED = 130

@@ -6,20 +6,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.workshop import Workshop
-from hotplug.common.deadline import Deadline
-from hotplug.vhost.controllers import create_controller
-from hotplug.vhost.disks import create_malloc_disk
-from hotplug.vhost.launch import LaunchOptions, TargetKind
-from hotplug.vhost.rpc_client import RpcClient
-from hotplug.vhost.rpc_trace import RpcTrace
-from hotplug.vhost.splits import split_disk
-from hotplug.vhost.start import start_target
-from hotplug.vhost.target import Target
-from hotplug.vm.definition import VmDefinition
-from hotplug.vm.disk_reader import DiskReader
-from hotplug.vm.disk_waits import wait_until_hosts_are_up
-from hotplug.vm.ssh_key import make_ssh_key
-from hotplug.vm.virtual_machine import VirtualMachine
+from hotplug_kit.monitor.deadline import Deadline
+from hotplug_kit.vhost.controllers import create_controller
+from hotplug_kit.vhost.disks import create_malloc_disk
+from hotplug_kit.vhost.process.launch import LaunchOptions, TargetKind
+from hotplug_kit.vhost.rpc.client import RpcClient
+from hotplug_kit.vhost.rpc.trace import RpcTrace
+from hotplug_kit.vhost.splits import split_disk
+from hotplug_kit.vhost.start import start_target
+from hotplug_kit.vhost.vhost import Target
+from hotplug_kit.vm.definition import VmDefinition
+from hotplug_kit.vm.disk_reader import DiskReader
+from hotplug_kit.vm.disk_waits import wait_until_hosts_are_up
+from hotplug_kit.vm.ssh_key import make_ssh_key
+from hotplug_kit.vm.virtual_machine import VirtualMachine
 
 DISK_BYTES = 64 << 20
 """The size of a disk; the plan's own."""

@@ -13,7 +13,7 @@ from benchmarks import (
     target_footprint,
 )
 from benchmarks.workshop import Measurement
-from hotplug.common.errors import SetupError
+from hotplug_kit.domain.errors import SetupError
 
 MEASUREMENTS: Sequence[Measurement] = (
     fio_rates.MEASUREMENT,

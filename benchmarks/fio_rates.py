@@ -10,10 +10,10 @@ from pathlib import Path
 from benchmarks.bench_bed import DISK_BYTES, BenchVm, bench_bed
 from benchmarks.claims import Claim, Figure
 from benchmarks.workshop import Measurement, Workshop
-from hotplug.fio.job_file import JobTemplate, parse_template, render
-from hotplug.fio.run import RunFiles, start_fio
-from hotplug.vhost.attachments import attach_target
-from hotplug.vm.disk_waits import wait_until_present
+from hotplug_kit.fio.job_file import JobTemplate, parse_template, render
+from hotplug_kit.fio.run import RunFiles, start_fio
+from hotplug_kit.vhost.attachments import attach_target
+from hotplug_kit.vm.disk_waits import wait_until_present
 
 ROUNDS = 5
 SECONDS = 2.5

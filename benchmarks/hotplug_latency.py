@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from benchmarks.bench_bed import BenchBed, bench_bed
 from benchmarks.claims import Claim, Figure
 from benchmarks.workshop import Measurement, Workshop
-from hotplug.vhost.attachments import attach_target, detach_target
-from hotplug.vm.disk_waits import wait_until_gone, wait_until_present
+from hotplug_kit.vhost.attachments import attach_target, detach_target
+from hotplug_kit.vm.disk_waits import wait_until_gone, wait_until_present
 
 EVENTS = 30
 

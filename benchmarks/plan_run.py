@@ -9,7 +9,7 @@ from pathlib import Path
 from benchmarks.claims import Claim, Figure
 from benchmarks.plan_phases import PlanTime, read_plan_time
 from benchmarks.workshop import Measurement, Workshop, fresh_folder
-from hotplug.common.errors import KitError
+from hotplug_kit.domain.errors import KitError
 
 FIO_RUNTIME = timedelta(seconds=10)
 

@@ -5,8 +5,8 @@ from collections.abc import Collection, Iterator
 
 from benchmarks.claims import Claim, Figure
 from benchmarks.workshop import Measurement, Workshop, fresh_folder
-from hotplug.common.deadline import wait_until
-from hotplug.common.errors import KitError
+from hotplug_kit.domain.errors import KitError
+from hotplug_kit.monitor.deadline import wait_until
 
 _FIRST_DEADLINE, _LATER_DEADLINE = 900.0, 60.0
 _FIRST_LINE = "=" * 20

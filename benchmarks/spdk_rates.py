@@ -11,10 +11,10 @@ from benchmarks.bench_bed import bench_bed
 from benchmarks.claims import Claim, Figure
 from benchmarks.fio_rates import ROUNDS, one_run
 from benchmarks.workshop import Measurement, Workshop
-from hotplug.fio.job_file import parse_template
-from hotplug.vhost.attachments import attach_target
-from hotplug.vhost.launch import TargetKind
-from hotplug.vm.disk_waits import wait_until_present
+from hotplug_kit.fio.job_file import parse_template
+from hotplug_kit.vhost.attachments import attach_target
+from hotplug_kit.vhost.process.launch import TargetKind
+from hotplug_kit.vm.disk_waits import wait_until_present
 
 _LEAST = 0.5
 _VM, _CONTROLLER = "bench", "naa.bench"

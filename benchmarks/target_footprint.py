@@ -11,10 +11,10 @@ from benchmarks.bench_bed import DISK_BYTES, BenchBed, BenchVm, bench_bed
 from benchmarks.claims import Claim, Figure
 from benchmarks.smaps import parse_smaps
 from benchmarks.workshop import Measurement, Workshop
-from hotplug.fio.job_file import parse_template, render
-from hotplug.fio.run import FioRun, RunFiles, start_fio
-from hotplug.vhost.attachments import attach_target
-from hotplug.vm.disk_waits import wait_until_present
+from hotplug_kit.fio.job_file import parse_template, render
+from hotplug_kit.fio.run import FioRun, RunFiles, start_fio
+from hotplug_kit.vhost.attachments import attach_target
+from hotplug_kit.vm.disk_waits import wait_until_present
 
 IDLE_SECONDS = 10.0
 

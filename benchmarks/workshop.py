@@ -10,9 +10,9 @@ from pathlib import Path
 from signal import SIGINT, SIGTERM
 
 from benchmarks.claims import Claim, Figure
-from hotplug.common.child_process import ChildProcess
-from hotplug.common.errors import KitError
-from hotplug.common.run_directory import RunDirectory
+from hotplug_kit.domain.errors import KitError
+from hotplug_kit.process.child_process import ChildProcess
+from hotplug_kit.process.run_directory import RunDirectory
 
 _STOP = ((SIGINT, 20.0), (SIGTERM, 10.0))  # robot ends what it has started at the first
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from robot.libraries.BuiltIn import BuiltIn, RobotNotRunningError
 
-from hotplug.common.errors import SetupError
-from hotplug.testbed.loader import KEYS, load_testbed, read_testbed_file
-from hotplug.testbed.schema import TestBed
+from hotplug_kit.domain.errors import SetupError
+from hotplug_kit.testbed.loader import KEYS, load_testbed, read_testbed_file
+from hotplug_kit.testbed.schema import TestBed
 
 
 def get_variables(file: str) -> dict[str, TestBed | str | None]:

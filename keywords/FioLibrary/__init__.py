@@ -9,11 +9,11 @@ from FioLibrary.ledger_keywords import LedgerKeywords
 from FioLibrary.progress_keywords import ProgressKeywords
 from FioLibrary.run_keywords import RunKeywords
 from FioLibrary.verdict_keywords import VerdictKeywords
-from hotplug.fio.guests import Guests
-from hotplug.fio.result import RunResult
-from hotplug.fio.run import DEFAULT_MARGIN, FioRun
-from hotplug.ledger.ledger import Ledger
-from library_core import KitLibrary
+from hotplug_kit.fio.guests import Guests
+from hotplug_kit.fio.result import RunResult
+from hotplug_kit.fio.run import DEFAULT_MARGIN, FioRun
+from hotplug_kit.ledger.ledger import Ledger
+from kit_library import KitLibrary
 
 try:
     __version__ = version("spdk-vhost-hotplug-kit")

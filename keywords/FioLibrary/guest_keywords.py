@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from robot.api import logger
 from robot.api.deco import keyword
 
-from hotplug.guest.ssh import SshAddress
+from hotplug_kit.guest.ssh import SshAddress
 
 if TYPE_CHECKING:
     from FioLibrary import FioLibrary

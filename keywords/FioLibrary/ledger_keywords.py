@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from robot.api import logger
 from robot.api.deco import keyword
 
-from hotplug.ledger.inspection import GuestDisks, check, renew
-from hotplug.ledger.ledger import Ledger, LedgerDisk
-from hotplug.ledger.region import PART_BYTES
+from hotplug_kit.ledger.block import PART_BYTES
+from hotplug_kit.ledger.guest_io import GuestDisks, check, renew
+from hotplug_kit.ledger.ledger import Ledger, LedgerDisk
 
 if TYPE_CHECKING:
     from FioLibrary import FioLibrary

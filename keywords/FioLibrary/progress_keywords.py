@@ -7,12 +7,12 @@ from robot.api import logger
 from robot.api.deco import keyword
 
 from FioLibrary.run_keywords import at_least_one
-from hotplug.common.chronicle import CHRONICLE, Kind, disk_lane
-from hotplug.common.deadline import Deadline
-from hotplug.common.errors import KitError
-from hotplug.common.event import Event
-from hotplug.fio.progress import ensure_running, wait_until_job_ended, wait_until_moving
-from hotplug.fio.run import FioRun
+from hotplug_kit.domain.errors import KitError
+from hotplug_kit.domain.event import Event
+from hotplug_kit.fio.progress import ensure_running, wait_until_job_ended, wait_until_moving
+from hotplug_kit.fio.run import FioRun
+from hotplug_kit.monitor.chronicle import CHRONICLE, Kind, disk_lane
+from hotplug_kit.monitor.deadline import Deadline
 
 if TYPE_CHECKING:
     from FioLibrary import FioLibrary

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 from robot.api import logger
 from robot.api.deco import keyword
 
-from hotplug.common.errors import KitError
-from hotplug.common.event import Event
-from hotplug.fio.job_file import find_job_file, read_template, render, seed_of_run
-from hotplug.fio.job_range import options_within
-from hotplug.fio.result import RunResult
-from hotplug.fio.result_table import html_table
-from hotplug.fio.run import FioRun, RunFiles, prepare_fio
-from hotplug.fio.stall_verdict import Bounds, stalled
-from hotplug.fio.stall_watch import StallWatch
-from hotplug.fio.verdict import enforce
-from hotplug.ledger.region import region_start
-from library_core import link_to_file
+from hotplug_kit.domain.errors import KitError
+from hotplug_kit.domain.event import Event
+from hotplug_kit.fio.job_file import find_job_file, options_within, read_template, render, seed_of_run
+from hotplug_kit.fio.progress import StallWatch
+from hotplug_kit.fio.result import RunResult
+from hotplug_kit.fio.result_table import html_table
+from hotplug_kit.fio.run import FioRun, RunFiles, prepare_fio
+from hotplug_kit.fio.stall_verdict import stalled
+from hotplug_kit.fio.stalls import Bounds
+from hotplug_kit.fio.verdict import enforce
+from hotplug_kit.ledger.block import region_start
+from kit_library import link_to_file
 
 if TYPE_CHECKING:
     from FioLibrary import FioLibrary

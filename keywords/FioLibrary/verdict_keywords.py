@@ -7,11 +7,12 @@ from robot.api import logger
 from robot.api.deco import keyword
 
 from FioLibrary.run_keywords import at_least_one
-from hotplug.common.event import Event
-from hotplug.fio import proof, verdict
-from hotplug.fio.run import FioRun
-from hotplug.fio.stall_verdict import Bounds, stalled
-from hotplug.fio.stall_watch import StallWatch
+from hotplug_kit.domain.event import Event
+from hotplug_kit.fio import verdict
+from hotplug_kit.fio.progress import StallWatch
+from hotplug_kit.fio.run import FioRun
+from hotplug_kit.fio.stall_verdict import stalled
+from hotplug_kit.fio.stalls import Bounds
 
 if TYPE_CHECKING:
     from FioLibrary import FioLibrary
@@ -59,7 +60,7 @@ class VerdictKeywords:
         for result in results:
             for disk in result.disks.values():
                 if disk.serial != besides:
-                    logger.info(proof.why_passed(result, disk, bounds))
+                    logger.info(verdict.why_passed(result, disk, bounds))
 
     @keyword(tags=["fio", "verdict"])
     def fio_should_have_failed_only_on_disk(
@@ -86,7 +87,7 @@ class VerdictKeywords:
         bounds = Bounds(io_latency.total_seconds(), io_gap.total_seconds())
         findings = verdict.failed_only_on(result, disk, event, within.total_seconds())
         verdict.enforce([*findings, *stalled(result.progress, bounds, event, besides=disk)])
-        logger.info(proof.why_failed_rightly(result, result.disks[disk], event))
+        logger.info(verdict.why_failed_rightly(result, result.disks[disk], event))
 
     @keyword(tags=["fio", "verdict"])
     def fio_should_have_met_event(self, event: Event, *runs: FioRun) -> None:
@@ -105,4 +106,4 @@ class VerdictKeywords:
         verdict.enforce([f for result in results for f in verdict.met_event(result, event, failing=failing)])
         for result in results:
             for disk in result.disks.values():
-                logger.info(proof.why_met(result, disk, event))
+                logger.info(verdict.why_met(result, disk, event))

@@ -2,7 +2,7 @@
 
 from importlib.metadata import PackageNotFoundError, version
 
-from library_core import KitLibrary
+from kit_library import KitLibrary
 from PreflightLibrary.preflight_keywords import PreflightKeywords
 
 __all__ = ["PreflightLibrary"]

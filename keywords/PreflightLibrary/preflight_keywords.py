@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 from robot.api import logger
 from robot.api.deco import keyword
 
-from hotplug.common.errors import SetupError
-from hotplug.preflight.checks import run_checks
-from hotplug.preflight.machine import Machine
-from hotplug.preflight.requirement import complaint
-from hotplug.preflight.table import html_table
-from hotplug.testbed.schema import TestBed
+from hotplug_kit.domain.errors import SetupError
+from hotplug_kit.preflight.checks import run_checks
+from hotplug_kit.preflight.machine import Machine
+from hotplug_kit.preflight.requirement import complaint, html_table
+from hotplug_kit.testbed.schema import TestBed
 
 if TYPE_CHECKING:
     from PreflightLibrary import PreflightLibrary

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from hotplug.vm.fleet import Fleet
-from library_core import KitLibrary
+from hotplug_kit.vm.fleet import Fleet
+from kit_library import KitLibrary
 from QemuLibrary.disk_keywords import DiskKeywords
 from QemuLibrary.guest_keywords import GuestKeywords
 from QemuLibrary.health_keywords import HealthKeywords

@@ -10,14 +10,21 @@ from typing import TYPE_CHECKING
 from robot.api import logger
 from robot.api.deco import keyword
 
-from hotplug.common.event import Event
-from hotplug.common.witnesses import WITNESSES
-from hotplug.vm.disk_set import ExpectedDisk, disk_at, expected_disk
-from hotplug.vm.disk_waits import WaitedInVain, wait_until_equal, wait_until_gone, wait_until_present
-from hotplug.vm.event_latency import EventLatency
-from hotplug.vm.guest_disks import GuestDisk
-from hotplug.vm.lost_events import after_missing_attach, after_missing_detach, runner, where_else
-from hotplug.vm.reconcile import wait_until_agreed
+from hotplug_kit.domain.event import Event
+from hotplug_kit.monitor.run_monitor import WITNESSES
+from hotplug_kit.vm.disk_comparison import ExpectedDisk, disk_at, expected_disk, wait_until_agreed
+from hotplug_kit.vm.disk_waits import (
+    EventLatency,
+    WaitedInVain,
+    after_missing_attach,
+    after_missing_detach,
+    runner,
+    wait_until_equal,
+    wait_until_gone,
+    wait_until_present,
+    where_else,
+)
+from hotplug_kit.vm.guest_disks import GuestDisk
 
 if TYPE_CHECKING:
     from QemuLibrary import QemuLibrary

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from robot.api import logger
 from robot.api.deco import keyword
 
-from hotplug.guest.ssh import CommandResult
-from hotplug.vm.versions import read_versions
+from hotplug_kit.guest.ssh import CommandResult
+from hotplug_kit.vm.virtual_machine import read_versions
 
 if TYPE_CHECKING:
     from QemuLibrary import QemuLibrary

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from robot.api import logger
 from robot.api.deco import keyword
 
-from hotplug.common.deadline import Deadline
-from hotplug.common.errors import KitError
-from hotplug.vm.guest_disks import GuestDisk
+from hotplug_kit.domain.errors import KitError
+from hotplug_kit.monitor.deadline import Deadline
+from hotplug_kit.vm.guest_disks import GuestDisk
 
 if TYPE_CHECKING:
     from QemuLibrary import QemuLibrary

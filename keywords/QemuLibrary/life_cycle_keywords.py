@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from robot.api import logger
 from robot.api.deco import keyword
 
-from hotplug.vm.definition import UserImage, VmDefinition
+from hotplug_kit.vm.definition import UserImage, VmDefinition
 
 if TYPE_CHECKING:
     from QemuLibrary import QemuLibrary

@@ -3,8 +3,8 @@
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 
-from hotplug.report.known_issues import OWN_FILE, KnownIssue, read_known_issues
-from library_core import KitLibrary
+from hotplug_kit.report.known_issues import OWN_FILE, KnownIssue, read_known_issues
+from kit_library import KitLibrary
 from ReportLibrary.case_listener import CaseListener
 from ReportLibrary.fact_keywords import FactKeywords
 from ReportLibrary.picture_keywords import PictureKeywords

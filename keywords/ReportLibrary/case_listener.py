@@ -13,13 +13,13 @@ from robot import result as robot_result
 from robot import running
 from robot.api import logger
 
-from hotplug.common.chronicle import CHRONICLE, VHOST, Kind
-from hotplug.common.deadline import OBSERVERS
-from hotplug.report.case_report import evidence_html, evidence_lines, in_report, time_line_html
-from hotplug.report.evidence import files_of
-from hotplug.report.known_issues import html_list, matching
-from hotplug.report.progress_line import ProgressLine
-from library_core import link_to_file
+from hotplug_kit.monitor.chronicle import CHRONICLE, VHOST, Kind
+from hotplug_kit.monitor.deadline import OBSERVERS
+from hotplug_kit.report.case_report import evidence_html, evidence_lines, in_report, time_line_html
+from hotplug_kit.report.evidence import files_of
+from hotplug_kit.report.known_issues import html_list, matching
+from hotplug_kit.report.progress_line import ProgressLine
+from kit_library import link_to_file
 from ReportLibrary.failures import Failures
 from ReportLibrary.past_runs import PastRuns
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from robot.api import logger
 from robot.api.deco import keyword
 
-from hotplug.report.known_issues import read_known_issues
-from hotplug.report.revision import kit_revision
+from hotplug_kit.report.bundle import kit_revision
+from hotplug_kit.report.known_issues import read_known_issues
 
 if TYPE_CHECKING:
     from ReportLibrary import ReportLibrary

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING
 
 from robot import result as robot_result
 
-from hotplug.common.chronicle import CHRONICLE, Kind
-from hotplug.report.bundle import NAME, write_bundle
-from hotplug.report.courses import courses
-from hotplug.report.stacks import processes, write_stacks
-from library_core import TIMELINE, output_directory
+from hotplug_kit.monitor.chronicle import CHRONICLE, Kind
+from hotplug_kit.report.bundle import NAME, processes, write_bundle, write_stacks
+from hotplug_kit.report.courses import courses
+from kit_library import TIMELINE, output_directory
 from ReportLibrary import run_facts
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from robot import result as robot_result
 from robot.api import logger
 
-from hotplug.common.chronicle import CHRONICLE
-from hotplug.report import history
-from library_core import output_directory
+from hotplug_kit.monitor.chronicle import CHRONICLE
+from hotplug_kit.report import history
+from kit_library import output_directory
 from ReportLibrary.run_facts import metadata
 
 _MUST_BE_EQUAL = {"Target": r", (?:started as|process) ", "Disks": "$", "fio job": "$", "QEMU": r" \("}

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Protocol
 from robot.api import logger
 from robot.api.deco import keyword
 
-from hotplug.common.chronicle import CHRONICLE
-from hotplug.report.case_report import time_line_html
-from hotplug.report.set_up_picture import ControllerInSetUp, draw
+from hotplug_kit.monitor.chronicle import CHRONICLE
+from hotplug_kit.report.case_report import time_line_html
+from hotplug_kit.report.set_up_picture import ControllerInSetUp, draw
 
 if TYPE_CHECKING:
     from ReportLibrary import ReportLibrary

@@ -10,7 +10,7 @@ import yaml
 from robot import result as robot_result
 from robot.libraries.BuiltIn import BuiltIn
 
-from hotplug.report.bundle import HIDDEN
+from hotplug_kit.report.bundle import HIDDEN
 
 _SECRET_NAMES = ("password", "secret", "token")
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from robot.api import logger
 
-from hotplug.common.errors import KitError, SetupError
-from hotplug.vhost.attachments import AttachmentModel, get_attachments
-from hotplug.vhost.disk_writes import DetachedDisks
-from hotplug.vhost.held import HeldBefore
-from hotplug.vhost.target import Target
-from hotplug.vhost.watch import WatchBounds
-from library_core import KitLibrary
+from hotplug_kit.domain.errors import KitError, SetupError
+from hotplug_kit.vhost.attachments import AttachmentModel, get_attachments
+from hotplug_kit.vhost.disk_writes import DetachedDisks
+from hotplug_kit.vhost.vhost import Target
+from hotplug_kit.vhost.watch.leaks import HeldBefore
+from hotplug_kit.vhost.watch.vhost_watch import WatchBounds
+from kit_library import KitLibrary
 from VhostLibrary.attachment_keywords import AttachmentKeywords
 from VhostLibrary.controller_keywords import ControllerKeywords
 from VhostLibrary.disk_keywords import DiskKeywords

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from robot.api import logger
 from robot.api.deco import keyword
 
-from hotplug.common.event import Event
-from hotplug.vhost.attachments import (
+from hotplug_kit.domain.event import Event
+from hotplug_kit.vhost.attachments import (
     FIRST_FREE,
     Attachment,
     attach_target,

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 from robot.api import logger
 from robot.api.deco import keyword
 
-from hotplug.common.deadline import wait_until
-from hotplug.vhost.controller_state import Controller
-from hotplug.vhost.controllers import (
+from hotplug_kit.monitor.deadline import wait_until
+from hotplug_kit.vhost.controllers import (
     connected_sessions,
     controller_socket,
     create_controller,
     delete_controller,
     get_controllers,
 )
+from hotplug_kit.vhost.rpc.answers import Controller
 
 if TYPE_CHECKING:
     from VhostLibrary import VhostLibrary

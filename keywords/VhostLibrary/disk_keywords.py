@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 from robot.api import logger
 from robot.api.deco import keyword
 
-from hotplug.common.errors import SetupError
-from hotplug.vhost.disk_names import disk_name_prefix
-from hotplug.vhost.disks import (
+from hotplug_kit.domain.errors import SetupError
+from hotplug_kit.vhost.disks import (
     Disk,
     create_aio_disk,
     create_malloc_disk,
     delete_disk,
+    disk_name_prefix,
     get_disks,
     parse_size,
 )
-from hotplug.vhost.splits import split_disk, split_evenly, unsplit_disk
+from hotplug_kit.vhost.splits import split_disk, split_evenly, unsplit_disk
 
 if TYPE_CHECKING:
     from VhostLibrary import VhostLibrary

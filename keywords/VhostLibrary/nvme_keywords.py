@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from robot.api import logger
 from robot.api.deco import keyword
 
-from hotplug.common.transport_id import TransportId
-from hotplug.vhost.nvme import connect_nvme_controller, disconnect_nvme_controller
+from hotplug_kit.domain.transport_id import TransportId
+from hotplug_kit.vhost.nvme import connect_nvme_controller, disconnect_nvme_controller
 
 if TYPE_CHECKING:
     from VhostLibrary import VhostLibrary

@@ -11,16 +11,21 @@ from typing import TYPE_CHECKING, Literal
 from robot.api import logger
 from robot.api.deco import keyword
 
-from hotplug.common.deadline import wait_until
-from hotplug.common.errors import KitError, SetupError
-from hotplug.vhost.connect import connect_to_target
-from hotplug.vhost.held import check_held
-from hotplug.vhost.hugepages import HugepageUse
-from hotplug.vhost.launch import DEFAULT_CORE_MASK, DEFAULT_MEMORY_MIB, LaunchOptions, StartupRpc, TargetKind
-from hotplug.vhost.rpc_client import RpcClient
-from hotplug.vhost.rpc_trace import RpcTrace
-from hotplug.vhost.start import start_target
-from hotplug.vhost.watch import WatchBounds
+from hotplug_kit.domain.errors import KitError, SetupError
+from hotplug_kit.monitor.deadline import wait_until
+from hotplug_kit.vhost.process.hugepages import HugepageUse
+from hotplug_kit.vhost.process.launch import (
+    DEFAULT_CORE_MASK,
+    DEFAULT_MEMORY_MIB,
+    LaunchOptions,
+    StartupRpc,
+    TargetKind,
+)
+from hotplug_kit.vhost.rpc.client import RpcClient
+from hotplug_kit.vhost.rpc.trace import RpcTrace
+from hotplug_kit.vhost.start import connect_to_target, start_target
+from hotplug_kit.vhost.watch.leaks import check_held
+from hotplug_kit.vhost.watch.vhost_watch import WatchBounds
 
 if TYPE_CHECKING:
     from VhostLibrary import VhostLibrary

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from hotplug.vhost.rpc_client import RpcClient
+from hotplug_kit.vhost.rpc.client import RpcClient
 from tests.acceptance.kit_run import SHORT_FIO, SUITES, KitRun, StartRobot, one_message
 
 FIO = ("-v", "FIO_RUNTIME:6s", "-v", f"FIO_JOB:{SHORT_FIO}")

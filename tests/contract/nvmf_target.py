@@ -5,10 +5,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from hotplug.common.child_process import ChildProcess
-from hotplug.common.deadline import wait_until
-from hotplug.common.run_directory import RunDirectory
-from hotplug.vhost.rpc_client import RpcClient, socket_is_served
+from hotplug_kit.monitor.deadline import wait_until
+from hotplug_kit.process.child_process import ChildProcess
+from hotplug_kit.process.run_directory import RunDirectory
+from hotplug_kit.vhost.rpc.client import RpcClient, socket_is_served
 
 MIB = 1 << 20
 _CALL_SECONDS = 20.0

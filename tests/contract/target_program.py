@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from hotplug.vhost.launch import LaunchOptions, plan_launch
+from hotplug_kit.vhost.process.launch import LaunchOptions, plan_launch
 from tests.contract.agreement import TargetKind
 from tests.contract.rpc_exchange import DEADLINE
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from hotplug.common.deadline import wait_until
+from hotplug_kit.monitor.deadline import wait_until
 from tests.contract.agreement import Agreement, TargetKind
 from tests.contract.rpc_exchange import Json, call, connect, receive, request
 from tests.contract.target_program import Program, running_program

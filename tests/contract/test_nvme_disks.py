@@ -6,17 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from hotplug.common.errors import SetupError
-from hotplug.common.run_directory import RunDirectory
-from hotplug.common.transport_id import TransportId
-from hotplug.vhost.attachments import attach_target, detach_target
-from hotplug.vhost.controllers import create_controller
-from hotplug.vhost.disks import get_disks
-from hotplug.vhost.nvme import connect_nvme_controller, disconnect_nvme_controller, nvme_controllers
-from hotplug.vhost.rpc_client import RpcClient
-from hotplug.vhost.splits import split_evenly
-from hotplug.vhost.start import start_target
-from hotplug.vhost.target import Target
+from hotplug_kit.domain.errors import SetupError
+from hotplug_kit.domain.transport_id import TransportId
+from hotplug_kit.process.run_directory import RunDirectory
+from hotplug_kit.vhost.attachments import attach_target, detach_target
+from hotplug_kit.vhost.controllers import create_controller
+from hotplug_kit.vhost.disks import get_disks
+from hotplug_kit.vhost.nvme import connect_nvme_controller, disconnect_nvme_controller, nvme_controllers
+from hotplug_kit.vhost.rpc.client import RpcClient
+from hotplug_kit.vhost.splits import split_evenly
+from hotplug_kit.vhost.start import start_target
+from hotplug_kit.vhost.vhost import Target
 from tests.contract.agreement import TargetKind
 from tests.contract.nvmf_target import MIB, NvmfTarget, running_nvmf_target
 from tests.contract.target_program import launch_options

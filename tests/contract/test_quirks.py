@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from hotplug.common.deadline import wait_until
-from hotplug.common.errors import SetupError
-from hotplug.common.run_directory import RunDirectory
-from hotplug.vhost.attachments import attach_target, detach_target
-from hotplug.vhost.controllers import create_controller, delete_controller, get_controllers
-from hotplug.vhost.disks import create_malloc_disk
-from hotplug.vhost.launch import LaunchOptions
-from hotplug.vhost.rpc_client import RpcClient, RpcDeadlineError, RpcError
-from hotplug.vhost.start import start_target
-from hotplug.vhost.target import Target
+from hotplug_kit.domain.errors import SetupError
+from hotplug_kit.monitor.deadline import wait_until
+from hotplug_kit.process.run_directory import RunDirectory
+from hotplug_kit.vhost.attachments import attach_target, detach_target
+from hotplug_kit.vhost.controllers import create_controller, delete_controller, get_controllers
+from hotplug_kit.vhost.disks import create_malloc_disk
+from hotplug_kit.vhost.process.launch import LaunchOptions
+from hotplug_kit.vhost.rpc.client import RpcClient, RpcDeadlineError, RpcError
+from hotplug_kit.vhost.start import start_target
+from hotplug_kit.vhost.vhost import Target
 
 pytestmark = pytest.mark.embedded_only
 QUIRKS = ("--quirk", "delete-waits", "--quirk", "removal-lingers")

@@ -14,11 +14,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from hotplug.common.deadline import wait_until
-from hotplug.common.errors import SetupError
-from hotplug.vhost.attachments import Attachment
-from hotplug.vhost.rpc_client import RpcError
-from hotplug.vhost.rpc_trace import read_trace
+from hotplug_kit.domain.errors import SetupError
+from hotplug_kit.monitor.deadline import wait_until
+from hotplug_kit.vhost.attachments import Attachment
+from hotplug_kit.vhost.rpc.client import RpcError
+from hotplug_kit.vhost.rpc.trace import read_trace
 from VhostLibrary import VhostLibrary
 
 pytestmark = pytest.mark.embedded_only

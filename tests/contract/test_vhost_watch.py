@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from hotplug.common.deadline import wait_until
-from hotplug.common.vital_signs import VITAL_SIGNS
-from hotplug.vhost.rpc_client import RpcError
+from hotplug_kit.monitor.deadline import wait_until
+from hotplug_kit.monitor.run_monitor import VITAL_SIGNS
+from hotplug_kit.vhost.rpc.client import RpcError
 from VhostLibrary import VhostLibrary
 
 pytestmark = pytest.mark.embedded_only

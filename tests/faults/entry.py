@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from hotplug.vm.virtual_machine import VirtualMachine
+from hotplug_kit.vm.virtual_machine import VirtualMachine
 
 SHORT_RUNTIME = "4s"
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from hotplug.common.errors import KitError
-from hotplug.guest.ssh import SshConnection
+from hotplug_kit.domain.errors import KitError
+from hotplug_kit.guest.ssh import SshConnection
 from tests.faults.entry import Bed
 
 _SECONDS = 10.0

@@ -4,8 +4,8 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from hotplug.fio import verdict
-from hotplug.fio.result import RunResult, parse_output
+from hotplug_kit.fio import verdict
+from hotplug_kit.fio.result import RunResult, parse_output
 from tests.unit.fio.recordings import DETACH, Recording
 
 GONE, OTHER = "ctrlr5-0", "ctrlr5-1"

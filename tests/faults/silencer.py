@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from unittest.mock import patch
 
-from hotplug.vhost.process import OwnVhost
+from hotplug_kit.vhost.process.vhost_process import OwnVhost
 
 _stop = OwnVhost.stop
 
@@ -24,19 +24,19 @@ def _stop_without_judgement(vhost: OwnVhost, *arguments: object, **named: object
 
 
 SILENCED: Mapping[str, Mapping[str, Callable[..., object]]] = {
-    "vhost log": {"hotplug.vhost.log_watch.LogWatch.look": _nothing},
-    "vhost heartbeat": {"hotplug.vhost.heartbeat.Heartbeat.start": _nothing},
-    "vhost's end": {"hotplug.vhost.process.OwnVhost.stop": _stop_without_judgement},
-    "three-way reconcile": {"hotplug.vm.reconcile.wait_until_agreed": _nothing},
-    "file descriptors": {"hotplug.vhost.held.HeldBefore.growth": _nothing},
-    "event latency": {"hotplug.vm.event_latency.EventLatency.judge": _nothing},
-    "guest kernel": {"hotplug.vm.kernel_messages.find_fault": _nothing},
-    "fio passed": {"hotplug.fio.verdict._job_passed": _no_findings},
-    "data compared": {"hotplug.fio.verdict._verify_words": _no_findings},
-    "fio fails as by a detach": {"hotplug.fio.verdict._job_detached": _no_findings},
-    "progress of each disk": {"hotplug.fio.stall_verdict.stalled": _no_findings},
-    "data ledger": {"hotplug.ledger.inspection.check": _nothing},
-    "no write after detach": {"hotplug.vhost.disk_writes.DetachedDisks.check": _no_findings},
+    "vhost log": {"hotplug_kit.vhost.watch.log_watch.LogWatch.look": _nothing},
+    "vhost heartbeat": {"hotplug_kit.vhost.watch.heartbeat.Heartbeat.start": _nothing},
+    "vhost's end": {"hotplug_kit.vhost.process.vhost_process.OwnVhost.stop": _stop_without_judgement},
+    "three-way reconcile": {"hotplug_kit.vm.disk_comparison.wait_until_agreed": _nothing},
+    "file descriptors": {"hotplug_kit.vhost.watch.leaks.HeldBefore.growth": _nothing},
+    "event latency": {"hotplug_kit.vm.disk_waits.EventLatency.judge": _nothing},
+    "guest kernel": {"hotplug_kit.vm.kernel_messages.find_fault": _nothing},
+    "fio passed": {"hotplug_kit.fio.verdict._job_passed": _no_findings},
+    "data compared": {"hotplug_kit.fio.verdict._verify_words": _no_findings},
+    "fio fails as by a detach": {"hotplug_kit.fio.verdict._job_detached": _no_findings},
+    "progress of each disk": {"hotplug_kit.fio.stall_verdict.stalled": _no_findings},
+    "data ledger": {"hotplug_kit.ledger.guest_io.check": _nothing},
+    "no write after detach": {"hotplug_kit.vhost.disk_writes.DetachedDisks.check": _no_findings},
 }
 """By the name of a check: what is put in the place of the code that would find a fault."""
 

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 from robot.api import ExecutionResult
 
-from hotplug.common.bounded_log import read_log
+from hotplug_kit.process.bounded_log import read_log
 from tests.acceptance.kit_run import PROJECT, SHORT_FIO, SUITES, KitRun
 from tests.faults.entry import CASES, SHORT_RUNTIME, Entry, FromOutside, InRecording, InTarget
 from tests.faults.planter import STRIKE_FILE

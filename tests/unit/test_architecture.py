@@ -11,24 +11,28 @@ ROOT = Path(__file__).parents[2]
 KEYWORDS = ROOT / "keywords"
 LIBRARIES = ("VhostLibrary", "QemuLibrary", "FioLibrary", "ReportLibrary", "PreflightLibrary")
 
-# A plain module of hotplug.PART may import these parts of hotplug besides its own.
+# A plain module of hotplug_kit.PART may import these parts of hotplug besides its own.
 HOTPLUG_PARTS = {
-    "common": (),
-    "guest": ("common",),
-    "vhost": ("common",),
-    "vm": ("common", "guest"),
-    "fio": ("common", "guest"),
-    "ledger": ("common", "guest"),
-    "testbed": ("common",),
-    "report": ("common",),
-    "preflight": ("common", "testbed", "vhost", "vm"),  # it looks at all that a run needs
+    "domain": (),
+    "process": ("domain", "monitor"),
+    "monitor": ("domain",),
+    "guest": ("domain", "process", "monitor"),
+    "vhost": ("domain", "process", "monitor"),
+    "vm": ("domain", "process", "monitor", "guest"),
+    "fio": ("domain", "process", "monitor", "guest"),
+    "ledger": ("domain", "process", "monitor", "guest"),
+    "testbed": ("domain",),
+    "report": ("domain", "process", "monitor"),
+    "preflight": ("domain", "process", "testbed", "vhost", "vm"),  # it looks at all that a run needs
 }
+SHARED = ("domain", "process", "monitor")
+
 LIBRARY_PARTS = {
-    "VhostLibrary": ("common", "vhost"),
-    "QemuLibrary": ("common", "guest", "vm"),
-    "ReportLibrary": ("common", "report"),
-    "PreflightLibrary": ("common", "preflight", "testbed"),
-    "FioLibrary": ("common", "guest", "fio", "ledger"),
+    "VhostLibrary": (*SHARED, "vhost"),
+    "QemuLibrary": (*SHARED, "guest", "vm"),
+    "ReportLibrary": (*SHARED, "report"),
+    "PreflightLibrary": (*SHARED, "preflight", "testbed"),
+    "FioLibrary": (*SHARED, "guest", "fio", "ledger"),
 }
 ROBOT = ("robot", "robotlibcore", "SSHLibrary")
 
@@ -66,42 +70,44 @@ def offences(folder: Path, root: Path, *forbidden: str) -> list[str]:
 
 
 def test_every_part_of_hotplug_has_its_rule() -> None:
-    parts = {path.name for path in (KEYWORDS / "hotplug").iterdir() if path.is_dir() and path.name != "__pycache__"}
+    parts = {path.name for path in (KEYWORDS / "hotplug_kit").iterdir() if path.is_dir() and path.name != "__pycache__"}
     assert parts == set(HOTPLUG_PARTS)
 
 
 def test_every_folder_with_sources_is_looked_at() -> None:
     folders = {path.name for path in KEYWORDS.iterdir() if path.is_dir() and any(sources(path))}
-    assert folders == {"hotplug", "library_core", *LIBRARIES}
+    assert folders == {"hotplug_kit", "kit_library", *LIBRARIES}
 
 
 @pytest.mark.parametrize("part", HOTPLUG_PARTS)
 def test_plain_modules_import_downwards_only(part: str) -> None:
-    others = [f"hotplug.{other}" for other in HOTPLUG_PARTS if other not in (part, *HOTPLUG_PARTS[part])]
-    assert offences(KEYWORDS / "hotplug" / part, KEYWORDS, *others) == []
+    others = [f"hotplug_kit.{other}" for other in HOTPLUG_PARTS if other not in (part, *HOTPLUG_PARTS[part])]
+    assert offences(KEYWORDS / "hotplug_kit" / part, KEYWORDS, *others) == []
 
 
 def test_plain_modules_know_nothing_of_robot_nor_of_libraries() -> None:
-    assert offences(KEYWORDS / "hotplug", KEYWORDS, *ROBOT, *LIBRARIES, "library_core") == []
+    assert offences(KEYWORDS / "hotplug_kit", KEYWORDS, *ROBOT, *LIBRARIES, "kit_library") == []
 
 
 def test_guest_image_is_built_for_the_vm_part_alone() -> None:
     for part in HOTPLUG_PARTS:
         if part != "vm":
-            assert offences(KEYWORDS / "hotplug" / part, KEYWORDS, "guest_image") == []
-    assert offences(ROOT / "guest_image", ROOT, "hotplug", "library_core", *LIBRARIES, *ROBOT, "embedded_vhost") == []
+            assert offences(KEYWORDS / "hotplug_kit" / part, KEYWORDS, "guest_image") == []
+    assert (
+        offences(ROOT / "guest_image", ROOT, "hotplug_kit", "kit_library", *LIBRARIES, *ROBOT, "embedded_vhost") == []
+    )
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_libraries_stand_on_their_own_part_and_not_on_each_other(library: str) -> None:
-    parts = [f"hotplug.{part}" for part in HOTPLUG_PARTS if part not in LIBRARY_PARTS[library]]
+    parts = [f"hotplug_kit.{part}" for part in HOTPLUG_PARTS if part not in LIBRARY_PARTS[library]]
     others = [other for other in LIBRARIES if other != library]
     assert offences(KEYWORDS / library, KEYWORDS, *parts, *others) == []
 
 
 def test_common_base_of_the_libraries_knows_none_of_them() -> None:
-    parts = [f"hotplug.{part}" for part in HOTPLUG_PARTS if part != "common"]
-    assert offences(KEYWORDS / "library_core", KEYWORDS, *LIBRARIES, *parts) == []
+    parts = [f"hotplug_kit.{part}" for part in HOTPLUG_PARTS if part not in SHARED]
+    assert offences(KEYWORDS / "kit_library", KEYWORDS, *LIBRARIES, *parts) == []
 
 
 def test_keywords_never_import_the_bench_target() -> None:

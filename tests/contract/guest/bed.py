@@ -4,21 +4,21 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from hotplug.common.deadline import wait_until
-from hotplug.common.run_directory import RunDirectory
-from hotplug.guest.ssh import GuestCommand
-from hotplug.vhost.attachments import attach_target, detach_target
-from hotplug.vhost.controllers import connected_sessions, create_controller, get_controllers
-from hotplug.vhost.disks import create_aio_disk, create_malloc_disk
-from hotplug.vhost.rpc_client import RpcClient
-from hotplug.vhost.rpc_trace import RpcTrace
-from hotplug.vhost.splits import split_disk
-from hotplug.vhost.start import start_target
-from hotplug.vhost.target import Target
-from hotplug.vm.definition import VmDefinition
-from hotplug.vm.disk_waits import wait_until_gone, wait_until_present
-from hotplug.vm.fleet import Fleet, Member
-from hotplug.vm.guest_disks import GuestDisk
+from hotplug_kit.guest.ssh import GuestCommand
+from hotplug_kit.monitor.deadline import wait_until
+from hotplug_kit.process.run_directory import RunDirectory
+from hotplug_kit.vhost.attachments import attach_target, detach_target
+from hotplug_kit.vhost.controllers import connected_sessions, create_controller, get_controllers
+from hotplug_kit.vhost.disks import create_aio_disk, create_malloc_disk
+from hotplug_kit.vhost.rpc.client import RpcClient
+from hotplug_kit.vhost.rpc.trace import RpcTrace
+from hotplug_kit.vhost.splits import split_disk
+from hotplug_kit.vhost.start import start_target
+from hotplug_kit.vhost.vhost import Target
+from hotplug_kit.vm.definition import VmDefinition
+from hotplug_kit.vm.disk_waits import wait_until_gone, wait_until_present
+from hotplug_kit.vm.fleet import Fleet, Member
+from hotplug_kit.vm.guest_disks import GuestDisk
 from tests.contract.agreement import TargetKind
 from tests.contract.target_program import launch_options
 

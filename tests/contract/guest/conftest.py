@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from hotplug.vm.guest_disks import GuestDisk
+from hotplug_kit.vm.guest_disks import GuestDisk
 from tests.contract.agreement import Agreement, Part, TargetKind
 from tests.contract.guest.bed import SPLIT, GuestBed, guest_bed
 

@@ -4,7 +4,7 @@ import hashlib
 import random
 import struct
 
-from hotplug.vm.guest_disks import GuestDisk
+from hotplug_kit.vm.guest_disks import GuestDisk
 from tests.contract.agreement import Agreement
 from tests.contract.guest.bed import AIO, FIRST, SECOND, SPLIT, GuestBed
 from tests.contract.guest.scsi import GOOD, fetch, send

@@ -5,10 +5,10 @@ import re
 
 import pytest
 
-from hotplug.common.deadline import wait_until
-from hotplug.vhost.attachments import attach_target, detach_target
-from hotplug.vhost.rpc_client import RpcError
-from hotplug.vm.guest_disks import GuestDisk
+from hotplug_kit.monitor.deadline import wait_until
+from hotplug_kit.vhost.attachments import attach_target, detach_target
+from hotplug_kit.vhost.rpc.client import RpcError
+from hotplug_kit.vm.guest_disks import GuestDisk
 from tests.contract.agreement import Agreement
 from tests.contract.guest.bed import AIO, DISK_BYTES, FIRST, SECOND, SPLIT, GuestBed
 

@@ -4,7 +4,7 @@ import struct
 
 import pytest
 
-from hotplug.vm.guest_disks import GuestDisk
+from hotplug_kit.vm.guest_disks import GuestDisk
 from tests.contract.agreement import Agreement
 from tests.contract.guest.bed import AIO, DISK_BYTES, MALLOC, SPLIT, GuestBed
 from tests.contract.guest.scsi import (

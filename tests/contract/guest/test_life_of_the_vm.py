@@ -2,11 +2,11 @@
 
 import pytest
 
-from hotplug.common.deadline import wait_until
-from hotplug.common.errors import DeadlineError
-from hotplug.vhost.controllers import get_controllers
-from hotplug.vhost.rpc_client import RpcError
-from hotplug.vm.guest_disks import GuestDisk
+from hotplug_kit.domain.errors import DeadlineError
+from hotplug_kit.monitor.deadline import wait_until
+from hotplug_kit.vhost.controllers import get_controllers
+from hotplug_kit.vhost.rpc.client import RpcError
+from hotplug_kit.vm.guest_disks import GuestDisk
 from tests.contract.agreement import Agreement, Part
 from tests.contract.guest.bed import FIRST, SECOND, SPLIT, GuestBed
 

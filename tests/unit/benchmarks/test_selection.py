@@ -12,8 +12,8 @@ from benchmarks import catalogue
 from benchmarks.catalogue import MEASUREMENTS, select
 from benchmarks.claims import Claim, Figure
 from benchmarks.workshop import Measurement, Workshop
-from hotplug.common.errors import SetupError
-from hotplug.common.run_directory import RunDirectory
+from hotplug_kit.domain.errors import SetupError
+from hotplug_kit.process.run_directory import RunDirectory
 
 
 def test_names_of_lines_and_groups_are_unique() -> None:

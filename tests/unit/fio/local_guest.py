@@ -10,9 +10,9 @@ import threading
 import time
 from pathlib import Path
 
-from hotplug.common.deadline import Deadline
-from hotplug.common.errors import ConnectionLostError, DeadlineError
-from hotplug.guest.ssh import CommandResult, LineSink
+from hotplug_kit.domain.errors import ConnectionLostError, DeadlineError
+from hotplug_kit.guest.ssh import CommandResult, LineSink
+from hotplug_kit.monitor.deadline import Deadline
 
 FAKE = Path(__file__).with_name("fake_fio.py")
 
@@ -74,7 +74,7 @@ class LocalCommand:
 
 
 class LocalGuest:
-    """A `hotplug.guest.ssh.Guest` below `root`, with disks sda and sdb."""
+    """A `hotplug_kit.guest.ssh.Guest` below `root`, with disks sda and sdb."""
 
     def __init__(self, root: Path) -> None:
         self.name = "vm1"

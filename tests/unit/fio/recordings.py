@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hotplug.common.bounded_log import BoundedLog
-from hotplug.common.event import Event
-from hotplug.fio.live_output import LiveOutput
-from hotplug.fio.result import DiskResult, RunResult, jobs_by_disk, parse_output
+from hotplug_kit.domain.event import Event
+from hotplug_kit.fio.live_output import LiveOutput
+from hotplug_kit.fio.result import DiskResult, RunResult, jobs_by_disk, parse_output
+from hotplug_kit.process.bounded_log import BoundedLog
 
 DATA = Path(__file__).parents[2] / "data" / "fio"
 

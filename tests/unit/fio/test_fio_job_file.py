@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from FioLibrary import FioLibrary
-from hotplug.common.errors import SetupError
-from hotplug.fio.job_file import JobTemplate, find_job_file, parse_template, read_template, render, seed_of_run
+from hotplug_kit.domain.errors import SetupError
+from hotplug_kit.fio.job_file import JobTemplate, find_job_file, parse_template, read_template, render, seed_of_run
 
 JOBS = Path(__file__).parents[3] / "fio_jobs"
 GOOD = "[global]\nioengine=libaio\ndirect=1\nrw=randwrite\nbs=4k\nverify=md5\ntime_based=1\nruntime=10\n"

@@ -1,7 +1,7 @@
 """Whether a disk moved is read from samples of its write counter."""
 
-from hotplug.common.chronicle import CHRONICLE, Kind
-from hotplug.fio.movement import SAMPLE_MARK, Movement
+from hotplug_kit.fio.stalls import SAMPLE_MARK, Movement
+from hotplug_kit.monitor.chronicle import CHRONICLE, Kind
 
 
 def taken(*samples: tuple[float, str]) -> Movement:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from hotplug.common.errors import KitError
-from hotplug.fio.result import jobs_by_disk, parse_output
-from hotplug.fio.result_table import html_table
+from hotplug_kit.domain.errors import KitError
+from hotplug_kit.fio.result import jobs_by_disk, parse_output
+from hotplug_kit.fio.result_table import html_table
 from tests.unit.fio.recordings import DETACH, Recording
 
 NAMES = ["success", "detach", "verify-error", "missing-device"]

@@ -11,26 +11,24 @@ from pathlib import Path
 import psutil
 import pytest
 
-from hotplug.common.chronicle import CHRONICLE, Kind
-from hotplug.common.deadline import wait_until
-from hotplug.common.errors import ConnectionLostError, KitError, SetupError
-from hotplug.common.event import Event
-from hotplug.common.vital_signs import VITAL_SIGNS
-from hotplug.fio import guest_scripts, progress, stall_watch, stalls, verdict
-from hotplug.fio.job_file import parse_template, render
-from hotplug.fio.progress import ensure_running, wait_until_job_ended, wait_until_moving
-from hotplug.fio.result import RunResult
-from hotplug.fio.run import FioRun, RunFiles, prepare_fio, start_fio
-from hotplug.fio.stall_verdict import Bounds
-from hotplug.fio.stall_watch import StallWatch
-from hotplug.fio.stalls import DiskProgress, RunProgress, Stall
+from hotplug_kit.domain.errors import ConnectionLostError, KitError, SetupError
+from hotplug_kit.domain.event import Event
+from hotplug_kit.fio import guest_scripts, progress, stalls, verdict
+from hotplug_kit.fio.job_file import parse_template, render
+from hotplug_kit.fio.progress import StallWatch, ensure_running, wait_until_job_ended, wait_until_moving
+from hotplug_kit.fio.result import RunResult
+from hotplug_kit.fio.run import FioRun, RunFiles, prepare_fio, start_fio
+from hotplug_kit.fio.stalls import Bounds, DiskProgress, RunProgress, Stall
+from hotplug_kit.monitor.chronicle import CHRONICLE, Kind
+from hotplug_kit.monitor.deadline import wait_until
+from hotplug_kit.monitor.run_monitor import VITAL_SIGNS
 from tests.unit.fio.local_guest import LocalGuest
 
 
 @pytest.fixture
 def guest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalGuest]:
     monkeypatch.setattr(guest_scripts, "SAMPLE_SECONDS", 0.02)
-    monkeypatch.setattr(stall_watch, "_LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(progress, "_LOOK_SECONDS", 0.02)
     with contextlib.closing(LocalGuest(tmp_path)) as guest:
         yield guest
 

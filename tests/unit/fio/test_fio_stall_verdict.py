@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from hotplug.fio import proof
-from hotplug.fio.result import RunResult
-from hotplug.fio.stall_verdict import Bounds, stalled
-from hotplug.fio.stalls import RunProgress, Stall
+from hotplug_kit.fio import verdict as proof
+from hotplug_kit.fio.result import RunResult
+from hotplug_kit.fio.stall_verdict import stalled
+from hotplug_kit.fio.stalls import Bounds, RunProgress, Stall
 from tests.unit.fio.recordings import DETACH, STARTED, Recording
 
 BOUNDS = Bounds(io_latency=5, io_gap=5)

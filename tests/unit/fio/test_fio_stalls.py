@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from hotplug.fio.movement import Sample
-from hotplug.fio.stalls import Stall, disk_stalls, host_times, silences, written_between
+from hotplug_kit.fio.stalls import Sample, Stall, disk_stalls, host_times, silences, written_between
 
 
 def sample(uptime: float, at: float | None = None, **moved: int) -> Sample:

@@ -5,13 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from hotplug.common.errors import KitError
-from hotplug.common.event import Event
-from hotplug.fio import verdict
-from hotplug.fio.movement import Sample
-from hotplug.fio.result import RunResult
-from hotplug.fio.stalls import Stall
-from hotplug.fio.verdict import Finding
+from hotplug_kit.domain.errors import KitError
+from hotplug_kit.domain.event import Event
+from hotplug_kit.fio import verdict
+from hotplug_kit.fio.result import RunResult
+from hotplug_kit.fio.stalls import Sample, Stall
+from hotplug_kit.fio.verdict import Finding
 from tests.unit.fio.recordings import DETACH, STARTED, Recording
 
 GONE, OTHER = "ctrlr5-0", "ctrlr5-1"

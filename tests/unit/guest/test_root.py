@@ -6,9 +6,9 @@ from pathlib import Path
 import paramiko
 import pytest
 
-from hotplug.common.errors import SetupError
-from hotplug.guest.root import RootGuest, as_root
-from hotplug.guest.ssh import SshAddress, SshConnection
+from hotplug_kit.domain.errors import SetupError
+from hotplug_kit.guest.root import RootGuest, as_root
+from hotplug_kit.guest.ssh import SshAddress, SshConnection
 from tests.unit.guest.ssh_server import Handler, SshServer, finish, write_key
 
 

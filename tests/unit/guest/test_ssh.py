@@ -9,9 +9,9 @@ from pathlib import Path
 import paramiko
 import pytest
 
-from hotplug.common.errors import ConnectionLostError, DeadlineError, SetupError
-from hotplug.common.vital_signs import VITAL_SIGNS
-from hotplug.guest.ssh import SshAddress, SshConnection
+from hotplug_kit.domain.errors import ConnectionLostError, DeadlineError, SetupError
+from hotplug_kit.guest.ssh import SshAddress, SshConnection
+from hotplug_kit.monitor.run_monitor import VITAL_SIGNS
 from tests.unit.guest.ssh_server import SshServer, finish, write_key
 
 # The server's side runs in this process too, and its threads fail when a test cuts the connection under them.

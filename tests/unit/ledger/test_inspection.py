@@ -6,17 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from hotplug.common.errors import DeadlineError, KitError, SetupError
-from hotplug.guest.ssh import CommandResult, GuestCommand, LineSink
-from hotplug.ledger.inspection import check, renew
-from hotplug.ledger.ledger import Ledger, LedgerDisk
-from hotplug.ledger.region import region_start
+from hotplug_kit.domain.errors import DeadlineError, KitError, SetupError
+from hotplug_kit.guest.ssh import CommandResult, GuestCommand, LineSink
+from hotplug_kit.ledger.block import region_start
+from hotplug_kit.ledger.guest_io import check, renew
+from hotplug_kit.ledger.ledger import Ledger, LedgerDisk
 
 SIZE = 8 << 20
 
 
 class ShellGuest:
-    """A `hotplug.guest.ssh.Guest` that is a local shell, whose files need not be read past the cache."""
+    """A `hotplug_kit.guest.ssh.Guest` that is a local shell, whose files need not be read past the cache."""
 
     name = "vm1"
 

@@ -4,10 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from hotplug.common.errors import SetupError
-from hotplug.ledger.block import BLOCK_BYTES, Block, claim_of
-from hotplug.ledger.ledger import Ledger, LedgerDisk
-from hotplug.ledger.region import PART_BYTES, SPARED_BYTES, block_offsets, region_start
+from hotplug_kit.domain.errors import SetupError
+from hotplug_kit.ledger.block import BLOCK_BYTES, PART_BYTES, SPARED_BYTES, Block, block_offsets, claim_of, region_start
+from hotplug_kit.ledger.ledger import Ledger, LedgerDisk
 
 SIZE = 64 << 20
 A, B = LedgerDisk("Malloc0p3", "/dev/sda", SIZE), LedgerDisk("Malloc0p5", "/dev/sdb", SIZE)

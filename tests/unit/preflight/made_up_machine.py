@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hotplug.preflight.machine import Machine
-from hotplug.testbed.loader import load_testbed
-from hotplug.testbed.schema import TestBed as Bed
+from hotplug_kit.preflight.machine import Machine
+from hotplug_kit.testbed.loader import load_testbed
+from hotplug_kit.testbed.schema import TestBed as Bed
 
 DEFAULT = Path(__file__).parents[3] / "resources" / "testbed.yaml"
 

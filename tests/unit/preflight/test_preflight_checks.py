@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from hotplug.preflight import vm_checks
-from hotplug.preflight.machine import Machine
-from hotplug.preflight.requirement import Requirement
-from hotplug.preflight.room_checks import (
+from hotplug_kit.preflight import vm_checks
+from hotplug_kit.preflight.machine import Machine
+from hotplug_kit.preflight.requirement import Requirement
+from hotplug_kit.preflight.room_checks import (
     check_leftovers,
     check_loopback,
     check_memory,
     check_results,
     check_sockets,
 )
-from hotplug.preflight.vhost_checks import (
+from hotplug_kit.preflight.vhost_checks import (
     check_hugepage_files,
     check_hugepages,
     check_nvme,
@@ -25,8 +25,8 @@ from hotplug.preflight.vhost_checks import (
     check_running_vhost,
     check_spdk_program,
 )
-from hotplug.preflight.vm_checks import check_accelerator, check_guest_image, check_python, check_qemu
-from hotplug.testbed.schema import TestBed as Bed
+from hotplug_kit.preflight.vm_checks import check_accelerator, check_guest_image, check_python, check_qemu
+from hotplug_kit.testbed.schema import TestBed as Bed
 from tests.unit.preflight.made_up_machine import MadeUpMachine, bed, made_up_kernel
 
 QEMU = Path("/opt/qemu")

@@ -4,10 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from hotplug.common.errors import SetupError
-from hotplug.preflight.checks import run_checks
-from hotplug.preflight.requirement import complaint, met, missing, note
-from hotplug.preflight.table import html_table
+from hotplug_kit.domain.errors import SetupError
+from hotplug_kit.preflight.checks import run_checks
+from hotplug_kit.preflight.requirement import complaint, html_table, met, missing, note
 from PreflightLibrary import PreflightLibrary, preflight_keywords
 from tests.unit.preflight.made_up_machine import MadeUpMachine, bed
 

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from hotplug.common.chronicle import Chronicle, Kind, vm_lane
-from hotplug.report.case_report import in_report, time_line_html
+from hotplug_kit.monitor.chronicle import Chronicle, Kind, vm_lane
+from hotplug_kit.report.case_report import in_report, time_line_html
 
 
 def test_time_line_marks_what_a_kernel_complains_of_once_a_burst(tmp_path: Path) -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from hotplug.report import bundle
-from hotplug.report.bundle import HIDDEN, write_bundle
+from hotplug_kit.report import bundle
+from hotplug_kit.report.bundle import HIDDEN, write_bundle
 from ReportLibrary.run_facts import bed_text, secrets
 
 PASSWORD = 'pa"ss<w>ord'

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from hotplug.common.chronicle import Chronicle, Kind, disk_lane, vm_lane
-from hotplug.common.errors import SetupError
-from hotplug.report import trends
-from hotplug.report.history import Entry, add, case_figures, read, what_stands_out
+from hotplug_kit.domain.errors import SetupError
+from hotplug_kit.monitor.chronicle import Chronicle, Kind, disk_lane, vm_lane
+from hotplug_kit.report import trends
+from hotplug_kit.report.history import Entry, add, case_figures, read, what_stands_out
 
 
 def entry(run: int, figures: Mapping[str, float], *, status: str = "PASS", set_up: str = "embedded") -> Entry:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from hotplug.common.errors import SetupError
-from hotplug.report.known_issues import OWN_FILE, html_list, matching, read_known_issues
-from hotplug.vhost.rpc_client import describe_call
+from hotplug_kit.domain.errors import SetupError
+from hotplug_kit.report.known_issues import OWN_FILE, html_list, matching, read_known_issues
+from hotplug_kit.vhost.rpc.client import describe_call
 
 ENTRY = "- {class: lost event, pattern: 'in vain', explanation: It was lost., link: 'https://example.org/1'}\n"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from robot import result as robot_result
 
-from hotplug.report import history
+from hotplug_kit.report import history
 from ReportLibrary.past_runs import PastRuns, comparable_set_up
 
 FACTS = {

@@ -3,11 +3,11 @@
 import re
 import xml.etree.ElementTree as ET
 
-from hotplug.common.chronicle import VHOST, Chronicle, Kind, disk_lane
-from hotplug.report import set_up_picture, time_line_picture
-from hotplug.report.set_up_picture import ControllerInSetUp
-from hotplug.report.svg import FOREGROUND
-from hotplug.report.time_line import time_line
+from hotplug_kit.monitor.chronicle import VHOST, Chronicle, Kind, disk_lane
+from hotplug_kit.report import set_up_picture, time_line_picture
+from hotplug_kit.report.set_up_picture import ControllerInSetUp
+from hotplug_kit.report.svg import FOREGROUND
+from hotplug_kit.report.time_line import time_line
 
 LARGEST = 150_000
 

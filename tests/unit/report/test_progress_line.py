@@ -5,9 +5,9 @@ import threading
 
 import pytest
 
-from hotplug.common import deadline
-from hotplug.common.errors import DeadlineError
-from hotplug.report.progress_line import ProgressLine
+from hotplug_kit.domain.errors import DeadlineError
+from hotplug_kit.monitor import deadline
+from hotplug_kit.report.progress_line import ProgressLine
 
 
 def test_terminal_gets_one_line_that_goes_when_the_wait_is_over() -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from hotplug.common.chronicle import VHOST, Chronicle, Kind, vm_lane
-from hotplug.report import stacks
-from hotplug.report.revision import kit_revision
+from hotplug_kit.monitor.chronicle import VHOST, Chronicle, Kind, vm_lane
+from hotplug_kit.report import bundle as stacks
+from hotplug_kit.report.bundle import kit_revision
 
 
 def git(folder: Path, *arguments: str) -> None:

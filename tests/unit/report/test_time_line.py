@@ -2,9 +2,9 @@
 
 import pytest
 
-from hotplug.common.chronicle import VHOST, Chronicle, Kind, disk_lane, place_of, vm_lane
-from hotplug.report.courses import courses, html_table
-from hotplug.report.time_line import Bar, Lane, Sign, Span, TimeLine, rates, thinned, time_line
+from hotplug_kit.monitor.chronicle import VHOST, Chronicle, Kind, disk_lane, place_of, vm_lane
+from hotplug_kit.report.courses import courses, html_table
+from hotplug_kit.report.time_line import Bar, Lane, Sign, Span, TimeLine, rates, thinned, time_line
 
 DISK = disk_lane("Nvme0n1p0")
 PLACE = place_of("naa.ctrlr5", 1)

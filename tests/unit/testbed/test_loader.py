@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from hotplug.common.errors import SetupError
-from hotplug.testbed.loader import load_testbed
+from hotplug_kit.domain.errors import SetupError
+from hotplug_kit.testbed.loader import load_testbed
 
 DEFAULT = Path(__file__).parents[3] / "resources" / "testbed.yaml"
 

@@ -7,7 +7,7 @@ import pytest
 import testbed_variables
 from robot.libraries.BuiltIn import RobotNotRunningError
 
-from hotplug.testbed.schema import TestBed as Bed
+from hotplug_kit.testbed.schema import TestBed as Bed
 
 DEFAULT = Path(__file__).parents[3] / "resources" / "testbed.yaml"
 

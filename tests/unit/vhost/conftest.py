@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from hotplug.common.vital_signs import VITAL_SIGNS
-from hotplug.vhost.process import ForeignVhost
-from hotplug.vhost.rpc_client import RpcClient
-from hotplug.vhost.target import WATCH, Target
+from hotplug_kit.monitor.run_monitor import VITAL_SIGNS
+from hotplug_kit.vhost.process.vhost_process import ForeignVhost
+from hotplug_kit.vhost.rpc.client import RpcClient
+from hotplug_kit.vhost.vhost import WATCH, Target
 from tests.unit.vhost.fake_rpc_server import FakeRpcServer, FakeVhost
 
 Connect = Callable[..., RpcClient]

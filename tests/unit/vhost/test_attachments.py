@@ -5,9 +5,9 @@ import time
 
 import pytest
 
-from hotplug.common.errors import SetupError
-from hotplug.common.event import Event
-from hotplug.vhost.attachments import (
+from hotplug_kit.domain.errors import SetupError
+from hotplug_kit.domain.event import Event
+from hotplug_kit.vhost.attachments import (
     Attachment,
     AttachmentModel,
     attach_target,
@@ -17,7 +17,7 @@ from hotplug.vhost.attachments import (
     free_disk,
     get_attachments,
 )
-from hotplug.vhost.target import Target
+from hotplug_kit.vhost.vhost import Target
 from tests.unit.vhost.fake_rpc_server import FakeRpcServer, FakeVhost, answer, refusal
 
 ADD, REMOVE = "vhost_scsi_controller_add_target", "vhost_scsi_controller_remove_target"

@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from hotplug.common.errors import KitError, SetupError
-from hotplug.vhost.controller_state import parse_controllers
-from hotplug.vhost.controllers import (
+from hotplug_kit.domain.errors import KitError, SetupError
+from hotplug_kit.vhost.controllers import (
     connected_sessions,
     create_controller,
     delete_controller,
     find_controller,
 )
-from hotplug.vhost.target import Target
+from hotplug_kit.vhost.rpc.answers import parse_controllers
+from hotplug_kit.vhost.vhost import Target
 from tests.unit.vhost.fake_rpc_server import FakeRpcServer, FakeVhost, Request, answer
 
 RECORDED = Path(__file__).parents[2] / "data" / "spdk-v26.05-rpc.jsonl"

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from hotplug.common.child_process import ExitStatus
-from hotplug.vhost.core_file import describe_core, writes_core
+from hotplug_kit.process.child_process import ExitStatus
+from hotplug_kit.vhost.process.vhost_process import describe_core, writes_core
 
 ABORTED = ExitStatus(-6, core_dumped=True)
 

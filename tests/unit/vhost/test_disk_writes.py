@@ -2,10 +2,10 @@
 
 import pytest
 
-from hotplug.common.errors import KitError
-from hotplug.common.event import Event
-from hotplug.vhost.disk_writes import DetachedDisks, get_writes
-from hotplug.vhost.target import Target
+from hotplug_kit.domain.errors import KitError
+from hotplug_kit.domain.event import Event
+from hotplug_kit.vhost.disk_writes import DetachedDisks, get_writes
+from hotplug_kit.vhost.vhost import Target
 from tests.unit.vhost.fake_rpc_server import FakeVhost, answer, refusal
 
 DETACH = Event("detach", "c1", 0, "D0", 1.0, 1.01)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from hotplug.common.deadline import wait_until
-from hotplug.vhost import heartbeat
-from hotplug.vhost.heartbeat import Heartbeat
+from hotplug_kit.monitor.deadline import wait_until
+from hotplug_kit.vhost.watch import heartbeat
+from hotplug_kit.vhost.watch.heartbeat import Heartbeat
 from tests.unit.vhost.fake_rpc_server import FakeRpcServer, Request, answer
 
 Make = Callable[..., Heartbeat]
@@ -97,7 +97,7 @@ def test_time_in_which_this_machine_stood_still_is_not_held_against_vhost(
         yield 0.02
         yield answer(request, True)
 
-    monkeypatch.setattr("hotplug.vhost.heartbeat.time.monotonic", stalling)
+    monkeypatch.setattr("hotplug_kit.vhost.watch.heartbeat.time.monotonic", stalling)
     monkeypatch.setattr(heartbeat, "SLICE_SECONDS", 0.015)
     with FakeRpcServer(tmp_path / "rpc.sock", slow) as server:
         beating = Heartbeat(server.path, silence=1.0)

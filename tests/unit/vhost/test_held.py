@@ -5,10 +5,19 @@ from pathlib import Path
 
 import pytest
 
-from hotplug.vhost.held import MOST_MORE, MOST_MORE_ALIKE, Connections, Disks, Held, HeldBefore, check_held, read_held
-from hotplug.vhost.process import ForeignVhost
-from hotplug.vhost.rpc_client import RpcClient
-from hotplug.vhost.target import Target
+from hotplug_kit.vhost.process.vhost_process import ForeignVhost
+from hotplug_kit.vhost.rpc.client import RpcClient
+from hotplug_kit.vhost.vhost import Target
+from hotplug_kit.vhost.watch.leaks import (
+    MOST_MORE,
+    MOST_MORE_ALIKE,
+    Connections,
+    Disks,
+    Held,
+    HeldBefore,
+    check_held,
+    read_held,
+)
 from tests.unit.vhost.fake_rpc_server import FakeRpcServer, FakeVhost
 
 CONNECTED: Connections = (("naa.1", (True,)),)

@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from hotplug.vhost import log_lines
-from hotplug.vhost.log_lines import Allowed
-from hotplug.vhost.log_watch import LogWatch
+from hotplug_kit.vhost.watch import log_watch as log_lines
+from hotplug_kit.vhost.watch.log_watch import Allowed, LogWatch
 
 STAMP = "[2026-11-23 01:26:44.219884]"
 OCCUPIED = f"{STAMP} vhost_scsi.c:1145:spdk_vhost_scsi_dev_add_tgt: *ERROR*: naa.ctrlr1: SCSI target 0 already occupied"

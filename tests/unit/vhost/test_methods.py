@@ -2,9 +2,9 @@
 
 import pytest
 
-from hotplug.common.errors import SetupError
-from hotplug.vhost.methods import METHODS, NEEDED_ALWAYS, check_methods
-from hotplug.vhost.target import Target
+from hotplug_kit.domain.errors import SetupError
+from hotplug_kit.vhost.rpc.methods import METHODS, NEEDED_ALWAYS, check_methods
+from hotplug_kit.vhost.vhost import Target
 from tests.unit.vhost.fake_rpc_server import FakeVhost
 
 CURRENT = [*METHODS, "nvmf_create_transport"]

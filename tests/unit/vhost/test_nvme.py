@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from hotplug.common.errors import SetupError
-from hotplug.common.transport_id import TransportId
-from hotplug.vhost.nvme import connect_nvme_controller, disconnect_nvme_controller
-from hotplug.vhost.process import ForeignVhost
-from hotplug.vhost.splits import even_shares, split_disk, split_evenly, unsplit_disk
-from hotplug.vhost.target import Target
+from hotplug_kit.domain.errors import SetupError
+from hotplug_kit.domain.transport_id import TransportId
+from hotplug_kit.vhost.nvme import connect_nvme_controller, disconnect_nvme_controller
+from hotplug_kit.vhost.process.vhost_process import ForeignVhost
+from hotplug_kit.vhost.splits import even_shares, split_disk, split_evenly, unsplit_disk
+from hotplug_kit.vhost.vhost import Target
 from tests.unit.vhost.fake_nvme_vhost import MIB, FakeNvmeVhost
 from tests.unit.vhost.fake_rpc_server import FakeVhost, refusal
 

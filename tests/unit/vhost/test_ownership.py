@@ -7,19 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from hotplug.common.deadline import Deadline, wait_until
-from hotplug.common.errors import KitError, SetupError
-from hotplug.vhost import undo as undo_module
-from hotplug.vhost.attachments import attach_target, detach_target
-from hotplug.vhost.connect import connect_to_target
-from hotplug.vhost.controllers import controller_socket, create_controller
-from hotplug.vhost.disk_names import disk_name_prefix
-from hotplug.vhost.disks import create_malloc_disk
-from hotplug.vhost.janitor import Janitor
-from hotplug.vhost.ownership import Owned, Ownership, made_by
-from hotplug.vhost.rpc_client import RpcClient, RpcError
-from hotplug.vhost.target import Target
-from hotplug.vhost.undo import undo
+from hotplug_kit.domain.errors import KitError, SetupError
+from hotplug_kit.monitor.deadline import Deadline, wait_until
+from hotplug_kit.vhost.attachments import attach_target, detach_target
+from hotplug_kit.vhost.controllers import controller_socket, create_controller
+from hotplug_kit.vhost.disks import create_malloc_disk, disk_name_prefix
+from hotplug_kit.vhost.foreign import created_objects as undo_module
+from hotplug_kit.vhost.foreign.created_objects import Owned, Ownership, made_by, undo
+from hotplug_kit.vhost.foreign.janitor import Janitor
+from hotplug_kit.vhost.rpc.client import RpcClient, RpcError
+from hotplug_kit.vhost.start import connect_to_target
+from hotplug_kit.vhost.vhost import Target
 from tests.unit.vhost.conftest import Connect
 from tests.unit.vhost.fake_rpc_server import FakeRpcServer, FakeVhost, Request, refusal
 

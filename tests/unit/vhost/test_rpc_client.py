@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from hotplug.common.errors import ConnectionLostError, DeadlineError
-from hotplug.common.vital_signs import VITAL_SIGNS
-from hotplug.vhost.rpc_client import RpcError, RpcProtocolError, socket_is_served
-from hotplug.vhost.rpc_trace import RpcTrace, read_trace
+from hotplug_kit.domain.errors import ConnectionLostError, DeadlineError
+from hotplug_kit.monitor.run_monitor import VITAL_SIGNS
+from hotplug_kit.vhost.rpc.client import RpcError, RpcProtocolError, socket_is_served
+from hotplug_kit.vhost.rpc.trace import RpcTrace, read_trace
 from tests.unit.vhost.conftest import Connect
 from tests.unit.vhost.fake_rpc_server import Behaviour, FakeRpcServer, Request, answer, refusal
 

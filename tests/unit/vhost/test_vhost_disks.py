@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from hotplug.common.errors import SetupError
-from hotplug.vhost.disks import create_aio_disk, create_malloc_disk, delete_disk, find_disk, parse_disks, parse_size
-from hotplug.vhost.target import Target
+from hotplug_kit.domain.errors import SetupError
+from hotplug_kit.vhost.disks import create_aio_disk, create_malloc_disk, delete_disk, find_disk, parse_disks, parse_size
+from hotplug_kit.vhost.vhost import Target
 from tests.unit.vhost.fake_rpc_server import FakeVhost, answer, refusal
 
 RECORDED = Path(__file__).parents[2] / "data" / "spdk-v26.05-rpc.jsonl"

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from hotplug.common.errors import SetupError
-from hotplug.vhost.hugepages import HugepageMount, HugepageUse, hugepage_mounts
-from hotplug.vhost.launch import LaunchOptions, StartupRpc, plan_launch
+from hotplug_kit.domain.errors import SetupError
+from hotplug_kit.vhost.process.hugepages import HugepageMount, HugepageUse, hugepage_mounts
+from hotplug_kit.vhost.process.launch import LaunchOptions, StartupRpc, plan_launch
 
 RPC, FOLDER = Path("/run/x/rpc.sock"), Path("/run/x/vhost")
 ENOUGH = HugepageMount(Path("/dev/hugepages"), 2048, 2200, usable=True)

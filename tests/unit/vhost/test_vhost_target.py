@@ -11,15 +11,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from hotplug.common.deadline import wait_until
-from hotplug.common.errors import SetupError
-from hotplug.common.vital_signs import VITAL_SIGNS
-from hotplug.vhost.connect import connect_to_target
-from hotplug.vhost.launch import LaunchOptions
-from hotplug.vhost.process import STOP_SIGNALS
-from hotplug.vhost.rpc_client import RpcClient
-from hotplug.vhost.start import start_target
-from hotplug.vhost.target import Target
+from hotplug_kit.domain.errors import SetupError
+from hotplug_kit.monitor.deadline import wait_until
+from hotplug_kit.monitor.run_monitor import VITAL_SIGNS
+from hotplug_kit.vhost.process.launch import LaunchOptions
+from hotplug_kit.vhost.process.vhost_process import STOP_SIGNALS
+from hotplug_kit.vhost.rpc.client import RpcClient
+from hotplug_kit.vhost.start import connect_to_target, start_target
+from hotplug_kit.vhost.vhost import Target
 from tests.unit.vhost import fake_vhost_program
 from tests.unit.vhost.conftest import Connect
 from tests.unit.vhost.fake_rpc_server import FakeRpcServer, FakeVhost

@@ -6,10 +6,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from hotplug.common.errors import KitError
-from hotplug.common.vital_signs import Finding
-from hotplug.vhost.rpc_client import RpcClient
-from hotplug.vhost.watch import VhostWatch, WatchBounds, trouble_of
+from hotplug_kit.domain.errors import KitError
+from hotplug_kit.monitor.run_monitor import Finding
+from hotplug_kit.vhost.rpc.client import RpcClient
+from hotplug_kit.vhost.watch.vhost_watch import VhostWatch, WatchBounds, trouble_of
 
 
 class Process(SimpleNamespace):
@@ -49,7 +49,7 @@ def test_silence_of_one_that_writes_its_core_is_a_crash(
 ) -> None:
     watch._look()
     assert trouble_of(process, watch) is None
-    monkeypatch.setattr("hotplug.vhost.watch.writes_core", lambda pid: True)
+    monkeypatch.setattr("hotplug_kit.vhost.watch.vhost_watch.writes_core", lambda pid: True)
     watch._look()
     crash = trouble_of(process, watch)
     assert crash is not None

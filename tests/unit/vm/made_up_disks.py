@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from hotplug.vm.definition import VmDefinition
-from hotplug.vm.guest_disks import DiskList, GuestDisk
+from hotplug_kit.vm.definition import VmDefinition
+from hotplug_kit.vm.guest_disks import DiskList, GuestDisk
 
 VM = VmDefinition("vm1", {"naa.1": Path("/1"), "naa.2": Path("/2")})
 

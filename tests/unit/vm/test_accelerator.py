@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from hotplug.common.errors import SetupError
-from hotplug.vm import accelerator
-from hotplug.vm.accelerator import choose, cpu_has_virtualization, probe_firmware
+from hotplug_kit.domain.errors import SetupError
+from hotplug_kit.vm import accelerator
+from hotplug_kit.vm.accelerator import choose, cpu_has_virtualization, probe_firmware
 
 QEMU = Path("/usr/bin/qemu")
 

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import pytest
 
 from guest_image import GuestImageError
-from hotplug.vm import boot_source
-from hotplug.vm.boot_source import kit_guest_obstacle
+from hotplug_kit.vm import boot_source
+from hotplug_kit.vm.boot_source import kit_guest_obstacle
 
 
 class Usage(NamedTuple):

@@ -2,9 +2,9 @@
 
 import pytest
 
-from hotplug.common.errors import SetupError
-from hotplug.common.event import Event
-from hotplug.vm.disk_set import ExpectedDisk, differences, expected_disk
+from hotplug_kit.domain.errors import SetupError
+from hotplug_kit.domain.event import Event
+from hotplug_kit.vm.disk_comparison import ExpectedDisk, differences, expected_disk
 from tests.unit.vm.made_up_disks import VM, disk, disk_list
 
 A, B = ExpectedDisk("naa.1", 0, "A", 4096), ExpectedDisk("naa.2", 3, "B")

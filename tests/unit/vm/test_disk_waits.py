@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from hotplug.common.deadline import Deadline
-from hotplug.common.errors import ConnectionLostError
-from hotplug.vm.disk_set import ExpectedDisk
-from hotplug.vm.disk_waits import wait_until_equal, wait_until_gone, wait_until_hosts_are_up, wait_until_present
-from hotplug.vm.guest_disks import DiskList
+from hotplug_kit.domain.errors import ConnectionLostError
+from hotplug_kit.monitor.deadline import Deadline
+from hotplug_kit.vm.disk_comparison import ExpectedDisk
+from hotplug_kit.vm.disk_waits import wait_until_equal, wait_until_gone, wait_until_hosts_are_up, wait_until_present
+from hotplug_kit.vm.guest_disks import DiskList
 from tests.unit.vm.made_up_disks import VM, disk, disk_list
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from hotplug.common.errors import KitError
-from hotplug.vm.definition import VmDefinition
-from hotplug.vm.guest_disks import SCRIPT, parse_disks
+from hotplug_kit.domain.errors import KitError
+from hotplug_kit.vm.definition import VmDefinition
+from hotplug_kit.vm.guest_disks import SCRIPT, parse_disks
 
 VM = VmDefinition("vm1", {"naa.1": Path("/1"), "naa.2": Path("/2")})
 HOST = "/sys/devices/pci0000:00/0000:00:11.0/virtio3/host1"

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import pytest
 
 from guest_image.initramfs import ROOT_FILES
-from hotplug.vm.boot_source import SSH_LISTENS
-from hotplug.vm.health import HealthWatch, lost_controller
+from hotplug_kit.vm.boot_source import SSH_LISTENS
+from hotplug_kit.vm.health import HealthWatch, lost_controller
 from tests.unit.vm.made_up_disks import VM, disk
 
 GONE = disk("naa.2", 0, "S", "sda")  # HCTL 1:0:0:0

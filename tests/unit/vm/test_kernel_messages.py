@@ -2,8 +2,8 @@
 
 import pytest
 
-from hotplug.vm.health import parse_kernel_messages
-from hotplug.vm.kernel_messages import find_fault
+from hotplug_kit.vm.health import parse_kernel_messages
+from hotplug_kit.vm.kernel_messages import find_fault
 from tests.unit.vm.made_up_disks import disk
 
 HEALTHY = """\

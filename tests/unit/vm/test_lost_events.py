@@ -6,12 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from hotplug.common.deadline import Deadline
-from hotplug.common.errors import ConnectionLostError
-from hotplug.common.event import Event
-from hotplug.vm.event_latency import EventLatency
-from hotplug.vm.guest_disks import DiskList
-from hotplug.vm.lost_events import after_missing_attach, after_missing_detach, where_else
+from hotplug_kit.domain.errors import ConnectionLostError
+from hotplug_kit.domain.event import Event
+from hotplug_kit.monitor.deadline import Deadline
+from hotplug_kit.vm.disk_waits import EventLatency, after_missing_attach, after_missing_detach, where_else
+from hotplug_kit.vm.guest_disks import DiskList
 from tests.unit.vm.made_up_disks import VM, disk, disk_list
 
 PCI = VM.pci_address("naa.1")

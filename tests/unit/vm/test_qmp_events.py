@@ -1,7 +1,6 @@
 """Which QMP events are faults."""
 
-from hotplug.vm.qmp import QmpEvent
-from hotplug.vm.qmp_events import EventWatch
+from hotplug_kit.vm.qmp import EventWatch, QmpEvent
 
 
 def seen(*events: tuple[str, float], expected: tuple[str, ...] = ()) -> str | None:

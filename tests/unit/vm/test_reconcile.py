@@ -6,11 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from hotplug.vm import reconcile
-from hotplug.vm.definition import VmDefinition
-from hotplug.vm.disk_set import ExpectedDisk
-from hotplug.vm.guest_disks import DiskList, GuestDisk
-from hotplug.vm.reconcile import Side, disagreements, three_sides, wait_until_agreed
+from hotplug_kit.vm import disk_comparison as reconcile
+from hotplug_kit.vm.definition import VmDefinition
+from hotplug_kit.vm.disk_comparison import ExpectedDisk, Side, disagreements, three_sides, wait_until_agreed
+from hotplug_kit.vm.guest_disks import DiskList, GuestDisk
 from tests.unit.vm.made_up_disks import VM, disk, disk_list
 
 OTHER = VmDefinition("vm2", {"naa.3": Path("/3"), "naa.4": Path("/4")})

@@ -11,15 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from hotplug.common.deadline import Deadline
-from hotplug.common.errors import ConnectionLostError, DeadlineError, KitError, SetupError
-from hotplug.common.run_directory import RunDirectory
-from hotplug.common.vital_signs import VITAL_SIGNS
-from hotplug.vm import virtual_machine
-from hotplug.vm.boot_source import KernelBoot, user_disk
-from hotplug.vm.definition import UserImage, VmDefinition
-from hotplug.vm.fleet import Fleet
-from hotplug.vm.virtual_machine import VirtualMachine
+from hotplug_kit.domain.errors import ConnectionLostError, DeadlineError, KitError, SetupError
+from hotplug_kit.monitor.deadline import Deadline
+from hotplug_kit.monitor.run_monitor import VITAL_SIGNS
+from hotplug_kit.process.run_directory import RunDirectory
+from hotplug_kit.vm import virtual_machine
+from hotplug_kit.vm.boot_source import KernelBoot, user_disk
+from hotplug_kit.vm.definition import UserImage, VmDefinition
+from hotplug_kit.vm.fleet import Fleet
+from hotplug_kit.vm.virtual_machine import VirtualMachine
 from tests.unit.vm import fake_qemu
 
 Start = Callable[..., VirtualMachine]

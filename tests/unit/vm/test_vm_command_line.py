@@ -3,10 +3,10 @@
 from dataclasses import replace
 from pathlib import Path
 
-from hotplug.vm.accelerator import Accelerator
-from hotplug.vm.boot_source import DiskBoot, KernelBoot
-from hotplug.vm.command_line import Launch, qemu_command
-from hotplug.vm.definition import VmDefinition
+from hotplug_kit.vm.accelerator import Accelerator
+from hotplug_kit.vm.boot_source import DiskBoot, KernelBoot
+from hotplug_kit.vm.command_line import Launch, qemu_command
+from hotplug_kit.vm.definition import VmDefinition
 
 LAUNCH = Launch(
     Path("/usr/bin/qemu-system-x86_64"),

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from hotplug.common.errors import SetupError
-from hotplug.vm.definition import UserImage, VmDefinition, check_controllers_are_free
+from hotplug_kit.domain.errors import SetupError
+from hotplug_kit.vm.definition import UserImage, VmDefinition, check_controllers_are_free
 
 
 def test_pci_addresses_follow_the_order_of_definition() -> None:

@@ -8,12 +8,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from hotplug.common.deadline import wait_until
-from hotplug.common.errors import DeadlineError
-from hotplug.common.vital_signs import VITAL_SIGNS
-from hotplug.vm import vm_watch
-from hotplug.vm.blocked_tasks import BlockedTasks
-from hotplug.vm.vm_watch import KERNEL_STREAM, VmWatch
+from hotplug_kit.domain.errors import DeadlineError
+from hotplug_kit.monitor.deadline import wait_until
+from hotplug_kit.monitor.run_monitor import VITAL_SIGNS
+from hotplug_kit.vm import vm_watch
+from hotplug_kit.vm.blocked_tasks import BlockedTasks
+from hotplug_kit.vm.vm_watch import KERNEL_STREAM, VmWatch
 from tests.unit.vm.made_up_disks import VM
 
 Sink = Callable[[str, str, float], None]

@@ -1,0 +1,167 @@
+"""Whether running fio processes move bytes on each of their disks, seen from the guest's own write counters."""
+
+import time
+from collections.abc import Sequence
+
+from hotplug_kit.domain.errors import DeadlineError, KitError
+from hotplug_kit.domain.event import Event
+from hotplug_kit.fio import guest_scripts as scripts
+from hotplug_kit.fio import verdict
+from hotplug_kit.fio.guest_command import run_watched
+from hotplug_kit.fio.result import meaning
+from hotplug_kit.fio.run import FioRun, job_lines
+from hotplug_kit.fio.stall_verdict import stalled
+from hotplug_kit.fio.stalls import Bounds, record_stalls
+from hotplug_kit.fio.verdict import enforce
+from hotplug_kit.monitor.deadline import Deadline, wait_until
+
+_COMMAND_SECONDS = 10.0
+_POLL_SECONDS = 0.1
+_LATE_LOOK_SECONDS = 1.0
+
+
+def wait_until_moving(runs: Sequence[FioRun], deadline: Deadline | float, *, except_disks: Sequence[str] = ()) -> None:
+    """Waits until each disk of each run has been seen to take writes, between two samples of this wait.
+
+    `except_disks` are serials that need not move. Raises `AssertionError` when a disk reports an error or takes no
+    write until the deadline although its fio lives, `KitError` when a fio has ended.
+    """
+    if not runs:
+        raise KitError("No fio run was given whose disks could move bytes.")
+    began = time.monotonic()
+    waiting = [(run, disk) for run in runs for disk in run.disks.values() if disk.serial not in except_disks]
+
+    def all_moved() -> bool:
+        waiting[:] = [(run, disk) for run, disk in waiting if not run.live.movement.moved_after(disk.name, began)]
+        for run in {run for run, _ in waiting}:
+            if run.finished or any(run.first_error(disk.serial) for of, disk in waiting if of is run):
+                ensure_running(run, except_disks)
+        return not waiting
+
+    try:
+        wait_until(all_moved, deadline, "fio to write to each of its disks", interval=_POLL_SECONDS)
+    except DeadlineError as error:
+        seconds = deadline.seconds if isinstance(deadline, Deadline) else deadline
+        missing = ", ".join(f"disk '{disk.serial}' of VM '{run.vm}'" for run, disk in waiting)
+        raise AssertionError(
+            f"Within {seconds:g} s fio moved no byte on {missing}, although fio itself lives."
+        ) from error
+
+
+def wait_until_job_ended(run: FioRun, serial: str, event: Event, within: float) -> float:
+    """Waits until fio's job on a disk has failed and ended because of a detach; returns when that was seen.
+
+    fio itself may run on for its other disks: each job is a process that holds its disk open until it ends. The first
+    error must come after `event` was sent and at most `within` seconds after it was answered, and the end of
+    the job as well. Raises `AssertionError` when not, `KitError` when the guest does not tell.
+    """
+    disk = run.disk(serial)
+    last = ""
+
+    def ended() -> bool:
+        nonlocal last
+        if run.finished:
+            return True
+        last = run_watched(run.guest, scripts.jobs_of(run.pid), _COMMAND_SECONDS).stdout
+        if "gone" in last.splitlines():
+            return run.finished
+        return bool(job_lines(last)) and not any(_holds(line, disk.device) for line in last.splitlines())
+
+    where = f"fio's job on disk '{serial}' ({disk.node}) of VM '{run.vm}'"
+    limit = Deadline(max(_LATE_LOOK_SECONDS, event.answered + within - time.monotonic()))
+    try:
+        wait_until(ended, limit, "its end", interval=_POLL_SECONDS)
+    except DeadlineError as error:
+        states = ", ".join(sorted({line.split()[2] for line in job_lines(last)})) or "unknown"
+        first = run.first_error(serial)
+        raise AssertionError(
+            f"{where} did not stop within {within:g} s after the {event} (process states: {states}; first I/O error: "
+            f"{first.text.strip() if first else 'none'})."
+        ) from error
+    seen = time.monotonic()
+    if (first := run.first_error(serial)) is None:
+        if run.finished:  # names the cause where fio was killed, its guest lost, or its time over before the event
+            verdict.enforce(verdict.over_before(run.collect(), serial, event))
+        raise AssertionError(f"{where} ended after the {event} without having reported an I/O error.")
+    if first.at < event.sent:
+        raise AssertionError(f"{where} failed {event.sent - first.at:.2f} s before the {event}: {first.text.strip()}.")
+    if (late := first.at - event.answered) > within:
+        raise AssertionError(f"{where} failed only {late:.1f} s after the {event} (allowed: {within:g} s).")
+    return seen
+
+
+def ensure_running(run: FioRun, except_disks: Sequence[str] = ()) -> None:
+    """Raises when fio has ended or reported an error: `AssertionError` for a disk's error, else `KitError`.
+
+    `except_disks` are serials whose errors are expected.
+    """
+    for disk in run.disks.values():
+        if disk.serial in except_disks:
+            continue
+        if error := run.first_error(disk.serial):
+            raise AssertionError(f"Disk '{disk.serial}' of VM '{run.vm}' fails under fio: {error.text}")
+    if run.finished:
+        result = run.collect()
+        for done in result.disks.values():
+            if done.serial not in except_disks and done.error and done.job.write.total_ios:
+                raise AssertionError(f"Disk '{done.serial}' of VM '{run.vm}' failed under fio: {meaning(done.error)}.")
+        words = " / ".join(run.live.stderr_lines[:2])
+        reason = f"it said: {words}" if result.exit_code and words else "start it later or for longer"
+        raise KitError(f"{run} has ended already, with exit code {result.exit_code}; {reason}.")
+
+
+def _holds(line: str, device: str) -> bool:
+    return line.endswith((f"-> {device}", f"-> {device} (deleted)"))
+
+
+_LOOK_SECONDS = 0.5
+_STALL_WATCH_COMMAND_SECONDS = 3.0
+
+
+class StallWatch:
+    """Looks at runs that go on, whenever `check` is called; a look costs little and comes twice a second at most.
+
+    `event` is what happened meanwhile, `besides` the serial of a detached disk, which need not move.
+    """
+
+    def __init__(
+        self, runs: Sequence[FioRun], bounds: Bounds, event: Event | None = None, besides: str | None = None
+    ) -> None:
+        self._runs = runs
+        self._bounds = bounds
+        self._event = event
+        self._besides = besides
+        self._next_look = 0.0
+
+    def check(self) -> None:
+        """Raises `AssertionError` that names the disks which stand still for longer than the bound.
+
+        Stalls of the guest as a whole or of this machine are left to the verdict at the end of fio.
+        """
+        now = time.monotonic()
+        if now < self._next_look:
+            return
+        self._next_look = now + _LOOK_SECONDS
+        for run in self._runs:
+            if not run.finished and run.asked_at is not None:
+                progress = run.progress(now, self._held_after_its_time(run, now))
+                findings = stalled(progress, self._bounds, self._event, self._besides)
+                faults = [finding for finding in findings if finding.fault == "device"]
+                if faults:
+                    for disk in progress.disks.values():
+                        record_stalls(disk.serial, disk.stalls)
+                enforce(faults)
+
+    def _held_after_its_time(self, run: FioRun, now: float) -> Sequence[str]:
+        """The disks without progress that jobs still hold although their time is over; before, each counts anyway."""
+        assert run.asked_at is not None
+        if now < run.asked_at + run.job.runtime:
+            return ()
+        disks = run.progress(now, list(run.disks)).disks.values()
+        if not any(stall.seconds > self._bounds.io_gap for disk in disks for stall in disk.stalls):
+            return ()
+        try:
+            said = run.guest.run(scripts.jobs_of(run.pid), _STALL_WATCH_COMMAND_SECONDS).stdout
+        except KitError:
+            return ()
+        return [serial for serial, disk in run.disks.items() if job_lines(said) and f"-> {disk.device}\n" in said]

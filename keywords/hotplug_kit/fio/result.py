@@ -1,0 +1,233 @@
+"""fio's JSON, read into types, with what was seen while it ran.
+
+Text before, between and after the JSON is tolerated (fio prints job errors there); anything missing or cut short is a
+`KitError`, so that it can be taken neither for a pass nor for an expected failure. Made for fio 3.28 to 3.40.
+"""
+
+import errno
+import json
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from hotplug_kit.domain.errors import KitError
+from hotplug_kit.fio.live_output import SeenLine, VerifyLine
+from hotplug_kit.fio.stalls import DiskProgress, RunProgress, Sample, Stall
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)
+
+
+class Latency(_Model):
+    """Completion latency in nanoseconds; `percentile` by fio's keys such as "99.000000"."""
+
+    max: float = 0
+    mean: float = 0
+    percentile: dict[str, float] = {}
+
+    def at(self, percent: float) -> float | None:
+        """The latency in nanoseconds below which `percent` of the I/Os stayed, or None when fio does not tell."""
+        return next((value for key, value in self.percentile.items() if float(key) == percent), None)
+
+
+class IoStats(_Model):
+    """What a job did in one direction."""
+
+    io_bytes: int
+    total_ios: int
+    clat_ns: Latency = Latency()
+
+
+class FioJob(_Model):
+    """One entry of fio's list of jobs; `job_runtime` is wall time in milliseconds."""
+
+    jobname: str
+    error: int
+    elapsed: int
+    job_runtime: int
+    total_err: int = 0
+    first_error: int = 0
+    read: IoStats
+    write: IoStats
+    trim: IoStats
+
+
+class FioOutput(_Model):
+    """The JSON of one fio process."""
+
+    fio_version: str = Field(alias="fio version")
+    jobs: list[FioJob] = Field(min_length=1)
+
+
+@dataclass(frozen=True)
+class Rates:
+    """What a job moved a second of its wall time. fio's own rates are of no use here: for reads of a backlog verify,
+    fio 3.33 divides by a run time of a few milliseconds."""
+
+    read_iops: float
+    write_iops: float
+    read_bytes: float
+    write_bytes: float
+
+
+@dataclass(frozen=True)
+class DiskResult:
+    """One disk's part of a run. Times without a unit in their name are `time.monotonic()` of the host.
+
+    `moving_since` and `moving_last` are when the disk's write counter was first and last seen to grow while fio ran.
+    `name` is the disk's in the guest's sysfs, as the samples have it. `stalls` are the times in which its counters did
+    not move, the longest first.
+    """
+
+    serial: str
+    node: str
+    job: FioJob
+    first_error: SeenLine | None = None
+    moving_since: float | None = None
+    moving_last: float | None = None
+    name: str = ""
+    stalls: Sequence[Stall] = ()
+
+    @property
+    def error(self) -> int:
+        """The job's first error number, 0 without an error."""
+        return self.job.error or self.job.first_error
+
+    @property
+    def failed(self) -> bool:
+        """Whether any I/O or compare of the job failed."""
+        return bool(self.job.error or self.job.first_error or self.job.total_err or self.first_error)
+
+    @property
+    def seconds(self) -> float:
+        """How long the job ran, in seconds of the guest."""
+        return self.job.job_runtime / 1000
+
+    @property
+    def longest_io(self) -> float:
+        """The longest completion latency of a read or write, in seconds."""
+        return max(self.job.read.clat_ns.max, self.job.write.clat_ns.max) / 1e9
+
+    @property
+    def rates(self) -> Rates | None:
+        """Rates by wall time; None for a job that never ran."""
+        if self.seconds <= 0:
+            return None
+        read, write = self.job.read, self.job.write
+        return Rates(*(n / self.seconds for n in (read.total_ios, write.total_ios, read.io_bytes, write.io_bytes)))
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """One fio process with one job a disk. Times are `time.monotonic()` of the host, `asked_seconds` the run time.
+
+    `queue_depth` is how many I/Os each job keeps under way. `samples` are the guest's counters while fio ran,
+    `silences` are when the guest told nothing about its disks, `host_pauses` when this machine stood still.
+    """
+
+    vm: str
+    name: str
+    fio_version: str
+    exit_code: int
+    asked_seconds: float
+    asked_at: float
+    ended_at: float
+    disks: Mapping[str, DiskResult]
+    verify_lines: Sequence[VerifyLine] = ()
+    queue_depth: int = 1
+    samples: Sequence[Sample] = ()
+    silences: Sequence[Stall] = ()
+    host_pauses: Sequence[Stall] = ()
+    stopped: bool = False
+    files: Sequence[Path] = field(default_factory=tuple)
+
+    @property
+    def progress(self) -> RunProgress:
+        """How the disks moved."""
+        disks = {
+            serial: DiskProgress(serial, disk.node, disk.stalls, disk.longest_io) for serial, disk in self.disks.items()
+        }
+        return RunProgress(self.vm, self.asked_at, disks, self.silences, self.host_pauses)
+
+    def __str__(self) -> str:
+        return f"{self.name}: exit code {self.exit_code}, " + ", ".join(
+            f"disk '{disk.serial}' error {disk.error}" for disk in self.disks.values()
+        )
+
+
+def parse_output(text: str, where: str) -> FioOutput:
+    """The last JSON document in fio's standard output. `where` names the run in messages.
+
+    Raises `KitError` when there is none, when it is cut short, or when it is not what fio writes.
+    """
+    document = _last_document(text, where)
+    try:
+        return FioOutput.model_validate(document)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise KitError(f"{where}: fio's JSON is not as expected at '{place}': {first['msg']}.") from error
+
+
+def jobs_by_disk(output: FioOutput, disks: Mapping[str, str], where: str) -> dict[str, FioJob]:
+    """The job of each of `disks`. Raises `KitError` when one is missing, doubled, or none of ours."""
+    names = [job.jobname for job in output.jobs]
+    if sorted(names) != sorted(disks):
+        raise KitError(
+            f"{where}: fio was given one job for each of the disks {_list(disks)} but reports on {_list(names)}; "
+            "no verdict can be read from that."
+        )
+    return {job.jobname: job for job in output.jobs}
+
+
+def _last_document(text: str, where: str) -> object:
+    if not text.strip():
+        raise KitError(f"{where}: fio wrote no output at all.")
+    decoder = json.JSONDecoder()
+    found: object = None
+    position = 0
+    while match := re.compile(r"^\{", re.MULTILINE).search(text, position):
+        try:
+            found, position = decoder.raw_decode(text, match.start())
+        except json.JSONDecodeError as error:
+            if error.pos >= len(text.rstrip()) or not text.rstrip().endswith("}"):
+                what = "is cut short"
+            else:
+                what = f"cannot be read at line {error.lineno} ({error.msg})"
+            tail = text.rstrip()[-60:]
+            raise KitError(f"{where}: fio's JSON {what}; its last words are {tail!r}.") from error
+    if found is None:
+        raise KitError(f"{where}: fio wrote no JSON; it said: {' / '.join(text.strip().splitlines()[-3:])}")
+    return found
+
+
+def _list(names: Sequence[str] | Mapping[str, str]) -> str:
+    return ", ".join(f"'{name}'" for name in names) or "none"
+
+
+VERIFY = errno.EILSEQ
+"""fio reports data that does not compare as EILSEQ (84)."""
+
+DETACHED = {
+    errno.EIO: "the target rejects I/O to the removed disk; measured with SPDK v26.05 and kernel 6.1",
+    errno.ENODEV: "the guest's kernel has put the device out of use before the target had to reject any I/O; measured "
+    "with the embedded target and kernel 6.1",
+    errno.ENOSPC: "the guest's kernel has set the capacity of the removed disk to 0 while no I/O was on its way, and "
+    "so refuses each write itself; measured with the embedded target and kernel 6.1",
+}
+"""Error numbers that a job's first error may have after a detach, each with its reason."""
+
+
+def meaning(number: int) -> str:
+    """A short text for an error number of a fio job, such as "EIO (5), Input/output error"."""
+    if number == 0:
+        return "no error"
+    if number == VERIFY:
+        return f"verify error ({VERIFY}), data read back differs from data written"
+    name = errno.errorcode.get(number)
+    return f"{name} ({number}), {os.strerror(number)}" if name else f"unknown error {number}"

@@ -1,0 +1,320 @@
+"""One fio process in a guest, from its start to its typed result."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from hotplug_kit.domain.errors import ConnectionLostError, DeadlineError, KitError
+from hotplug_kit.fio import guest_scripts as scripts
+from hotplug_kit.fio.guest_command import run_watched
+from hotplug_kit.fio.guest_scripts import DiskInGuest, read_preparation
+from hotplug_kit.fio.job_file import RenderedJob
+from hotplug_kit.fio.live_output import LiveOutput, SeenLine
+from hotplug_kit.fio.result import DiskResult, FioJob, RunResult, jobs_by_disk, parse_output
+from hotplug_kit.fio.stalls import DiskProgress, RunProgress, Sample, Stall, disk_stalls, record_stalls, silences
+from hotplug_kit.guest.ssh import Guest, GuestCommand
+from hotplug_kit.monitor.chronicle import CHRONICLE, Kind, disk_lane
+from hotplug_kit.monitor.deadline import Deadline, wait_until
+from hotplug_kit.monitor.periodic import HOST_PULSE
+from hotplug_kit.process.bounded_log import BoundedLog
+
+DEFAULT_MARGIN = 30.0
+"""Seconds that fio may need beyond its run time: to start, to compare the rest, to report; the guest may be slow."""
+
+SYS_CLASS_BLOCK = "/sys/class/block"
+_PREPARE_SECONDS = 20.0
+_STDERR_BOUND = 1 << 20
+_SILENT_SECONDS = 1.0
+_LIVE_SAMPLES = 1000  # minutes' worth; a run of hours is looked at again and again
+_INTERRUPTED = 128  # fio's own exit code after a SIGINT
+
+
+@dataclass(frozen=True)
+class RunFiles:
+    """Where a run is kept on the host: the job file, fio's standard output and its standard error."""
+
+    job: Path
+    output: Path
+    errors: Path
+
+
+class FioRun:
+    """fio on one or more disks of one VM: prepared, at work, or at its end; made by `prepare_fio`."""
+
+    def __init__(self, guest: Guest, job: RenderedJob, files: RunFiles, label: str, margin: float) -> None:
+        self.guest = guest
+        self.job = job
+        self.files = files
+        self.label = label
+        self.margin = margin
+        self.disks: Mapping[str, DiskInGuest] = {}
+        self.stopped = False
+        self.asked_at: float | None = None
+        self.folder = ""
+        self._log = BoundedLog(files.errors, _STDERR_BOUND)
+        self.live = LiveOutput(self._log)
+        self._command: GuestCommand | None = None
+        self._ended_at: float | None = None
+        self._result: RunResult | None = None
+        self._failure: Exception | None = None
+
+    def __str__(self) -> str:
+        disks = ", ".join(f"{serial} ({node})" for serial, node in self.job.disks.items())
+        return f"{self.label} in VM '{self.guest.name}' on {disks} for {self.job.runtime:g} s"
+
+    __repr__ = __str__
+
+    @property
+    def vm(self) -> str:
+        """The VM's name."""
+        return self.guest.name
+
+    @property
+    def pid(self) -> int:
+        """fio's process number in the guest."""
+        assert self.live.pid is not None
+        return self.live.pid
+
+    @property
+    def finished(self) -> bool:
+        """Whether fio ended or its connection was lost; `collect` tells which."""
+        done = self._command is not None and self._command.finished
+        if done and self._ended_at is None:
+            self._ended_at = time.monotonic()
+            self._record(Kind.FIO_END, f"{self.label} ended", self._ended_at)
+        return done
+
+    def first_error(self, serial: str) -> SeenLine | None:
+        """The first error that fio reported for a disk, so far."""
+        return self.live.first_errors.get(self.disk(serial).node)
+
+    def disk(self, serial: str) -> DiskInGuest:
+        """A disk of this run. Raises `KitError` when it has no such disk."""
+        try:
+            return self.disks[serial]
+        except KeyError:
+            raise KitError(f"Disk '{serial}' is none of those that {self} works on.") from None
+
+    def prepare(self, sys_class_block: str) -> None:
+        """Does in the guest all that takes time, so that the start takes none. Raises as `prepare_fio` says."""
+        prepared = run_watched(
+            self.guest, scripts.prepare(self.job.text, self.job.disks, sys_class_block), _PREPARE_SECONDS
+        )
+        ready = read_preparation(self.vm, self.job, prepared)
+        self.folder, self.disks = ready.folder, ready.disks
+        for disk in self.disks.values():
+            self.live.lanes |= {disk.node: disk_lane(disk.serial), disk.name: disk_lane(disk.serial)}
+        self._command = self.guest.start(scripts.load(self.folder), self.live.take)
+        wait_until(lambda: self.live.pid or self.finished, _PREPARE_SECONDS, f"{self} to be loaded", interval=0.01)
+        if self.live.pid is None:
+            self._command.wait(0)
+            raise KitError(f"{self} did not load: {' / '.join(self.live.stderr_lines) or 'no reason was given'}.")
+        names = [disk.name for disk in self.disks.values()]
+        self.guest.start(scripts.sample(self.pid, names, sys_class_block), self.live.take_sample)
+
+    def begin(self) -> None:
+        """Starts fio. Raises `KitError` when it does not start, or was started before."""
+        if self.asked_at is not None:
+            raise KitError(f"{self} was started before; prepare another run.")
+        HOST_PULSE.start()
+        self.asked_at = time.monotonic()
+        begun = run_watched(self.guest, scripts.begin(self.folder, self.pid), _PREPARE_SECONDS)
+        if begun.exit_code != 0:
+            words = " / ".join(self.live.stderr_lines) or begun.stderr.strip() or "no reason was given"
+            raise KitError(f"{self} did not start: {words}.")
+        self._record(Kind.FIO_START, f"{self.label} runs for {self.job.runtime:g} s", self.asked_at)
+
+    def wait(self, watch: Callable[[], None] = lambda: None) -> RunResult:
+        """Waits for fio's end, at most its run time and margin from its start, and returns the result.
+
+        `watch` is called again and again meanwhile; what it raises ends the wait. Raises `AssertionError` when fio
+        hangs in a guest that answers, `DeadlineError` when the guest does not answer either, else as `collect` does.
+        """
+        if self.asked_at is None:
+            raise KitError(f"{self} was prepared but never started.")
+        limit = Deadline(max(0.0, self.asked_at + self.job.runtime + self.margin - time.monotonic()))
+
+        def ended() -> bool:
+            if not self.finished:
+                watch()
+            return self.finished
+
+        try:
+            wait_until(ended, limit, f"{self} to end", interval=0.02)
+        except DeadlineError as error:
+            raise self._stuck() from error
+        return self.collect()
+
+    def progress(self, now: float, held: Sequence[str] = ()) -> RunProgress:
+        """What was seen of the progress until `now`.
+
+        A disk's stalls are looked for in the run time; after it, only on the disks `held`, which jobs still work on.
+        """
+        assert self.asked_at is not None
+        samples = self.live.movement.samples()[-_LIVE_SAMPLES:]
+        disks = {}
+        for serial, disk in self.disks.items():
+            since = self.live.movement.first_moved(disk.name)
+            until = now if serial in held else min(now, self.asked_at + self.job.runtime)
+            stalls = disk_stalls(samples, disk.name, since, until) if since is not None else ()
+            disks[serial] = DiskProgress(serial, disk.node, stalls)
+        pauses = [Stall(*pause) for pause in HOST_PULSE.pauses(self.asked_at, now)]
+        return RunProgress(self.vm, self.asked_at, disks, host_pauses=pauses)
+
+    def collect(self) -> RunResult:
+        """The result of a run that has ended; the files of the run are complete then.
+
+        Raises `ConnectionLostError` when the connection was lost in mid run, `KitError` when fio was killed or its
+        output is no complete result. Raises the same again when asked again.
+        """
+        if self._failure is not None:
+            raise self._failure
+        if self._result is None:
+            try:
+                self._result = self._collect()
+            except (KitError, OSError) as failure:
+                self._failure = failure
+                raise
+        return self._result
+
+    def stop(self, seconds: float = 10.0) -> None:
+        """Ends fio: asks it to (SIGINT), kills it when it does not end; does nothing when it has ended."""
+        if self.finished or self._command is None:
+            return
+        self.stopped = True
+        kill = scripts.kill(self.pid, self.folder)  # fio that still waits for its job file does not hear SIGINT
+        for script in (kill,) if self.asked_at is None else (scripts.interrupt(self.pid), kill):
+            with suppress(KitError):
+                self.guest.run(script, seconds / 2)
+                self._await_end(Deadline(seconds / 2))
+            if self.finished:
+                return
+        raise KitError(f"{self} could not be stopped, not even by SIGKILL; its jobs may hang in the guest's kernel.")
+
+    def abandon(self) -> None:
+        """Ends fio as far as that goes, and the run's files: for clean-up, never raises."""
+        with suppress(Exception):
+            self.stop(4.0)
+        self._log.close()
+
+    def _record(self, kind: Kind, text: str, at: float) -> None:
+        for serial in self.disks:
+            CHRONICLE.record(disk_lane(serial), kind, text, at)
+
+    def _await_end(self, limit: Deadline) -> None:
+        while not self.finished and not limit.expired:  # without vital signs: this is clean-up
+            time.sleep(limit.slice(0.02))
+
+    def _collect(self) -> RunResult:
+        assert self._command is not None and self.finished and self._ended_at is not None and self.asked_at is not None
+        self._log.close()
+        try:
+            ended = self._command.wait(0)
+        except ConnectionLostError as error:
+            raise ConnectionLostError(f"{self} gives no verdict. {error}") from error
+        self.files.output.write_text(ended.stdout)
+        if ended.exit_code > _INTERRUPTED or ended.exit_code < 0:
+            raise KitError(f"{self} gives no verdict: fio was killed by signal {ended.exit_code % _INTERRUPTED}.")
+        try:
+            output = parse_output(ended.stdout, str(self))
+        except KitError as error:
+            words = " / ".join(self.live.stderr_lines[:3]) or "nothing on standard error"
+            raise KitError(f"{error} Exit code {ended.exit_code}; fio said: {words}.") from error
+        jobs = jobs_by_disk(output, self.job.disks, str(self))
+        samples = self.live.movement.samples()
+        disks = {serial: self._disk_result(disk, jobs[serial], samples) for serial, disk in self.disks.items()}
+        last = self.asked_at + max(disk.seconds for disk in disks.values())
+        moving = min((disk.moving_since for disk in disks.values() if disk.moving_since), default=last)
+        return RunResult(
+            vm=self.vm,
+            name=str(self),
+            fio_version=output.fio_version,
+            exit_code=ended.exit_code,
+            asked_seconds=self.job.runtime,
+            asked_at=self.asked_at,
+            ended_at=self._ended_at,
+            disks=disks,
+            verify_lines=list(self.live.verify_lines),
+            queue_depth=self.job.queue_depth,
+            samples=samples,
+            silences=silences(samples, moving, last, _SILENT_SECONDS),
+            host_pauses=[Stall(*pause) for pause in HOST_PULSE.pauses(self.asked_at, self._ended_at)],
+            stopped=self.stopped,
+            files=(self.files.job, self.files.output, self.files.errors),
+        )
+
+    def _disk_result(self, disk: DiskInGuest, job: FioJob, samples: Sequence[Sample]) -> DiskResult:
+        assert self.asked_at is not None
+        since = self.live.movement.first_moved(disk.name)
+        until = self.asked_at + job.job_runtime / 1000
+        stalls = disk_stalls(samples, disk.name, since, until) if since is not None else ()
+        record_stalls(disk.serial, stalls)
+        return DiskResult(
+            serial=disk.serial,
+            node=disk.node,
+            job=job,
+            first_error=self.first_error(disk.serial),
+            moving_since=since,
+            moving_last=self.live.movement.last_moved(disk.name),
+            name=disk.name,
+            stalls=stalls,
+        )
+
+    def _stuck(self) -> Exception:
+        allowed = f"{self.job.runtime:g} s run time and {self.margin:g} s margin"
+        try:
+            said = self.guest.run(scripts.jobs_of(self.pid), 5).stdout
+        except KitError as error:
+            return DeadlineError(f"{self} did not end within {allowed}, and its guest does not answer: {error}")
+        holding = [serial for serial, disk in self.disks.items() if f"-> {disk.device}\n" in said]
+        states = ", ".join(f"{line.split()[1]} in state {line.split()[2]}" for line in job_lines(said))
+        return AssertionError(
+            f"{self} did not end within {allowed}: its jobs still hold {', '.join(holding) or 'no disk'} "
+            f"(processes: {states or 'none'}; D waits for the kernel). I/O hangs."
+        )
+
+
+def job_lines(text: str) -> list[str]:
+    """The lines of `guest_scripts.jobs_of` that stand for a job process."""
+    return [line for line in text.splitlines() if line.startswith("job ")]
+
+
+def prepare_fio(
+    guest: Guest,
+    job: RenderedJob,
+    files: RunFiles,
+    label: str = "fio",
+    *,
+    margin: float = DEFAULT_MARGIN,
+    sys_class_block: str = SYS_CLASS_BLOCK,
+) -> FioRun:
+    """Prepares fio in a guest, on the disks of `job`, without starting it; `margin` is in seconds.
+
+    Raises `SetupError` when the guest has no fio or fio refuses the job file (with fio's own words), `KitError` when a
+    disk's node is not there, `AssertionError` with the first cause when vhost or a VM dies meanwhile.
+    """
+    files.job.write_text(job.text)
+    run = FioRun(guest, job, files, label, margin)
+    try:
+        run.prepare(sys_class_block)
+    except BaseException:
+        run.abandon()
+        raise
+    return run
+
+
+def start_fio(
+    guest: Guest,
+    job: RenderedJob,
+    files: RunFiles,
+    label: str = "fio",
+    *,
+    margin: float = DEFAULT_MARGIN,
+    sys_class_block: str = SYS_CLASS_BLOCK,
+) -> FioRun:
+    """Prepares fio as `prepare_fio` does, and starts it in the background."""
+    run = prepare_fio(guest, job, files, label, margin=margin, sys_class_block=sys_class_block)
+    run.begin()
+    return run

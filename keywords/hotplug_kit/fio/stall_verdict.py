@@ -1,0 +1,115 @@
+"""Whether each disk went on moving bytes: pure functions on results, bounds and an event.
+
+A stall is blamed on what stood still: a disk, all disks of a VM, the VM as a whole, or this machine (a fault of the
+kit's surroundings, never of the device under test).
+"""
+
+from collections.abc import Sequence
+
+from hotplug_kit.domain.event import Event
+from hotplug_kit.fio.stalls import Bounds, DiskProgress, RunProgress, Stall
+from hotplug_kit.fio.verdict import Finding, job_on
+
+
+def stalled(run: RunProgress, bounds: Bounds, event: Event | None = None, besides: str | None = None) -> list[Finding]:
+    """Findings against: every disk of a run went on moving bytes, and answered each I/O soon enough.
+
+    `event` is what happened meanwhile, for the message; `besides` the serial of a disk that is judged elsewhere.
+    """
+    disks = [disk for disk in run.disks.values() if disk.serial != besides]
+    longest = {disk.serial: disk.stalls[0] for disk in disks if disk.stalls and _over(disk.stalls[0], bounds)}
+    findings = _guest_or_host(run, longest, bounds, event)
+    if not findings and longest:
+        together = len(disks) > 1 and len(longest) == len(disks)
+        span = _overlap(list(longest.values()))
+        if together and span is not None and span.seconds > bounds.io_gap:
+            names = ", ".join(f"'{serial}'" for serial in longest)
+            findings.append(
+                Finding(
+                    "device",
+                    f"All {len(disks)} disks that fio used in VM '{run.vm}' ({names}) stood still at the same time, "
+                    f"for {_how_long(span, bounds)}, {_when(span, run, event)}, while the guest itself went on.",
+                )
+            )
+        else:
+            findings += [_disk_stalled(run, run.disks[name], stall, bounds, event) for name, stall in longest.items()]
+    if not findings:
+        findings += [finding for disk in disks for finding in _slow(run, disk, bounds)]
+    return findings
+
+
+def _guest_or_host(run: RunProgress, longest: dict[str, Stall], bounds: Bounds, event: Event | None) -> list[Finding]:
+    """The one finding for stalls that are no disk's own, and for samples that are missing."""
+    paused = [(serial, stall) for serial, stall in longest.items() if _explained(stall, run.host_pauses, bounds)]
+    if paused:
+        serial, stall = paused[0]
+        return [
+            Finding(
+                "kit",
+                f"This machine stood still for {stall.common(run.host_pauses):.1f} s {_when(stall, run, event)}, so "
+                f"that nothing is known of disk '{serial}' of VM '{run.vm}' in that time; run it on a machine with "
+                "less load.",
+            )
+        ]
+    silent = [stall for stall in longest.values() if _explained(stall, run.silences, bounds)]
+    if silent:
+        return [
+            Finding(
+                "device",
+                f"VM '{run.vm}' as a whole stood still for {_how_long(silent[0], bounds)}, "
+                f"{_when(silent[0], run, event)}: neither its disks nor anything else in the guest went on, while this "
+                "machine did.",
+            )
+        ]
+    unseen = [silence for silence in run.silences if silence.seconds > bounds.io_gap]
+    if unseen:
+        return [
+            Finding(
+                "kit",
+                f"The guest of VM '{run.vm}' told nothing about its disks for {unseen[0].seconds:.1f} s "
+                f"{_when(unseen[0], run, event)}, so that nothing is known of them in that time.",
+            )
+        ]
+    return []
+
+
+def _disk_stalled(run: RunProgress, disk: DiskProgress, stall: Stall, bounds: Bounds, event: Event | None) -> Finding:
+    longest = f"; its longest I/O took {disk.longest_io:.1f} s" if disk.longest_io else ""
+    return Finding(
+        "device",
+        f"{job_on(run, disk)} stood still for {_how_long(stall, bounds)}, {_when(stall, run, event)}{longest}.",
+    )
+
+
+def _slow(run: RunProgress, disk: DiskProgress, bounds: Bounds) -> list[Finding]:
+    if disk.longest_io <= bounds.io_latency:
+        return []
+    paused = sum(pause.seconds for pause in run.host_pauses)
+    said = f"{job_on(run, disk)} had an I/O that took {disk.longest_io:.1f} s (allowed: {bounds.io_latency:g} s)"
+    if disk.longest_io - paused <= bounds.io_latency:
+        return [Finding("kit", f"{said}, but this machine stood still for {paused:.1f} s meanwhile.")]
+    return [Finding("device", f"{said}.")]
+
+
+def _over(stall: Stall, bounds: Bounds) -> bool:
+    return stall.seconds > bounds.io_gap
+
+
+def _explained(stall: Stall, by: Sequence[Stall], bounds: Bounds) -> bool:
+    return stall.seconds - stall.common(by) <= bounds.io_gap
+
+
+def _overlap(stalls: Sequence[Stall]) -> Stall | None:
+    began, ended = max(stall.began for stall in stalls), min(stall.ended for stall in stalls)
+    return Stall(began, ended) if ended > began else None
+
+
+def _how_long(stall: Stall, bounds: Bounds) -> str:
+    return f"{stall.seconds:.1f} s (allowed: {bounds.io_gap:g} s)"
+
+
+def _when(stall: Stall, run: RunProgress, event: Event | None) -> str:
+    if event is None:
+        return f"from {stall.began - run.asked_at:.1f} s after fio's start on"
+    apart = stall.began - event.answered
+    return f"from {abs(apart):.1f} s {'after' if apart >= 0 else 'before'} the {event} on"

@@ -1,0 +1,322 @@
+"""What a run's results say about the device under test: pure functions on results and events.
+
+Each returns findings. A finding blames the device, or the kit when the run proves nothing; `enforce` raises for them.
+No finding means: proved.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from hotplug_kit.domain.errors import KitError
+from hotplug_kit.domain.event import Event
+from hotplug_kit.fio.live_output import VerifyLine
+from hotplug_kit.fio.result import DETACHED, VERIFY, DiskResult, RunResult, meaning
+from hotplug_kit.fio.stalls import Bounds, Stall, moved_after, written_between
+
+RUN_TIME_TOLERANCE = 0.25
+"""Seconds by which a job may fall short of its run time; fio looks at its clock only now and then."""
+
+
+_STALE_BUFFER = re.compile(r"bad header (offset|rand_seed|numberio)")
+
+MOVING_TOLERANCE = 1.0
+"""Seconds without an answer after an event that are no matter: samples are some 0.25 s apart."""
+
+_UNDER_WAY = 4
+"""How many times what fio keeps under way a guest may count as written after a detach: what the target had answered
+before and the guest had not taken, and what fails, which the kernel counts like any other."""
+
+INTERRUPTED = 128
+"""fio's own exit code after SIGINT or SIGTERM."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One sentence on what is wrong, and whose fault it is."""
+
+    fault: Literal["device", "kit"]
+    sentence: str
+
+
+def enforce(findings: Sequence[Finding]) -> None:
+    """Raises `AssertionError` when a finding blames the device, else `KitError`; says all, the device's first."""
+    kit = [finding.sentence for finding in findings if finding.fault == "kit"]
+    device = [finding.sentence for finding in findings if finding.fault == "device"]
+    if device:
+        raise AssertionError(" ".join([*device, *kit]))
+    if kit:
+        raise KitError(" ".join(kit))
+
+
+def passed(run: RunResult, besides: str | None = None) -> list[Finding]:
+    """Findings against: every job wrote, compared and ran its full time without an error.
+
+    `besides` is the serial of a disk whose job is judged elsewhere.
+    """
+    if cut := _cut_short(run):
+        return [cut, *_verify_words(run)]
+    judged = [disk for disk in run.disks.values() if disk.serial != besides]
+    findings = [finding for disk in judged for finding in _job_passed(run, disk)]
+    elsewhere = {disk.node for disk in run.disks.values() if disk.serial == besides}
+    findings += _verify_words(run, lambda line: line.node in elsewhere)
+    if not findings and run.exit_code != 0 and besides not in run.disks:
+        findings.append(
+            Finding("kit", f"{run.name} ended with exit code {run.exit_code} although no job had an error.")
+        )
+    return findings
+
+
+def failed_only_on(run: RunResult, disk: str, event: Event, within: float) -> list[Finding]:
+    """Findings against: the job on `disk` failed as a detach makes it fail, and no other job did.
+
+    `event` is the detach; the first error must come after it was sent and at most `within` seconds after it was
+    answered.
+    """
+    if wrong := _wrong_event(event, disk):
+        return [wrong]
+    if disk not in run.disks:
+        return [Finding("kit", f"Disk '{disk}' is none of those of {run.name}.")]
+    if cut := _cut_short(run):
+        return [cut, *_verify_words(run)]
+    findings = list(_job_detached(run, run.disks[disk], event, within))
+    for other in run.disks.values():
+        if other.serial != disk:
+            findings += _job_passed(run, other)
+    findings += _verify_words(run, lambda line: _of_removed_disk(line, run.disks[disk], event))
+    if not findings and run.exit_code == 0:
+        findings.append(Finding("kit", f"{run.name} ended with exit code 0 although a job failed."))
+    return findings
+
+
+def met_event(run: RunResult, event: Event, *, failing: str | None = None) -> list[Finding]:
+    """Findings against: every job was moving bytes before `event` was sent, and moved more after it was answered.
+
+    `failing` is the disk whose job the event ends, which need not have run on. A job that never met the event proves
+    nothing, which is the kit's fault; one that ran on without moving a byte is the device's.
+    """
+    findings: list[Finding] = []
+    for disk in run.disks.values():
+        where = job_on(run, disk)
+        if disk.first_error and disk.first_error.at < event.sent:
+            early = event.sent - disk.first_error.at
+            findings.append(
+                Finding("device", f"{where} failed {early:.1f} s before the {event}: {disk.first_error.text}.")
+            )
+        elif disk.moving_since is None or disk.moving_since > event.sent:
+            findings.append(
+                Finding(
+                    "kit", f"{where} was not seen to move bytes before the {event}; wait for that before the event."
+                )
+            )
+        elif disk.serial != failing:
+            findings += over_before(run, disk.serial, event) or _still_after(run, disk, event)
+    return findings
+
+
+def _still_after(run: RunResult, disk: DiskResult, event: Event) -> list[Finding]:
+    """A finding when a job without an error, which ran on after `event`, was not seen to move a byte in that time.
+
+    The device is to blame when it owed answers for most of that time; else fio asked it for nothing.
+    """
+    if disk.failed or moved_after(run.samples, disk.name, event.answered) or (disk.moving_last or 0) >= event.answered:
+        return []
+    end = run.asked_at + disk.seconds
+    ran_on = end - event.answered
+    owed = sum(stall.common([Stall(event.answered, end)]) for stall in disk.stalls)
+    said = f"{job_on(run, disk)} was not seen to move a byte after the {event}"
+    if owed < max(MOVING_TOLERANCE, ran_on / 2):
+        return [Finding("kit", f"{said}, in the {ran_on:.1f} s that it ran on; give fio a longer run time.")]
+    return [
+        Finding("device", f"{said}, although I/O was under way for {owed:.1f} of the {ran_on:.1f} s that it ran on.")
+    ]
+
+
+def over_before(run: RunResult, disk: str, event: Event) -> list[Finding]:
+    """A finding when the job on `disk` ended, without an error, before `event` was answered: the kit came too late."""
+    job = run.disks[disk]
+    if job.failed or _ran_at(run, job, event.answered):
+        return []
+    return [
+        Finding(
+            "kit",
+            f"{job_on(run, job)} had ended after {job.seconds:.1f} s, before the {event} was answered "
+            f"{event.answered - run.asked_at:.1f} s after fio's start, so it met no I/O; give fio a longer run time.",
+        )
+    ]
+
+
+def _job_passed(run: RunResult, disk: DiskResult) -> Iterator[Finding]:
+    where = job_on(run, disk)
+    if disk.error and disk.job.write.total_ios == 0 and disk.first_error is None:
+        yield Finding("kit", f"{where} did not start: {meaning(disk.error)}.")
+    elif disk.failed:
+        when = f", {disk.first_error.at - run.asked_at:.1f} s after fio's start" if disk.first_error else ""
+        said = f" fio said: {disk.first_error.text.strip()}." if disk.first_error else ""
+        number = disk.error or (VERIFY if _is_verify(disk) else 0)
+        counted = f"{disk.job.total_err} errors" if disk.job.total_err else "an error that its report does not count"
+        error = meaning(number) if number else counted
+        yield Finding("device", f"{where} failed with {error}{when}.{said}")
+    elif disk.job.write.io_bytes == 0:
+        yield Finding("device", f"{where} wrote no byte in {disk.seconds:.1f} s.")
+    elif disk.job.read.io_bytes == 0:
+        yield Finding("kit", f"{where} compared nothing: no byte was read back.")
+    elif disk.seconds < run.asked_seconds - RUN_TIME_TOLERANCE:
+        yield Finding(
+            "device", f"{where} ended without an error after {disk.seconds:.1f} s instead of {run.asked_seconds:g} s."
+        )
+
+
+def _job_detached(run: RunResult, disk: DiskResult, event: Event, within: float) -> Iterator[Finding]:
+    where = job_on(run, disk)
+    first = disk.first_error
+    if disk.moving_since is None or disk.moving_since > event.sent or disk.job.write.io_bytes == 0:
+        error = f"; it ended with {meaning(disk.error)}" if disk.error else ""
+        yield Finding(
+            "kit", f"{where} was not seen to move bytes before the {event}, so its end proves nothing{error}."
+        )
+    elif not disk.failed:
+        yield Finding(
+            "device", f"{where} had no error although the {event} took its disk away; it ran {disk.seconds:.1f} s."
+        )
+    elif _is_verify(disk) and not _compared_nothing(run, disk, event):
+        yield Finding("device", f"{where} failed with a {meaning(VERIFY)}: wrong data, not the error of a detach.")
+    elif disk.error not in DETACHED and not _is_verify(disk):
+        yield Finding("device", f"{where} failed with {meaning(disk.error)}; after a detach {_expected()} comes first.")
+    elif first is None:
+        yield Finding("kit", f"{where} failed with {meaning(disk.error)}, but fio did not say when.")
+    elif not _is_verify(disk) and not any(words in first.text for words in _first_words()):
+        yield Finding("device", f"{where} had another first error than a detach causes ({_expected()}): {first.text}.")
+    elif first.at < event.sent:
+        yield Finding(
+            "device", f"{where} failed {event.sent - first.at:.2f} s before the {event}: {first.text.strip()}."
+        )
+    elif (late := first.at - event.answered) > within:
+        yield Finding(
+            "device",
+            f"{where} had its first error {late:.1f} s after the {event} was answered (allowed: {within:g} s).",
+        )
+    elif (least := run.asked_at + disk.seconds - event.answered) > within:
+        yield Finding(
+            "device",
+            f"{where} went on for at least {least:.1f} s after the {event} was answered (allowed: {within:g} s).",
+        )
+    elif (wrote := written_between(run.samples, disk.name, event.answered, first.at)) > _still_counted(run, disk):
+        yield Finding(
+            "device",
+            f"{where} wrote {wrote:,} bytes after the {event} was answered and before its first error came: the disk "
+            "still took writes.",
+        )
+
+
+def _still_counted(run: RunResult, disk: DiskResult) -> float:
+    """How many bytes the guest may count as written after a detach was answered, at most."""
+    block = disk.job.write.io_bytes / max(disk.job.write.total_ios, 1)
+    return _UNDER_WAY * run.queue_depth * block
+
+
+def _ran_at(run: RunResult, disk: DiskResult, moment: float) -> bool:
+    """Seen to move after `moment`, or even if started when fio was asked for, still running then."""
+    return (disk.moving_last or 0.0) >= moment or run.asked_at + disk.seconds >= moment
+
+
+def _cut_short(run: RunResult) -> Finding | None:
+    """A run that was ended from outside proves nothing, whatever its jobs say."""
+    if run.stopped:
+        return Finding("kit", f"{run.name} was stopped by the suite and gives no verdict.")
+    if run.exit_code == INTERRUPTED:
+        return Finding("kit", f"{run.name} was interrupted by a signal from outside and gives no verdict.")
+    return None
+
+
+def _wrong_event(event: Event, disk: str) -> Finding | None:
+    if event.kind != "detach" or event.disk != disk:
+        return Finding("kit", f"The {event} is no detach of disk '{disk}', so it explains no failure there.")
+    return None
+
+
+def _verify_words(run: RunResult, explained: Callable[[VerifyLine], bool] = lambda line: False) -> list[Finding]:
+    """Every word about wrong data counts, but for those that are explained otherwise."""
+    lines = [line for line in run.verify_lines if not explained(line)]
+    return [Finding("device", f"{run.name} read back wrong data: {lines[0].text.strip()}.")] if lines else []
+
+
+def _of_removed_disk(line: VerifyLine, disk: DiskResult, event: Event) -> bool:
+    """Whether a word about wrong data says no more than that `disk` was gone.
+
+    The kernel answers reads of a removed disk with 0 bytes and no error. fio then compares a buffer that was not
+    filled: after the first I/O error anything may stand in it; before, a block that fio wrote elsewhere, with a sound
+    header of another place ("bad header offset"). Wrong content at the right place is never explained so.
+    """
+    stale = _STALE_BUFFER.search(line.text) is not None
+    return line.node == disk.node and line.at >= event.sent and (line.after_error or stale)
+
+
+def _compared_nothing(run: RunResult, disk: DiskResult, event: Event) -> bool:
+    lines = [line for line in run.verify_lines if line.node == disk.node]
+    return bool(lines) and all(_of_removed_disk(line, disk, event) for line in lines)
+
+
+def _is_verify(disk: DiskResult) -> bool:
+    return VERIFY in (disk.job.error, disk.job.first_error)
+
+
+def _expected() -> str:
+    return " or ".join(meaning(number) for number in DETACHED)
+
+
+def _first_words() -> list[str]:
+    return [meaning(number).split(", ", 1)[1] for number in DETACHED]
+
+
+class _InVm(Protocol):
+    @property
+    def vm(self) -> str: ...
+
+
+class _Disk(Protocol):
+    @property
+    def serial(self) -> str: ...
+    @property
+    def node(self) -> str: ...
+
+
+def job_on(run: _InVm, disk: _Disk) -> str:
+    """How sentences name a disk's job."""
+    return f"fio's job on disk '{disk.serial}' ({disk.node}) of VM '{run.vm}'"
+
+
+def why_passed(run: RunResult, disk: DiskResult, bounds: Bounds) -> str:
+    """For a disk whose job had to pass and did."""
+    gap = f"{disk.stalls[0].seconds:.2f}" if disk.stalls else "0"
+    wrote, compared = _megabytes(disk.job.write.io_bytes), _megabytes(disk.job.read.io_bytes)
+    return (
+        f"Proved: {job_on(run, disk)} ran {disk.seconds:.1f} s of {run.asked_seconds:g} s without an error, "
+        f"wrote {wrote} and compared {compared}; its longest I/O took {disk.longest_io:.2f} s "
+        f"(allowed: {bounds.io_latency:g} s), its longest time without progress was {gap} s "
+        f"(allowed: {bounds.io_gap:g} s)."
+    )
+
+
+def why_met(run: RunResult, disk: DiskResult, event: Event) -> str:
+    """For a disk whose job was to meet an event and did."""
+    before = event.sent - (disk.moving_since or event.sent)
+    moved = f"moved bytes from {before:.2f} s before the {event} on"
+    after = (disk.moving_last or 0.0) - event.answered
+    if disk.failed:
+        return f"Proved: {job_on(run, disk)} {moved}."
+    return f"Proved: {job_on(run, disk)} {moved}, until {after:.2f} s after it was answered at least."
+
+
+def why_failed_rightly(run: RunResult, disk: DiskResult, event: Event) -> str:
+    """For a disk that was detached and whose job failed as a detach makes it fail."""
+    first = disk.first_error.at - event.sent if disk.first_error else 0.0
+    return (
+        f"Proved: {job_on(run, disk)} wrote {_megabytes(disk.job.write.io_bytes)}, then failed with "
+        f"{meaning(disk.error)}; its first error was seen {first:.2f} s after the {event} was asked for."
+    )
+
+
+def _megabytes(count: int) -> str:
+    return f"{count / 1e6:.1f} MB"

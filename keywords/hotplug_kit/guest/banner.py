@@ -1,0 +1,59 @@
+"""Finds out when a guest's SSH server listens behind a port forward.
+
+QEMU's user-mode network accepts a connection on the host's side before the guest listens, and repeats its own SYN
+ever more slowly. So several connections are tried, one after the other, and the first that brings a server's
+banner (RFC 4253, section 4.2) is the one to use.
+"""
+
+import contextlib
+import select
+import socket
+import time
+
+from hotplug_kit.domain.errors import DeadlineError
+from hotplug_kit.monitor.deadline import Deadline
+from hotplug_kit.monitor.run_monitor import VITAL_SIGNS
+
+_AT_ONCE = 3  # below dropbear's limit of unauthenticated connections from one address
+_PAUSE_SECONDS = 0.25
+_FIRST_PATIENCE_SECONDS = 1.0
+_PATIENCE_GROWTH = 1.25  # a guest may listen and yet be slow to answer, so patience grows until it is enough
+
+
+def connect_to_banner(host: str, port: int, limit: Deadline) -> socket.socket:
+    """A connection on which a banner waits to be read; raises `DeadlineError` with what was last seen."""
+    attempts: dict[socket.socket, Deadline] = {}
+    patience_seconds = _FIRST_PATIENCE_SECONDS
+    seen = "nothing yet"
+    try:
+        while True:
+            if len(attempts) < _AT_ONCE:
+                try:
+                    attempt = socket.create_connection((host, port), limit.slice(2.0) or 0.01)
+                    attempts[attempt] = Deadline(patience_seconds)
+                    patience_seconds *= _PATIENCE_GROWTH
+                    seen = "the port accepts connections, but no SSH server answers"
+                except OSError as error:
+                    seen = str(error)
+            pause = limit.slice(_PAUSE_SECONDS)
+            readable, _, _ = select.select(list(attempts), [], [], pause)
+            for attempt in readable:
+                try:
+                    start = attempt.recv(4, socket.MSG_PEEK)
+                except OSError as error:
+                    start, seen = b"", str(error)
+                if start:
+                    del attempts[attempt]
+                    return attempt
+            for attempt in [a for a, patience in attempts.items() if a in readable or patience.expired]:
+                del attempts[attempt]
+                attempt.close()
+            VITAL_SIGNS.check()
+            if limit.expired:
+                raise DeadlineError(seen)
+            if readable:
+                time.sleep(limit.slice(_PAUSE_SECONDS))
+    finally:
+        for attempt in attempts:
+            with contextlib.suppress(OSError):
+                attempt.close()

@@ -1,0 +1,170 @@
+"""A command that runs in a guest, and its result."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import paramiko
+
+from hotplug_kit.domain.errors import ConnectionLostError, DeadlineError
+from hotplug_kit.monitor.deadline import Deadline
+from hotplug_kit.monitor.run_monitor import VITAL_SIGNS
+
+LineSink = Callable[[str, str, float], None]
+"""Called as (stream, line, monotonic time of arrival), stream being "stdout" or "stderr", never twice at the same time,
+in a thread of the command's own."""
+
+
+@dataclass(frozen=True)
+class CommandResult:
+    """What a command in the guest returned; `seconds` is its wall time seen from the host.
+
+    `raw_stdout` is standard output as it came, for what is no text.
+    """
+
+    command: str
+    exit_code: int
+    stdout: str
+    stderr: str
+    seconds: float
+    raw_stdout: bytes = b""
+
+
+class RunningCommand:
+    """A command in the background, drained by threads so that the guest never blocks on its output.
+
+    `why_lost` says why the connection ended, or nothing while it stands. At most `max_bytes` of each stream are kept.
+    """
+
+    def __init__(
+        self,
+        guest: str,
+        command: str,
+        channel: paramiko.Channel,
+        why_lost: Callable[[], str],
+        max_bytes: int,
+        on_line: LineSink | None,
+    ) -> None:
+        self.guest = guest
+        self.command = command
+        self._channel = channel
+        self._why_lost = why_lost
+        self._max_bytes = max_bytes
+        self._on_line = on_line
+        self._output = {"stdout": bytearray(), "stderr": bytearray()}
+        self._started = time.monotonic()
+        self._ended = 0.0
+        self._exit_code: int | None = None
+        self._sink_error: Exception | None = None
+        self._sink_lock = threading.Lock()
+        channel.settimeout(None)  # the end of the connection ends every read
+        self._thread = threading.Thread(target=self._drain_all, name=f"ssh-{guest}", daemon=True)
+        self._thread.start()
+
+    @property
+    def finished(self) -> bool:
+        """Whether the command ended or its connection was lost; `wait` tells which."""
+        return not self._thread.is_alive()
+
+    def stdout(self) -> str:
+        """What came on standard output so far."""
+        return self._output["stdout"].decode("utf-8", "replace")
+
+    def stderr(self) -> str:
+        """What came on standard error so far."""
+        return self._output["stderr"].decode("utf-8", "replace")
+
+    def wait(self, deadline: Deadline | float) -> CommandResult:
+        """Waits for the end and returns the result.
+
+        Raises `DeadlineError` when it still runs at the deadline (it is left running), `ConnectionLostError` when no
+        exit status came, `AssertionError` when meanwhile something died that must be alive.
+        """
+        limit = deadline if isinstance(deadline, Deadline) else Deadline(deadline)
+        while True:
+            final = limit.expired
+            self._thread.join(limit.slice(0.2))
+            if not self._thread.is_alive():
+                return self._result()
+            VITAL_SIGNS.check()
+            if final:
+                raise DeadlineError(
+                    f"Command '{short(self.command)}' in VM '{self.guest}' did not end within {limit.seconds:g} s."
+                    f"{self._evidence()}"
+                )
+
+    def close(self) -> None:
+        """Drops the channel; the command itself may live on in the guest."""
+        self._channel.close()
+        self._thread.join(2)
+
+    def _result(self) -> CommandResult:
+        if self._sink_error is not None:
+            raise self._sink_error
+        if self._exit_code is None:
+            if reason := self._why_lost():
+                raise ConnectionLostError(
+                    f"The connection to VM '{self.guest}' was lost while '{short(self.command)}' ran: "
+                    f"{reason}.{self._evidence()}"
+                )
+            raise ConnectionLostError(
+                f"Command '{short(self.command)}' in VM '{self.guest}' ended without an exit status, as it does when "
+                f"a signal kills it or its channel is closed.{self._evidence()}"
+            )
+        seconds = self._ended - self._started
+        raw = bytes(self._output["stdout"])
+        return CommandResult(self.command, self._exit_code, self.stdout(), self.stderr(), seconds, raw)
+
+    def _evidence(self) -> str:
+        text = (self.stderr() or self.stdout()).strip()
+        return f" Its output so far ended with: {text[-400:]!r}" if text else " It had printed nothing."
+
+    def _drain_all(self) -> None:
+        channel = self._channel
+        errors = threading.Thread(target=self._drain, args=("stderr", channel.recv_stderr), daemon=True)
+        errors.start()
+        self._drain("stdout", channel.recv)
+        errors.join()
+        channel.status_event.wait()  # set by the exit status or by the end of the channel
+        if channel.exit_status != -1:
+            self._exit_code = channel.exit_status
+        self._ended = time.monotonic()
+        channel.close()
+
+    def _drain(self, stream: str, read: Callable[[int], bytes]) -> None:
+        """Reads to the end of the stream: paramiko hands out all that came before it says that there is no more."""
+        kept, partial = self._output[stream], b""
+        while data := self._read(read):
+            now = time.monotonic()
+            kept += data[: max(0, self._max_bytes - len(kept))]
+            if self._on_line is not None:
+                *lines, partial = (partial + data).split(b"\n")
+                for line in lines:
+                    self._tell(stream, line, now)
+        if partial:
+            self._tell(stream, partial, time.monotonic())
+
+    @staticmethod
+    def _read(read: Callable[[int], bytes]) -> bytes:
+        while True:
+            try:
+                return read(1 << 16)
+            except TimeoutError:
+                continue  # the channel's time-out is for the sending of input; a silent command has not ended
+            except (OSError, EOFError, paramiko.SSHException):
+                return b""
+
+    def _tell(self, stream: str, line: bytes, when: float) -> None:
+        with self._sink_lock:
+            try:
+                if self._on_line is not None:
+                    self._on_line(stream, line.decode("utf-8", "replace"), when)
+            except Exception as error:
+                self._sink_error = self._sink_error or error
+
+
+def short(command: str) -> str:
+    """A command in one line of at most 80 characters, for messages."""
+    line = " ".join(command.split())
+    return line if len(line) <= 80 else line[:77] + "..."

@@ -1,0 +1,251 @@
+"""Commands in a guest over SSH, each step under a deadline.
+
+A verdict must never rest on a connection that died in the middle, so a command counts as done only when the server
+sent its exit status; otherwise `ConnectionLostError` is raised, with what was read until then.
+"""
+
+import contextlib
+import logging
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import paramiko
+
+from hotplug_kit.domain.errors import ConnectionLostError, DeadlineError, SetupError
+from hotplug_kit.guest.banner import connect_to_banner
+from hotplug_kit.guest.conversation import Conversation
+from hotplug_kit.guest.running_command import CommandResult, LineSink, RunningCommand, short
+from hotplug_kit.monitor.deadline import Deadline
+
+__all__ = ["CommandResult", "Guest", "GuestCommand", "LineSink", "RunningCommand", "SshAddress", "SshConnection"]
+
+logging.getLogger("paramiko").addHandler(logging.NullHandler())  # what it has to say comes as exceptions
+logging.getLogger("paramiko").propagate = False
+
+HEARTBEAT_SECONDS = 2.0
+SILENCE_SECONDS = 8.0
+_MAX_OUTPUT_BYTES = 16 << 20
+_CHANNEL_TRIES = 5
+
+
+@dataclass(frozen=True)
+class SshAddress:
+    """Where and as whom a guest's SSH server is reached; `name` is the VM's name in messages."""
+
+    name: str
+    host: str
+    port: int
+    user: str = "root"
+    key_file: Path | None = None
+    password: str | None = None
+
+    def __str__(self) -> str:
+        return f"VM '{self.name}' (SSH {self.user}@{self.host}:{self.port})"
+
+
+class GuestCommand(Protocol):
+    """A command that runs in the background of a guest."""
+
+    @property
+    def finished(self) -> bool: ...
+    def wait(self, deadline: Deadline | float) -> CommandResult: ...
+
+
+class Guest(Protocol):
+    """What can run commands in a guest."""
+
+    @property
+    def name(self) -> str: ...
+    def run(self, command: str, seconds: float = 10, stdin: bytes = b"") -> CommandResult: ...
+    def start(self, command: str, on_line: LineSink | None = None) -> GuestCommand: ...
+
+
+class SshConnection:
+    """One authenticated SSH connection to a guest, for as many commands as wanted, also at the same time.
+
+    The server is asked for a sign of life every `heartbeat` seconds; when it owes the answer for `silence` seconds
+    the connection is closed, which ends everything that waits on it.
+    """
+
+    def __init__(
+        self,
+        address: SshAddress,
+        transport: paramiko.Transport,
+        *,
+        heartbeat: float = HEARTBEAT_SECONDS,
+        silence: float = SILENCE_SECONDS,
+    ) -> None:
+        self.address = address
+        self._transport = transport
+        self._heartbeat, self._silence = heartbeat, silence
+        self._closing = threading.Event()
+        self._lost = ""
+        threading.Thread(target=self._watch, name=f"ssh-heartbeat-{address.name}", daemon=True).start()
+
+    @property
+    def name(self) -> str:
+        """The VM's name."""
+        return self.address.name
+
+    @property
+    def alive(self) -> bool:
+        """Whether the connection still stands."""
+        return self._transport.is_active()
+
+    @classmethod
+    def open(
+        cls,
+        address: SshAddress,
+        deadline: Deadline | float,
+        *,
+        heartbeat: float = HEARTBEAT_SECONDS,
+        silence: float = SILENCE_SECONDS,
+    ) -> "SshConnection":
+        """Connects and authenticates; tries again until the deadline while the guest does not answer.
+
+        Raises `SetupError` when the guest refuses the key or password, `DeadlineError` when it does not answer in time.
+        """
+        limit = deadline if isinstance(deadline, Deadline) else Deadline(deadline)
+        key = None if address.key_file is None else _load_key(address.key_file, address.name)
+        while True:
+            try:
+                return cls(address, _connect(address, key, limit), heartbeat=heartbeat, silence=silence)
+            except DeadlineError as error:
+                seen = str(error)
+            except paramiko.AuthenticationException as error:
+                if "timeout" not in str(error).lower():
+                    raise SetupError(
+                        f"{address} refused the login ({error}); check the key or the password of the test bed."
+                    ) from error
+                seen = f"login not answered: {error}"
+            except (OSError, EOFError, paramiko.SSHException) as error:
+                seen = str(error) or type(error).__name__
+            if limit.expired:
+                raise DeadlineError(f"{address} did not answer within {limit.seconds:g} s. Last seen: {seen}.")
+
+    def run(self, command: str, seconds: float = 10, stdin: bytes = b"") -> CommandResult:
+        """Runs a shell command and waits for its end, at most `seconds`; whatever its exit code, it is returned."""
+        limit = Deadline(seconds)
+        running = self._start(command, limit, stdin, None)
+        try:
+            return running.wait(limit)
+        except BaseException:
+            running.close()
+            raise
+
+    def start(self, command: str, on_line: LineSink | None = None) -> RunningCommand:
+        """Starts a shell command in the background; `on_line` sees each line of output when it arrives."""
+        return self._start(command, Deadline(10), b"", on_line)
+
+    def converse(self, command: str, deadline: Deadline | float = 10.0) -> Conversation:
+        """Starts a shell command that answers requests on its standard input (see `Conversation`)."""
+        limit = deadline if isinstance(deadline, Deadline) else Deadline(deadline)
+        return Conversation(self.name, self._execute(command, limit), self._why_lost)
+
+    def close(self) -> None:
+        """Ends the connection and what still runs on it."""
+        self._closing.set()
+        self._transport.close()
+
+    def _start(self, command: str, limit: Deadline, stdin: bytes, on_line: LineSink | None) -> RunningCommand:
+        channel = self._execute(command, limit)
+        running = RunningCommand(self.name, command, channel, self._why_lost, _MAX_OUTPUT_BYTES, on_line)
+        try:
+            with _bounded(channel, limit):
+                if stdin:
+                    channel.sendall(stdin)
+                channel.shutdown_write()
+        except (OSError, EOFError, paramiko.SSHException) as error:
+            if not running.finished and not channel.status_event.is_set():  # else it ended without reading its input
+                running.close()
+                raise self._not_started(command, limit, error) from error
+        return running
+
+    def _execute(self, command: str, limit: Deadline) -> paramiko.Channel:
+        """Opens a channel and has the server start the command on it.
+
+        dropbear sometimes closes a new channel because the command of another one ends at that moment. A server says
+        that it took a command before anything else of that command (RFC 4254, section 6.5), so one whose channel
+        was closed without that has not run, and is asked for again.
+        """
+        tries = 0
+        while True:
+            tries += 1
+            try:
+                channel = self._transport.open_session(timeout=max(limit.remaining, 0.1))
+                with _bounded(channel, limit):  # exec_command waits for its answer without a bound of its own
+                    channel.exec_command(command)
+            except (OSError, EOFError, paramiko.SSHException) as error:
+                if tries == _CHANNEL_TRIES or limit.expired or not self.alive:
+                    raise self._not_started(command, limit, error) from error
+            else:
+                return channel
+
+    def _not_started(self, command: str, limit: Deadline, error: BaseException) -> Exception:
+        if self.alive and limit.expired:
+            return DeadlineError(f"{self.address} did not start '{short(command)}' within {limit.seconds:g} s.")
+        return ConnectionLostError(
+            f"The connection to {self.address} was lost before '{short(command)}' could start: "
+            f"{self._why_lost() or str(error).rstrip('.') or type(error).__name__}."
+        )
+
+    def _why_lost(self) -> str:
+        """Why the connection ended; empty while it stands."""
+        return "" if self.alive else self._lost or "the connection was closed"
+
+    def _watch(self) -> None:
+        while self._transport.is_active() and not self._closing.is_set():
+            overdue = threading.Timer(self._silence, self._give_up)
+            overdue.daemon = True
+            overdue.start()
+            try:
+                self._transport.global_request("keepalive@openssh.com", wait=True)
+            except Exception:
+                return  # the transport ended, and with it all that waits
+            finally:
+                overdue.cancel()
+            self._closing.wait(self._heartbeat)
+
+    def _give_up(self) -> None:
+        self._lost = f"the guest has not answered for {self._silence:g} s"
+        self._transport.close()
+
+
+@contextlib.contextmanager
+def _bounded(channel: paramiko.Channel, limit: Deadline) -> Iterator[None]:
+    """Closes the channel when the deadline passes inside, which ends what blocks on it."""
+    channel.settimeout(max(limit.remaining, 0.1))
+    overdue = threading.Timer(max(limit.remaining, 0.1), channel.close)
+    overdue.daemon = True
+    overdue.start()
+    try:
+        yield
+    finally:
+        overdue.cancel()
+
+
+def _load_key(path: Path, vm: str) -> paramiko.PKey:
+    try:
+        return paramiko.PKey.from_path(path)
+    except (OSError, ValueError, paramiko.SSHException) as error:
+        raise SetupError(f"The SSH key file '{path}' of VM '{vm}' cannot be used: {error}.") from error
+
+
+def _connect(address: SshAddress, key: paramiko.PKey | None, limit: Deadline) -> paramiko.Transport:
+    """One attempt."""
+    transport = paramiko.Transport(connect_to_banner(address.host, address.port, limit))
+    try:
+        transport.banner_timeout = transport.handshake_timeout = transport.auth_timeout = limit.slice(10.0) or 0.01
+        transport.start_client(timeout=limit.slice(10.0) or 0.01)
+        if key is not None:
+            transport.auth_publickey(address.user, key)
+        else:
+            transport.auth_password(address.user, address.password or "")
+    except BaseException:
+        with contextlib.suppress(Exception):
+            transport.close()
+        raise
+    return transport

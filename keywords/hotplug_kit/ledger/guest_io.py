@@ -1,0 +1,121 @@
+"""Reads and writes the ledger's part of disks in a guest: one command for all disks, past the guest's cache."""
+
+import shlex
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from hotplug_kit.domain.errors import DeadlineError, KitError, SetupError
+from hotplug_kit.guest.ssh import CommandResult, Guest
+from hotplug_kit.ledger.block import PART_BYTES, region_start
+from hotplug_kit.ledger.ledger import Ledger, LedgerDisk
+
+_SECONDS = 30.0
+_ANSWER_SECONDS = 5.0
+_NO_DD, _DISK_FAILED = 64, 65
+_MARK = "ledger of disk "
+
+Options = Callable[[str], str]
+"""The options of dd for a node, the last one without the value that places the part."""
+
+
+def read_parts(guest: Guest, disks: Sequence[LedgerDisk]) -> list[bytes]:
+    """What the part of each of `disks` holds.
+
+    Raises `AssertionError` when a disk fails or never answers, `SetupError` when the guest cannot do it, `KitError`
+    when it sends something else, `ConnectionLostError` when the connection breaks.
+    """
+    read = _run(guest, disks, lambda node: f"if={node} iflag=direct skip", "read").raw_stdout
+    if len(read) != len(disks) * PART_BYTES:
+        raise KitError(f"VM '{guest.name}' sent {len(read)} bytes of {len(disks)} disks, not {PART_BYTES} of each.")
+    return [read[start : start + PART_BYTES] for start in range(0, len(read), PART_BYTES)]
+
+
+def write_parts(guest: Guest, disks: Sequence[LedgerDisk], contents: Sequence[bytes]) -> None:
+    """Writes `contents` to the parts of `disks`, one for each; errors as those of `read_parts`."""
+    _run(guest, disks, lambda node: f"of={node} oflag=direct iflag=fullblock seek", "written", b"".join(contents))
+
+
+def _run(guest: Guest, disks: Sequence[LedgerDisk], options: Options, done: str, stdin: bytes = b"") -> CommandResult:
+    """Runs one dd a disk; standard error gets a line that names the disk before each, then the words of dd."""
+    lines = [f"command -v dd >/dev/null || exit {_NO_DD}"]
+    for disk in disks:
+        place = region_start(disk.size) // PART_BYTES
+        lines += [
+            f"echo {shlex.quote(_MARK + disk.serial)} >&2",
+            f"dd {options(shlex.quote(disk.node))}={place} bs={PART_BYTES} count=1 status=none || exit {_DISK_FAILED}",
+        ]
+    try:
+        result = guest.run("\n".join(lines), _SECONDS, stdin)
+    except DeadlineError as error:
+        raise _stuck(guest, error) from error
+    if result.exit_code != 0:
+        raise _failure(guest, disks, result, done)
+    return result
+
+
+def _failure(guest: Guest, disks: Sequence[LedgerDisk], result: CommandResult, done: str) -> Exception:
+    where = f"VM '{guest.name}'"
+    if result.exit_code == _NO_DD:
+        return SetupError(f"{where} has no dd, which the data ledger needs; install coreutils in its image.")
+    serial, _, words = result.stderr.rpartition(_MARK)[2].partition("\n")
+    said = " ".join(words.split()).rstrip(".") or "no reason was given"
+    if result.exit_code != _DISK_FAILED:
+        return KitError(f"The data ledger in {where} ended with exit code {result.exit_code}: {said}.")
+    if any(words in said for words in ("unrecognized", "invalid argument", "invalid input flag", "Usage")):
+        return SetupError(f"dd in {where} is too old for the data ledger: {said}. Install coreutils in its image.")
+    node = next((disk.node for disk in disks if disk.serial == serial), "no node")
+    return AssertionError(f"Disk '{serial}' ({node}) of {where} cannot be {done}: {said}.")
+
+
+def _stuck(guest: Guest, error: DeadlineError) -> Exception:
+    try:
+        guest.run(":", _ANSWER_SECONDS)
+    except KitError:
+        return error
+    return AssertionError(
+        f"A disk of VM '{guest.name}' did not answer within {_SECONDS:g} s, although the guest itself does: the one "
+        f"that is named last here. {error}"
+    )
+
+
+GuestDisks = tuple[Guest, Sequence[LedgerDisk]]
+"""A guest and disks that it has."""
+
+T = TypeVar("T")
+
+
+def check(ledger: Ledger, guests: Sequence[GuestDisks]) -> None:
+    """Reads the ledger's part of the disks in each guest and compares it.
+
+    Raises `AssertionError` that names each disk with wrong data, where, and what it holds; else as `read_parts` does.
+    """
+    complaints = [
+        f"Disk '{disk.serial}' ({disk.node}) of VM '{guest.name}' {fault}."
+        for (guest, disks), contents in zip(guests, _at_once(read_parts, guests), strict=True)
+        for disk, content in zip(disks, contents, strict=True)
+        for fault in ledger.judge(disk, content)
+    ]
+    if complaints:
+        raise AssertionError(" ".join(complaints))
+
+
+def renew(ledger: Ledger, guests: Sequence[GuestDisks]) -> None:
+    """Writes what is next in the ledger to the disks in each guest; errors as those of `write_parts`."""
+    contents = {disk.serial: ledger.next_content(disk) for _, disks in guests for disk in disks}
+
+    def write(guest: Guest, disks: Sequence[LedgerDisk]) -> None:
+        write_parts(guest, disks, [contents[disk.serial] for disk in disks])
+
+    _at_once(write, guests)
+    for _, disks in guests:
+        for disk in disks:
+            ledger.written(disk)
+
+
+def _at_once(work: Callable[[Guest, Sequence[LedgerDisk]], T], guests: Sequence[GuestDisks]) -> list[T]:
+    """The results of `work` in each guest; when it fails in several, the error of the first one is raised."""
+    if not guests:
+        return []
+    with ThreadPoolExecutor(len(guests)) as threads:
+        return list(threads.map(lambda one: work(*one), guests))

@@ -1,0 +1,116 @@
+"""What each disk of the run should hold, and what is wrong with what it holds."""
+
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from hotplug_kit.ledger.block import BLOCK_BYTES, Block, block_offsets, claim_of
+
+
+@dataclass(frozen=True)
+class LedgerDisk:
+    """A disk as a guest has it: its `serial`, its block `node` of the moment, its `size` in bytes."""
+
+    serial: str
+    node: str
+    size: int
+
+
+class Ledger:
+    """The writings of a run, by the disks' serials; `seed` makes the content of all of them.
+
+    It outlives attachments and boots, as the disks do. A disk that was not written yet may hold anything but another
+    disk's writing of this run.
+    """
+
+    def __init__(self, seed: int | None = None) -> None:
+        self.seed = secrets.randbits(31) if seed is None else seed
+        self._accepted: dict[str, frozenset[int]] = {}
+        self._told: set[str] = set()
+
+    def knows(self, serial: str) -> bool:
+        """Whether the disk was written in this run."""
+        return serial in self._accepted
+
+    def next_content(self, disk: LedgerDisk) -> bytes:
+        """What to write next to the disk's part; until `written` says so, the older content is right as well."""
+        newest = max(self._accepted.get(disk.serial, {0}))
+        self._accepted[disk.serial] = self._accepted.get(disk.serial, frozenset()) | {newest + 1}
+        return b"".join(self._block(disk, newest + 1, offset).content for offset in block_offsets(disk.size))
+
+    def written(self, disk: LedgerDisk) -> None:
+        """The guest was told that the newest content is on the disk: from now on, no other is right."""
+        self._accepted[disk.serial] = frozenset({max(self._accepted[disk.serial])})
+        self._told.discard(disk.serial)
+
+    def judge(self, disk: LedgerDisk, content: bytes) -> list[str]:
+        """What is wrong with the `content` of the disk's part, one phrase a kind of fault; nothing is right.
+
+        A phrase begins with the byte offset on the disk. A fault is told once: until the disk is written anew, nothing
+        more is said of it, so that it fails the case that it came up in and no other.
+        """
+        if disk.serial in self._told:
+            return []
+        found: list[tuple[int, str]] = []
+        for number, offset in enumerate(block_offsets(disk.size)):
+            block = content[number * BLOCK_BYTES : (number + 1) * BLOCK_BYTES]
+            if fault := self._fault(disk, offset, block):
+                found.append((offset, fault))
+        if found:
+            self._told.add(disk.serial)
+        return _summed_up(found)
+
+    def _block(self, disk: LedgerDisk, generation: int, offset: int) -> Block:
+        return Block(self.seed, disk.serial, generation, offset)
+
+    def _fault(self, disk: LedgerDisk, offset: int, content: bytes) -> str:
+        accepted = self._accepted.get(disk.serial, frozenset())
+        for generation in accepted:
+            if content == self._block(disk, generation, offset).content:
+                return ""
+        claim = claim_of(content)
+        true = claim is not None and claim.content == content
+        if claim is not None and true and claim.seed == self.seed and claim.disk != disk.serial:
+            return f"holds data of disk '{claim.disk}' (swapped)"
+        if not accepted:
+            return ""
+        newest = self._block(disk, max(accepted), offset)
+        if claim is not None and true:
+            return _misplaced(claim, newest)
+        if not any(content):
+            return "holds zeros (lost)"
+        return _corrupt(content, newest.content)
+
+
+def _misplaced(claim: Block, newest: Block) -> str:
+    if claim.seed != newest.seed:
+        return f"holds what another run wrote, with seed {claim.seed} (foreign)"
+    if claim.offset != newest.offset:
+        return f"holds what was written at byte offset {claim.offset} (misplaced)"
+    return (
+        f"holds what was written before the newest write, number {claim.generation} instead of {newest.generation} "
+        "(stale)"
+    )
+
+
+def _corrupt(content: bytes, expected: bytes) -> str:
+    differing = [position for position, (a, b) in enumerate(zip(content, expected, strict=True)) if a != b]
+    first = differing[0]
+    return (
+        f"holds unknown content (corrupt): {len(differing)} of {BLOCK_BYTES} bytes differ, the first is byte {first} "
+        f"of the block, 0x{content[first]:02x} instead of 0x{expected[first]:02x}"
+    )
+
+
+def _summed_up(found: Iterable[tuple[int, str]]) -> list[str]:
+    """One phrase for all places with the same kind of fault, which the word in brackets names."""
+    kinds: dict[str, list[tuple[int, str]]] = {}
+    for offset, fault in found:
+        kinds.setdefault(fault[fault.index("(") : fault.index(")")], []).append((offset, fault))
+    return [_phrase(places) for places in kinds.values()]
+
+
+def _phrase(places: Sequence[tuple[int, str]]) -> str:
+    offset, fault = places[0]
+    more = f" and {len(places) - 1} more blocks of {BLOCK_BYTES} bytes after it" if len(places) > 1 else ""
+    return f"at byte offset {offset}{more}: {fault}"

@@ -1,0 +1,65 @@
+"""What a run needs and what was found, and the one sentence that names everything that is missing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Literal
+
+State = Literal["ok", "note", "missing"]
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """One line of the preflight's table: `what` was looked at, what was `found`, and what is `needed`.
+
+    `advice` is a whole sentence that says what is wrong and what to do. A `note` is only worth knowing; what is
+    `missing` stops the run.
+    """
+
+    what: str
+    found: str
+    needed: str
+    state: State = "ok"
+    advice: str = ""
+
+
+def met(what: str, found: str, needed: str) -> Requirement:
+    """All is well."""
+    return Requirement(what, found, needed)
+
+
+def note(what: str, found: str, needed: str, advice: str) -> Requirement:
+    """Worth knowing; the run goes on."""
+    return Requirement(what, found, needed, "note", advice)
+
+
+def missing(what: str, found: str, needed: str, advice: str) -> Requirement:
+    """The run cannot go on."""
+    return Requirement(what, found, needed, "missing", advice)
+
+
+def complaint(requirements: Sequence[Requirement]) -> str | None:
+    """None when nothing is missing, else what names every missing thing with its remedy."""
+    gaps = [requirement.advice for requirement in requirements if requirement.state == "missing"]
+    if len(gaps) < 2:
+        return gaps[0] if gaps else None
+    listed = " ".join(f"({number}) {advice}" for number, advice in enumerate(gaps, 1))
+    return f"The run cannot start, {len(gaps)} things are missing: {listed}"
+
+
+_CELL = "border:1px solid currentColor;padding:2px 6px;text-align:left;vertical-align:top;"
+_WEIGHT = {"ok": "", "note": "font-style:italic;", "missing": "font-weight:bold;"}
+
+
+def html_table(requirements: Sequence[Requirement]) -> str:
+    """One row a requirement; what is missing stands out by its weight, so that it does in any theme and on paper."""
+    head = "".join(f'<th style="{_CELL}">{name}</th>' for name in ("What", "Found", "Needed", "State"))
+    rows = "".join(f"<tr>{_row(requirement)}</tr>" for requirement in requirements)
+    return f'<table style="border-collapse:collapse"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
+
+
+def _row(requirement: Requirement) -> str:
+    state = requirement.state + (f": {requirement.advice}" if requirement.advice else "")
+    cells = (requirement.what, requirement.found, requirement.needed, state)
+    style = _CELL + _WEIGHT[requirement.state]
+    return "".join(f'<td style="{style}">{escape(text)}</td>' for text in cells)

@@ -1,0 +1,115 @@
+"""Room for the run: memory, files, sockets and ports, and what an earlier run has left."""
+
+import os
+import socket
+from pathlib import Path
+
+from hotplug_kit.preflight.machine import Machine
+from hotplug_kit.preflight.requirement import Requirement, met, missing, note
+from hotplug_kit.process.run_directory import SOCKET_PATH_BYTES
+from hotplug_kit.testbed.schema import VMS_OF_A_SUITE, TestBed
+from hotplug_kit.vhost.rpc.client import socket_is_served
+
+RESULTS_MIB = 10
+"""Room for logs, traces and results: a run of the whole plan leaves about 9 MiB."""
+
+_TARGET_ITSELF_MIB = {"embedded": 64, "spdk": 512}
+_SOCKET_FOLDER = "hotplug-"  # as hotplug_kit.process.run_directory calls them, with eight characters behind
+
+
+def check_memory(testbed: TestBed, machine: Machine) -> Requirement:
+    """Memory for vhost and for the two VMs that run at once; without it the kernel kills one of them in the middle."""
+    vhost = vhost_memory_mib(testbed)
+    vms = VMS_OF_A_SUITE * testbed.vm_memory_mib
+    need, available = vhost + vms, machine.available_mib()
+    needed = f"{need} MiB: {vhost} for vhost, {VMS_OF_A_SUITE} VMs of {testbed.vm_memory_mib}"
+    if available >= need:
+        return met("Memory", f"{available} MiB available", needed)
+    advice = (
+        f"The run needs {needed}, but {available} MiB of memory are available; free some, or make vm_memory_mib or the "
+        "disks smaller."
+    )
+    return missing("Memory", f"{available} MiB available", needed, advice)
+
+
+def vhost_memory_mib(testbed: TestBed) -> int:
+    """Ordinary memory that the program under test takes at most, in MiB; none of one that runs already."""
+    if testbed.uses_running_vhost:
+        return 0
+    in_memory = testbed.disks.total_mib if testbed.disks.source in ("split", "malloc") else 0
+    return in_memory + _TARGET_ITSELF_MIB[testbed.target]
+
+
+def check_results(testbed: TestBed, machine: Machine) -> Requirement:
+    """Room for the files of the run, and for those of AIO disks."""
+    disks = testbed.disks.total_mib if testbed.disks.source == "aio" else 0
+    need = RESULTS_MIB + disks
+    needed = f"{need} MiB" + (f" ({disks} of them for AIO disks)" if disks else "")
+    free = machine.free_mib(machine.results)
+    found = f"{free} MiB free in '{machine.results}'"
+    if free >= need:
+        return met("Room for files", found, needed)
+    smaller = "make the disks smaller (disks.size_mib), " if disks else ""
+    advice = (
+        f"There is no room left for the files of the run in '{machine.results}': {free} MiB are free, {needed} are "
+        f"needed; free some space, {smaller}or name another output folder."
+    )
+    return missing("Room for files", found, needed, advice)
+
+
+def check_sockets(testbed: TestBed, machine: Machine) -> Requirement:
+    """A folder for sockets whose path leaves room for their names: a UNIX socket's path is short."""
+    names = [f"vhost/{controller}" for controller in testbed.controllers] + [f"{vm.name}.qmp" for vm in testbed.vms]
+    longest = max(names, key=len)
+    path = machine.temporary / (_SOCKET_FOLDER + 8 * "x") / longest
+    length, needed = len(os.fsencode(path)), f"at most {SOCKET_PATH_BYTES} bytes, in a folder that can be written"
+    found = f"{length} bytes in '{machine.temporary}'"
+    if not os.access(machine.temporary, os.W_OK | os.X_OK):
+        advice = f"Sockets cannot be made in '{machine.temporary}'; set TMPDIR to a folder that this user may write to."
+        return missing("Socket paths", f"'{machine.temporary}' cannot be written", needed, advice)
+    if length > SOCKET_PATH_BYTES:
+        advice = (
+            f"The socket path '{path}' has {length} bytes, but a UNIX socket's path may have {SOCKET_PATH_BYTES}; "
+            "set TMPDIR to a folder with a short name."
+        )
+        return missing("Socket paths", found, needed, advice)
+    return met("Socket paths", found, needed)
+
+
+def check_loopback(testbed: TestBed, machine: Machine) -> Requirement:
+    """A free port on the loopback interface that can be connected to, as the guests' SSH needs."""
+    del testbed, machine
+    needed = "free ports at 127.0.0.1"
+    try:
+        with socket.create_server(("127.0.0.1", 0)) as listener, socket.socket() as probe:
+            probe.settimeout(1.0)
+            probe.connect(listener.getsockname())
+    except OSError as error:
+        advice = (
+            f"No port at 127.0.0.1 can be used ({error.strerror or error}), and the guests are reached over such; "
+            "'ip link set lo up' as root brings the loopback interface up."
+        )
+        return missing("Loopback", str(error.strerror or error), needed, advice)
+    return met("Loopback", "a free port accepts connections", needed)
+
+
+def check_leftovers(testbed: TestBed, machine: Machine) -> Requirement | None:
+    """Folders of sockets that nobody serves any more."""
+    del testbed
+    left = [folder for folder in sorted(machine.temporary.glob(f"{_SOCKET_FOLDER}????????")) if _is_dead(folder)]
+    if not left:
+        return None
+    advice = (
+        f"An earlier run was killed with all its helpers and has left '{left[0]}'"
+        f"{f' and {len(left) - 1} more' if len(left) > 1 else ''}; no process serves it, remove it."
+    )
+    return note("Left socket folders", str(len(left)), "none", advice)
+
+
+def _is_dead(folder: Path) -> bool:
+    """Whether a folder has sockets, and none that is served."""
+    try:
+        sockets = [path for path in folder.rglob("*") if path.is_socket()]
+        return bool(sockets) and not any(socket_is_served(path, 0.1) for path in sockets)
+    except OSError:
+        return False  # another user's, or just going

@@ -1,0 +1,160 @@
+"""A log file that keeps its head and its tail within a bound.
+
+While the writer works, the head stands in `NAME` and the newest text in `NAME.tail0` and `NAME.tail1`, which
+take turns. `close` folds all of it into `NAME`. `read_log` reads either state.
+"""
+
+import os
+from collections.abc import Iterator
+from io import FileIO
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO
+
+DEFAULT_BOUND = 64 * 1024 * 1024
+
+
+def tails_of(path: Path) -> tuple[Path, Path]:
+    """The files of a log's tail; the first of them is begun when the head is full, and then they take turns."""
+    return path.with_name(path.name + ".tail0"), path.with_name(path.name + ".tail1")
+
+
+def _gap(dropped: int) -> bytes:
+    return f"\n[... {dropped} bytes left out: the log reached its size bound ...]\n".encode()
+
+
+class BoundedLog:
+    """Writes bytes to `path`, at most about `max_bytes` of them: one half head, the rest the newest tail."""
+
+    def __init__(self, path: Path, max_bytes: int = DEFAULT_BOUND) -> None:
+        self.path = path
+        self.total = 0
+        self._head_room = max_bytes // 2
+        self._tail_bound = max_bytes // 4
+        self._head = path.open("wb", buffering=0)
+        for tail in tails_of(path):
+            tail.unlink(missing_ok=True)
+        self._turn = 0
+        self._tail: FileIO | None = None
+        self._tail_size = 0
+
+    def write(self, data: bytes) -> None:
+        """Adds `data`; the oldest part of the tail gives way when the bound is reached."""
+        self.total += len(data)
+        if self._head_room > 0:
+            part, data = data[: self._head_room], data[self._head_room :]
+            self._head.write(part)
+            self._head_room -= len(part)
+        while data:
+            if self._tail is None or self._tail_size >= self._tail_bound:
+                self._next_tail()
+            assert self._tail is not None
+            part = data[: self._tail_bound - self._tail_size]
+            data = data[len(part) :]
+            self._tail.write(part)
+            self._tail_size += len(part)
+
+    def _next_tail(self) -> None:
+        if self._tail is not None:
+            self._tail.close()
+            self._turn ^= 1
+        self._tail = tails_of(self.path)[self._turn].open("wb", buffering=0)
+        self._tail_size = 0
+
+    def close(self) -> None:
+        """Folds the tail into the one file `path`."""
+        if self._tail is not None:
+            self._tail.close()
+            self._tail = None
+            older, newer = tails_of(self.path)[self._turn ^ 1], tails_of(self.path)[self._turn]
+            kept = b"".join(p.read_bytes() for p in (older, newer) if p.exists())
+            dropped = self.total - self._head.tell() - len(kept)
+            self._head.write((_gap(dropped) if dropped else b"") + kept)
+            for tail in (older, newer):
+                tail.unlink(missing_ok=True)
+        self._head.close()
+
+    def __enter__(self) -> "BoundedLog":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, e: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+
+
+def read_log(path: Path) -> str:
+    """The text of a bounded log, whether its writer still works or not; empty where there is no file."""
+    parts = [path, *sorted((t for t in tails_of(path) if t.exists()), key=lambda t: t.stat().st_mtime_ns)]
+    data = b""
+    for part in parts:
+        try:
+            data += part.read_bytes()
+        except FileNotFoundError:
+            continue  # folded away between the look and the read
+    return data.decode("utf-8", "replace")
+
+
+def tail_of(path: Path, lines: int = 20) -> str:
+    """The last `lines` lines of a bounded log."""
+    return "\n".join(read_log(path).splitlines()[-lines:])
+
+
+class LogFollower:
+    """Follows the log at `path` (see `hotplug_kit.process.bounded_log`) from its beginning: head, then tail after tail.
+
+    A follower that is overtaken by a flood misses what was overwritten meanwhile.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._turn = 1
+        self._left_at = [-1, -1]
+        """How much of each tail was read when the follower went on to the other; -1 before its first turn."""
+        self._in_tail = False
+        self._file: BinaryIO | None = None
+
+    def read(self) -> bytes:
+        """What was written since the last call; empty while there is nothing, or no file."""
+        if self._file is None:
+            try:
+                self._file = self._path.open("rb", buffering=0)
+            except FileNotFoundError:
+                return b""
+        return b"".join(self._parts())
+
+    def close(self) -> None:
+        """Lets go of the file."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _parts(self) -> Iterator[bytes]:
+        while self._file is not None:
+            yield self._rest()
+            following = self._open_next()
+            if following is None:
+                return
+            yield self._rest()  # what came before the writer went on
+            if self._in_tail:
+                self._left_at[self._turn] = self._file.tell()
+            self._file.close()
+            self._file, self._turn, self._in_tail = following, self._turn ^ 1, True
+
+    def _rest(self) -> bytes:
+        assert self._file is not None
+        if os.fstat(self._file.fileno()).st_size < self._file.tell():  # overtaken: it was begun anew meanwhile
+            self._file.seek(0)
+        return self._file.read()
+
+    def _open_next(self) -> BinaryIO | None:
+        """The file that the writer went on to, or None when it still writes to the one at hand."""
+        turn = self._turn ^ 1
+        try:
+            file = tails_of(self._path)[turn].open("rb", buffering=0)
+        except FileNotFoundError:
+            return None
+        size = file.seek(0, 2)
+        file.seek(0)
+        if size == 0 or size == self._left_at[turn]:  # not begun yet, or the full one of the turn before
+            file.close()
+            return None
+        return file

@@ -1,0 +1,119 @@
+"""Controllers of a vhost: list, create, delete, and the VMs connected to them."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from hotplug_kit.domain.errors import SetupError
+from hotplug_kit.vhost.process.vhost_process import check_socket_path
+from hotplug_kit.vhost.quirks import refuse_while_connected
+from hotplug_kit.vhost.rpc.answers import Controller, controller_names, parse_controllers
+from hotplug_kit.vhost.vhost import Target
+
+TARGETS = 8
+"""SCSI targets of a controller (SPDK_VHOST_SCSI_CTRLR_MAX_DEVS)."""
+
+
+def get_controllers(target: Target) -> list[Controller]:
+    """All SCSI controllers of a vhost."""
+    return parse_controllers(target.require("vhost_get_controllers"))
+
+
+def find_controller(target: Target, name: str) -> Controller:
+    """The controller called `name`; raises `SetupError` that names the existing ones when there is none."""
+    controllers = get_controllers(target)
+    for controller in controllers:
+        if controller.name == name:
+            return controller
+    raise SetupError(f"There is no controller '{name}'; vhost has {listed([each.name for each in controllers])}.")
+
+
+def create_controller(target: Target, name: str, cpumask: str = "") -> str:
+    """Creates an empty controller and returns its socket's path. The name is the socket's file name."""
+    if not name or "/" in name or name in (".", ".."):
+        raise SetupError(f"'{name}' cannot name a controller: it becomes a file name, such as 'naa.ctrlr1'.")
+    existing = controller_names(target.require("vhost_get_controllers"))
+    if name in existing:
+        remedy = "delete it first or use it"
+        if not target.is_own:
+            remedy = (
+                "it is not this run's and stays as it is: give other names in the test bed's 'controllers' and 'vms'"
+            )
+        raise SetupError(f"Controller '{name}' exists already; vhost has {listed(existing)}; {remedy}.")
+    if target.socket_folder is not None:
+        check_socket_path(target.socket_folder / name, "shorten the name or set TMPDIR to a shorter folder")
+    target.require("vhost_create_scsi_controller", {"ctrlr": name} | ({"cpumask": cpumask} if cpumask else {}))
+    for controller in get_controllers(target):
+        if controller.name == name:
+            return str(_socket_of(target, controller))
+    raise AssertionError(f"vhost answered that it created controller '{name}', but does not list it.")
+
+
+def delete_controller(target: Target, name: str) -> None:
+    """Deletes a controller with what is attached to it. Raises `SetupError` while a VM is connected to it."""
+    controller = find_controller(target, name)
+    refuse_while_connected(name, [each.name for each in controller.sessions or ()])
+    target.require("vhost_delete_controller", {"ctrlr": name})
+
+
+def connected_sessions(target: Target, names: Sequence[str] = ()) -> dict[str, list[str]]:
+    """The sessions of each controller (of `names`, or of all) that has any.
+
+    Raises `SetupError` for an unknown controller and where the vhost does not tell its sessions.
+    """
+    controllers = [find_controller(target, name) for name in names] if names else get_controllers(target)
+    found: dict[str, list[str]] = {}
+    for controller in controllers:
+        if controller.sessions is None:
+            raise SetupError(
+                f"This vhost does not tell which VMs are connected to controller '{controller.name}' "
+                "(vhost_get_controllers has no 'sessions'); wait for the end of the VMs' processes instead."
+            )
+        if controller.sessions:
+            found[controller.name] = [each.name for each in controller.sessions]
+    return found
+
+
+def controller_socket(target: Target, name: str) -> Path:
+    """The path of a controller's vhost-user socket, on this machine."""
+    return _socket_of(target, find_controller(target, name))
+
+
+def _socket_of(target: Target, controller: Controller) -> Path:
+    if not controller.socket:
+        if target.socket_folder is not None:
+            return target.socket_folder / controller.name
+        raise SetupError(
+            f"This vhost does not tell the socket of controller '{controller.name}' (vhost_get_controllers has no "
+            "'socket'); start it with Start Vhost."
+        )
+    path = Path(controller.socket)
+    if target.is_own:
+        return path
+    if not path.is_absolute():
+        path = _working_folder(target, controller) / path
+    check_socket_path(path, "its owner must start it with a shorter -S")
+    if not path.exists():
+        raise SetupError(
+            f"The vhost says that the socket of controller '{controller.name}' is '{path}', but there is no such file "
+            "here; a vhost in a container must share the folder of its sockets under the same path."
+        )
+    if not os.access(path, os.R_OK | os.W_OK):
+        raise SetupError(f"This user may not use '{path}', the socket of controller '{controller.name}'.")
+    return path
+
+
+def _working_folder(target: Target, controller: Controller) -> Path:
+    """The folder that a foreign vhost's relative paths start from."""
+    try:
+        return Path(f"/proc/{target.process.pid}/cwd").readlink()
+    except OSError as error:
+        raise SetupError(
+            f"The vhost says that the socket of controller '{controller.name}' is '{controller.socket}', but not in "
+            f"which folder that is ({error.strerror}); its owner must start it with an absolute -S."
+        ) from error
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names in a sentence."""
+    return ", ".join(f"'{name}'" for name in names) or "none"

@@ -1,0 +1,203 @@
+"""Disks (bdevs) of a vhost: what `bdev_get_bdevs` tells, malloc, AIO file, delete."""
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+from hotplug_kit.domain.errors import SetupError
+from hotplug_kit.vhost.controllers import get_controllers, listed
+from hotplug_kit.vhost.rpc.answers import answer_list, integer, mapping, text
+from hotplug_kit.vhost.vhost import Target
+
+_UNITS = {"": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
+_MALLOC, _AIO, _SPLIT = "Malloc disk", "AIO disk", "Split Disk"
+
+
+@dataclass(frozen=True)
+class Disk:
+    """A block device of the target process. `base` is the disk of which it is a part, `file` what an AIO disk uses."""
+
+    name: str
+    product: str
+    block_size: int
+    blocks: int
+    claimed: bool
+    base: str | None = None
+    file: str | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return self.block_size * self.blocks
+
+
+def parse_size(value: int | str) -> int:
+    """Bytes of a size: a whole number of bytes, or a number with B, KiB, MiB, GiB or TiB (`64 MiB`)."""
+    match = re.fullmatch(r"(\d+)\s*([A-Za-z]*)", str(value).strip())
+    if match is None or match[2] not in _UNITS or int(match[1]) == 0:
+        raise SetupError(f"'{value}' is no size: give bytes, or a number with KiB, MiB, GiB or TiB, such as '64 MiB'.")
+    return int(match[1]) * _UNITS[match[2]]
+
+
+def parse_disks(answer: object) -> list[Disk]:
+    """The disks in an answer to `bdev_get_bdevs`. Raises `KitError` when its shape is unknown."""
+    found = []
+    for entry in answer_list(answer, "bdev_get_bdevs"):
+        specific = mapping(entry.get("driver_specific"), "driver_specific")
+        split = mapping(specific.get("split"), "split")
+        aio = mapping(specific.get("aio"), "aio")
+        found.append(
+            Disk(
+                name=text(entry, "name"),
+                product=str(entry.get("product_name", "")),
+                block_size=integer(entry, "block_size"),
+                blocks=integer(entry, "num_blocks"),
+                claimed=bool(entry.get("claimed", False)),
+                base=str(split["base_bdev"]) if "base_bdev" in split else None,
+                file=str(aio["filename"]) if "filename" in aio else None,
+            )
+        )
+    return found
+
+
+def get_disks(target: Target) -> list[Disk]:
+    """All disks of a vhost."""
+    return parse_disks(target.require("bdev_get_bdevs"))
+
+
+def find_disk(target: Target, name: str) -> Disk:
+    """The disk called `name`; raises `SetupError` that names the existing ones when there is none."""
+    disks = get_disks(target)
+    for disk in disks:
+        if disk.name == name:
+            return disk
+    raise SetupError(f"There is no disk '{name}'; vhost has {listed([each.name for each in disks])}.")
+
+
+def create_malloc_disk(target: Target, name: str, size: int, block_size: int = 512) -> Disk:
+    """Makes a disk in the memory of the target process; `size` and `block_size` in bytes."""
+    _check_new(target, name)
+    _check_blocks(name, size, block_size)
+    target.require("bdev_malloc_create", {"name": name, "num_blocks": size // block_size, "block_size": block_size})
+    return _created(target, name, size)
+
+
+def create_aio_disk(target: Target, name: str, file: Path, size: int | None, block_size: int = 512) -> Disk:
+    """Makes a disk of a file on the target's machine.
+
+    With `size` (bytes) a missing file is made of that size, its room reserved, while an existing file must have that
+    size; without it the file must exist. Raises `SetupError` when the file cannot be made or does not fit; an existing
+    file is never changed.
+    """
+    _check_new(target, name)
+    path = file.expanduser().absolute()
+    made = False
+    if size is not None:
+        _check_blocks(name, size, block_size)
+        made = not path.exists()
+        _ensure_file(name, path, size)
+    elif not path.exists():
+        raise SetupError(f"Disk '{name}' needs file '{path}', which does not exist; give a size to have it made.")
+    else:
+        size = path.stat().st_size if path.is_file() else None
+    try:
+        target.require("bdev_aio_create", {"name": name, "filename": str(path), "block_size": block_size})
+        return _created(target, name, size)
+    except BaseException:
+        if made:
+            path.unlink(missing_ok=True)
+        raise
+
+
+def delete_disk(target: Target, name: str) -> None:
+    """Deletes a malloc or AIO disk (its file stays), or the parts of a split disk when `name` is their base.
+
+    Raises `SetupError` when the disk or one of its parts is attached to a controller, and for disks of other kinds.
+    """
+    disk = find_disk(target, name)
+    parts = [each.name for each in get_disks(target) if each.base == name]
+    check_not_attached(target, [name, *parts])
+    if disk.product == _SPLIT:
+        raise SetupError(f"Disk '{name}' is a part of disk '{disk.base}' and cannot go alone; delete '{disk.base}'.")
+    method = {_MALLOC: "bdev_malloc_delete", _AIO: "bdev_aio_delete"}.get(disk.product)
+    if method is None:
+        raise SetupError(f"Disk '{name}' is a '{disk.product}', which is not deleted by this; use Call Rpc.")
+    if parts:
+        target.require("bdev_split_delete", {"base_bdev": name})
+    target.require(method, {"name": name})
+    if name in (each.name for each in get_disks(target)):
+        raise AssertionError(f"vhost answered that it deleted disk '{name}', but still lists it.")
+
+
+def check_not_attached(target: Target, names: Sequence[str]) -> None:
+    """Raises `SetupError` when one of the disks `names`, which are to go, is attached to a controller."""
+    for controller in get_controllers(target):
+        for each in controller.targets:
+            if each.disk in names:
+                raise SetupError(
+                    f"Disk '{each.disk}' is attached to controller '{controller.name}' target {each.number}; "
+                    "detach it before it, or the disk it is a part of, is deleted."
+                )
+
+
+def _check_new(target: Target, name: str) -> None:
+    disks = [each.name for each in get_disks(target)]
+    if name in disks:
+        raise SetupError(f"A disk '{name}' exists already; vhost has {listed(disks)}.")
+
+
+def _check_blocks(name: str, size: int, block_size: int) -> None:
+    if block_size < 512 or block_size & (block_size - 1):
+        raise SetupError(f"Disk '{name}' cannot have blocks of {block_size} bytes; give a power of two from 512.")
+    if size <= 0 or size % block_size:
+        raise SetupError(f"Disk '{name}' of {size} bytes is no whole number of blocks of {block_size} bytes.")
+
+
+def _ensure_file(name: str, path: Path, size: int) -> None:
+    if path.exists():
+        if path.is_file() and path.stat().st_size != size:
+            raise SetupError(
+                f"File '{path}' for disk '{name}' exists with {path.stat().st_size} bytes, not {size}; "
+                "remove it, or name another file."
+            )
+        return
+    if not path.parent.is_dir():
+        raise SetupError(f"File '{path}' for disk '{name}' cannot be made: there is no folder '{path.parent}'.")
+    space = os.statvfs(path.parent)
+    free = space.f_bavail * space.f_frsize
+    if free < size:
+        raise SetupError(
+            f"File '{path}' for disk '{name}' needs {size} bytes, but its file system has only {free} bytes free; "
+            "free some space, make the disk smaller, or name a file elsewhere."
+        )
+    try:
+        with path.open("xb") as made:
+            os.posix_fallocate(made.fileno(), 0, size)  # a disk that finds no room later looks like a fault of vhost
+    except OSError as error:
+        path.unlink(missing_ok=True)
+        reason = f"File '{path}' of {size} bytes for disk '{name}' cannot be made: {error.strerror}."
+        raise SetupError(reason) from error
+
+
+def _created(target: Target, name: str, size: int | None) -> Disk:
+    for disk in get_disks(target):
+        if disk.name == name:
+            if size is not None and disk.size != size:
+                raise AssertionError(f"vhost made disk '{name}' with {disk.size} bytes instead of {size}.")
+            return disk
+    raise AssertionError(f"vhost answered that it made disk '{name}', but does not list it.")
+
+
+_PREFIX = "Hotplug"
+
+
+def disk_name_prefix(target: Target) -> str:
+    """What the names of the run's disks begin with: nothing in a vhost of its own, else what no other disk does."""
+    if target.is_own:
+        return ""
+    names = [disk.name for disk in get_disks(target)]
+    candidates = (f"{_PREFIX}{number if number > 1 else ''}-" for number in count(1))
+    return next(each for each in candidates if not any(name.startswith(each) for name in names))

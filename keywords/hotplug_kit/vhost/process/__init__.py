@@ -1,0 +1,1 @@
+"""The vhost process: command line, hugepages, start hints, life and end."""

@@ -1,0 +1,119 @@
+"""Command lines of the two targets: the embedded stand-in and SPDK's vhost or spdk_tgt."""
+
+import os
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from hotplug_kit.domain.errors import SetupError
+from hotplug_kit.vhost.process.hugepages import HugepageMount, HugepageUse, hugepage_mounts, takes_hugepages
+
+TargetKind = Literal["embedded", "spdk"]
+DEFAULT_CORE_MASK = "0x1"
+DEFAULT_MEMORY_MIB = 2048  # 16 memory disks of 64 MiB and what SPDK needs itself
+_WAIT_FOR_RPC = "--wait-for-rpc"
+
+
+@dataclass(frozen=True)
+class StartupRpc:
+    """A method that is called before the framework is initialised, with its parameters."""
+
+    method: str
+    params: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class LaunchOptions:
+    """What a target is started with.
+
+    `program` is SPDK's executable, `core_mask` the cores that it polls on, `memory_mib` what it may allocate, on
+    hugepages or not; the embedded target is a module of this Python and takes no notice of these. `arguments` follow
+    the kit's own. With `startup_rpcs` the target waits for them before it initialises.
+    """
+
+    program: str = ""
+    arguments: Sequence[str] = ()
+    core_mask: str = DEFAULT_CORE_MASK
+    memory_mib: int = DEFAULT_MEMORY_MIB
+    hugepages: HugepageUse = "auto"
+    startup_rpcs: Sequence[StartupRpc] = ()
+
+
+@dataclass(frozen=True)
+class Launch:
+    """How a target is started.
+
+    `note` is what a report should say about it, `initialises` whether it does so without a framework_start_init of
+    the suite's own. `leftovers` and `locks` are what a killed one may leave (see `hotplug_kit.process.keeper`).
+    """
+
+    kind: TargetKind
+    command: list[str]
+    note: str
+    startup_rpcs: Sequence[StartupRpc]
+    initialises: bool
+    leftovers: Sequence[str] = ()
+    locks: Sequence[str] = ()
+
+
+def plan_launch(
+    kind: TargetKind,
+    rpc_socket: Path,
+    socket_folder: Path,
+    options: LaunchOptions | None = None,
+    mounts: Sequence[HugepageMount] | None = None,
+) -> Launch:
+    """The command that starts a target; `mounts` are this machine's hugetlbfs mounts unless given.
+
+    Raises `SetupError` when the program is missing, or hugepages that were asked for.
+    """
+    options = options or LaunchOptions()
+    arguments = list(options.arguments)
+    initialises = _WAIT_FOR_RPC not in arguments or bool(options.startup_rpcs)
+    if options.startup_rpcs and _WAIT_FOR_RPC not in arguments:
+        arguments.insert(0, _WAIT_FOR_RPC)
+    sockets = ["-r", str(rpc_socket), "-S", str(socket_folder)]
+    if kind == "embedded":
+        command = [sys.executable, "-m", "embedded_vhost", *sockets, *arguments]
+        return Launch(kind, command, "", options.startup_rpcs, initialises)
+    if not options.program:
+        raise SetupError(
+            "Target 'spdk' needs the path of SPDK's vhost program (build/bin/vhost or build/bin/spdk_tgt of an SPDK "
+            "build), or the RPC socket of one that runs, but neither is given."
+        )
+    program = _executable(options.program)
+    mounts = hugepage_mounts() if mounts is None else mounts
+    on_hugepages, note = takes_hugepages(options.hugepages, mounts, options.memory_mib)
+    memory = ["-s", str(options.memory_mib)]
+    if not on_hugepages:
+        memory = ["--no-huge", *memory, "--no-pci"]
+    return Launch(
+        kind,
+        [program, *sockets, "-m", options.core_mask, *memory, *arguments],
+        note,
+        options.startup_rpcs,
+        initialises,
+        leftovers=_leftovers(mounts),
+        locks=["/var/tmp/spdk_cpu_lock_*"],  # noqa: S108 - SPDK's name
+    )
+
+
+def _executable(program: str) -> str:
+    found = shutil.which(Path(program).expanduser() if program.startswith("~") else program)
+    if found is None:
+        reason = "is not executable" if Path(program).exists() else "does not exist"
+        raise SetupError(f"SPDK's vhost program '{program}' {reason}; give the path of an executable.")
+    return str(Path(found).resolve())
+
+
+def _leftovers(mounts: Sequence[HugepageMount]) -> list[str]:
+    """What an SPDK that is killed may leave; its names carry the process id as long as no shm id is given."""
+    runtime = "/var/run" if os.geteuid() == 0 else os.environ.get("XDG_RUNTIME_DIR", "/tmp")  # noqa: S108 - as DPDK
+    return [
+        "/dev/shm/*_trace.pid{pid}",  # noqa: S108 - SPDK's name
+        f"{runtime}/dpdk/spdk_pid{{pid}}",
+        *(f"{each.folder}/spdk_pid{{pid}}map_*" for each in mounts),
+    ]

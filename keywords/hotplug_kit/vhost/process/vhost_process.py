@@ -1,0 +1,278 @@
+"""The vhost process: one that the kit starts, watches and stops, or one that runs already and is only watched."""
+
+import os
+import re
+import select
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from hotplug_kit.domain.errors import SetupError
+from hotplug_kit.monitor.chronicle import CHRONICLE, VHOST, Kind
+from hotplug_kit.monitor.deadline import Deadline
+from hotplug_kit.process.bounded_log import DEFAULT_BOUND
+from hotplug_kit.process.child_process import ChildProcess, ExitStatus
+from hotplug_kit.process.run_directory import SOCKET_PATH_BYTES
+
+STOP_SIGNALS: tuple[tuple[signal.Signals, float], ...] = (
+    (signal.SIGINT, 10.0),
+    (signal.SIGABRT, 10.0),  # for a core that shows where it hangs
+)
+_TELLING_LINE = re.compile(r"SUMMARY: \w*Sanitizer|runtime error:|[Aa]ssert(ion)?\b.*failed|\*ERROR\*")
+_SEARCHED_LINES = 200
+_CORE_SECONDS = 60.0
+
+
+class VhostProcess(Protocol):
+    """What the kit knows of a vhost process, whoever started it."""
+
+    @property
+    def pid(self) -> int | None: ...
+    @property
+    def log(self) -> Path | None: ...
+    def death(self) -> str | None:
+        """None while the process lives, else a sentence that says how it died."""
+
+    def wait(self, seconds: float) -> bool:
+        """Waits at most `seconds` for the end; whether the process has ended."""
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """Sends a signal; nothing happens when the process has ended."""
+
+    def stop(self, signals: Sequence[tuple[signal.Signals, float]] = STOP_SIGNALS) -> str | None:
+        """Ends the process if it is ours; returns a sentence when it did not end as it should."""
+
+
+class OwnVhost:
+    """A vhost process started by the kit; it ends with the kit, even after SIGKILL.
+
+    `command` starts it, `log` receives its output up to `max_bytes`, `remove` names what goes with it if the kit
+    itself is killed. `leftovers` and `locks` are what a killed one may leave (see `hotplug_kit.process.keeper`).
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        log: Path,
+        *,
+        remove: Sequence[Path] = (),
+        leftovers: Sequence[str] = (),
+        locks: Sequence[str] = (),
+        max_bytes: int = DEFAULT_BOUND,
+    ) -> None:
+        self._cwd = Path.cwd()
+        self._child = ChildProcess(
+            "vhost", command, log, remove=remove, leftovers=leftovers, locks=locks, max_bytes=max_bytes
+        )
+        self._death: str | None = None
+        self._death_wanted = False
+        self._stopping = False
+        self._core_words: str | None = None
+
+    @property
+    def pid(self) -> int | None:
+        return self._child.pid
+
+    @property
+    def log(self) -> Path | None:
+        return self._child.log
+
+    def death(self) -> str | None:
+        if self._death is None and (status := self._child.exit_status) is not None:
+            self._death = f"vhost died: {status}. {self._last_words()} {self._core(status)}".rstrip()
+            by_the_kit = self._death_wanted or self._stopping
+            said = f"vhost ended when the kit stopped it: {status}" if by_the_kit else self._death
+            CHRONICLE.record(VHOST, Kind.END, said)
+        return self._death
+
+    def wait(self, seconds: float) -> bool:
+        return self._child.wait(seconds) is not None
+
+    def send_signal(self, number: signal.Signals) -> None:
+        self._await_core()
+        self._child.send_signal(number)
+
+    def output_tail(self, lines: int = 10) -> str:
+        """The last lines of its log."""
+        return self._child.output_tail(lines)
+
+    def expect_death(self) -> None:
+        """Says that the death that follows is wanted, so that `stop` does not complain of it."""
+        self._death_wanted = True
+
+    def stop(self, signals: Sequence[tuple[signal.Signals, float]] = STOP_SIGNALS) -> str | None:
+        """Sends the signals in turn, each with its time; at last SIGKILL to the whole process group.
+
+        Returns None when the process obeyed the first signal and ended with exit code 0, else a sentence.
+        """
+        self._await_core()
+        already = self.death()
+        self._stopping = True
+        sent: list[str] = []
+        status = self._child.exit_status
+        for number, seconds in signals:
+            if status is not None:
+                break
+            sent.append(f"{number.name} ({seconds:g} s)")
+            self._child.send_signal(number)
+            status = self._child.wait(seconds)
+        status = self._child.stop(()) if status is None else (self._child.stop(()), status)[1]
+        self._death = None
+        if self._death_wanted:
+            return None
+        if already is not None:
+            return already
+        if status.code == 0 and len(sent) == 1:
+            return None
+        words = f"{self._last_words()} {self._core(status)}".rstrip()
+        if len(sent) == 1:
+            return f"vhost was asked to stop with {sent[0]}, but did not end in order: {status}. {words}"
+        return f"vhost did not stop as asked, with {', then '.join(sent)}; its end at last: {status}. {words}"
+
+    def _await_core(self) -> None:
+        """Lets the kernel write the core of a crash, for a while: SIGKILL would cut it short."""
+        if writes_core(self.pid):
+            self._child.wait(_CORE_SECONDS)
+
+    def _core(self, status: ExitStatus) -> str:
+        if self._core_words is None:  # the first look may move the core away
+            keep = self._child.log.with_suffix(".core")
+            self._core_words = describe_core(status, self._child.pid, self._cwd, keep)
+        return self._core_words
+
+    def _last_words(self) -> str:
+        lines = [line for line in self._child.output_tail(_SEARCHED_LINES).splitlines() if line.strip()]
+        if not lines:
+            return f"It wrote nothing to its log ({self._child.log})."
+        telling = [line for line in lines if _TELLING_LINE.search(line)]
+        words = f"Last log line: {lines[-1].strip()}"
+        if telling and telling[-1] != lines[-1]:
+            words = f"Log: {telling[-1].strip()} ... {words}"
+        return words if words.endswith(".") else f"{words}."
+
+
+class ForeignVhost:
+    """A vhost process that runs already: watched by its `pid` (None where unknown), never stopped, never signalled."""
+
+    def __init__(self, pid: int | None, rpc_socket: Path) -> None:
+        self._pid = pid
+        self._rpc_socket = rpc_socket
+        self._watched: int | None = None
+        if pid is not None:
+            try:
+                self._watched = os.pidfd_open(pid)
+            except OSError:  # gone or not visible: only its RPC tells
+                self._watched = None
+
+    @property
+    def pid(self) -> int | None:
+        return self._pid
+
+    @property
+    def log(self) -> Path | None:
+        return None
+
+    def death(self) -> str | None:
+        if not self.wait(0):
+            return None
+        return (
+            f"vhost died: process {self._pid}, which served RPC socket '{self._rpc_socket}' and was not started by "
+            "this run, has ended; its log is where its owner keeps it."
+        )
+
+    def wait(self, seconds: float) -> bool:
+        if self._watched is None:
+            return False
+        poller = select.poll()
+        poller.register(self._watched, select.POLLIN)
+        return bool(poller.poll(Deadline(seconds).remaining * 1000))
+
+    def send_signal(self, number: signal.Signals) -> None:
+        raise SetupError(
+            f"vhost (process {self._pid}) was not started by this run, so it is not sent {number.name}; "
+            "use Start Vhost where vhost is to be killed."
+        )
+
+    def stop(self, signals: Sequence[tuple[signal.Signals, float]] = STOP_SIGNALS) -> str | None:
+        """Only ends the watch."""
+        death = self.death()
+        if self._watched is not None:
+            os.close(self._watched)
+            self._watched = None
+        return death
+
+
+def check_socket_path(path: Path, remedy: str) -> None:
+    """Raises `SetupError` when `path` is too long for a UNIX socket; `remedy` says what to shorten."""
+    length = len(os.fsencode(path))
+    if length > SOCKET_PATH_BYTES:
+        raise SetupError(
+            f"The socket path '{path}' has {length} bytes, but a UNIX socket's path may have "
+            f"{SOCKET_PATH_BYTES}; {remedy}."
+        )
+
+
+CORE_SIGNALS = frozenset(
+    {
+        signal.SIGABRT,
+        signal.SIGSEGV,
+        signal.SIGBUS,
+        signal.SIGFPE,
+        signal.SIGILL,
+        signal.SIGQUIT,
+        signal.SIGTRAP,
+        signal.SIGSYS,
+    }
+)
+"""The signals at whose death the kernel writes a core."""
+
+
+def writes_core(pid: int | None, proc: Path = Path("/proc")) -> bool:
+    """Whether a process has crashed and waits for the kernel to write its core; see proc(5), /proc/PID/status.
+
+    It counts as a process until then, which takes seconds where it has much memory.
+    """
+    try:
+        return b"\nCoreDumping:\t1" in (proc / str(pid) / "status").read_bytes()
+    except OSError:
+        return False
+
+
+def describe_core(
+    status: ExitStatus,
+    pid: int,
+    cwd: Path,
+    keep: Path,
+    pattern_file: Path = Path("/proc/sys/kernel/core_pattern"),
+    uses_pid_file: Path = Path("/proc/sys/kernel/core_uses_pid"),
+) -> str:
+    """A sentence about the core of process `pid`, which ran in `cwd`; empty for a death that leaves none.
+
+    A core below `cwd` is moved to `keep`, beside the other files of the run.
+    """
+    if status.code >= 0 or -status.code not in CORE_SIGNALS:
+        return ""
+    pattern = pattern_file.read_text().strip()
+    if not status.core_dumped:
+        return "No core was kept: the limit on its size was 0 (see 'ulimit -c'), or it could not be written."
+    if pattern.startswith("|"):
+        return f"Its core went to '{pattern[1:].split()[0]}' (see {pattern_file}); on systemd, 'coredumpctl' shows it."
+    if uses_pid_file.read_text().strip() != "0" and "%p" not in pattern:
+        pattern += ".%p"
+    found = _newest(cwd, pattern, pid)
+    if found is None:
+        return f"No core was kept: none is to be found as '{cwd / pattern}'."
+    if found.parent == cwd:
+        try:
+            found = found.rename(keep)
+        except OSError:
+            return f"Its core is '{found}'."  # another file system, or not ours to move
+    return f"Its core is '{found}'."
+
+
+def _newest(cwd: Path, pattern: str, pid: int) -> Path | None:
+    """The newest file of the pattern: %p is the process id, the other letters are not looked into."""
+    path = cwd / re.sub(r"%.", lambda m: {"%p": str(pid), "%%": "%"}.get(m[0], "*"), pattern)
+    files = [each for each in path.parent.glob(path.name) if each.is_file()]
+    return max(files, key=lambda each: each.stat().st_mtime_ns, default=None)

@@ -1,0 +1,128 @@
+"""Asks vhost again and again whether it still answers, on a connection of its own that no other call can hold up."""
+
+import json
+import select
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from hotplug_kit.monitor.periodic import Periodic
+from hotplug_kit.monitor.run_monitor import Finding
+
+METHOD = "spdk_get_version"
+"""The harmless call; every SPDK application has it."""
+
+BEAT_SECONDS = 0.5  # so that the silence is told before the deadline of an attach or detach
+SLICE_SECONDS = 0.1
+
+_CHUNK = 1 << 16
+
+
+class Heartbeat:
+    """Calls `METHOD` of the RPC socket `path` twice a second; owed the answer for `silence` seconds, it has a finding.
+
+    Time in which this very machine stood still, so that not even this thread ran, is not held against vhost. Refused
+    connections are no silence: the end of a process is for others to see. Calls are not in the RPC trace.
+    `describe` is asked for what else is known about the process, for the finding. While `patient` is set, no time is
+    held against vhost.
+    """
+
+    def __init__(self, path: Path, silence: float, describe: Callable[[], str] = lambda: "") -> None:
+        self.finding: Finding | None = None
+        self.beats = 0
+        self.answered_at: float | None = None
+        self.patient = False
+        self._path = path
+        self._silence = silence
+        self._describe = describe
+        self._connection: socket.socket | None = None
+        self._thread = Periodic("vhost-heartbeat", self._beat, BEAT_SECONDS)
+
+    @property
+    def failure(self) -> Exception | None:
+        """What ended the thread before its time."""
+        return self._thread.failure
+
+    def start(self) -> None:
+        """Begins, in a thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends the thread and the connection."""
+        self._thread.stop()
+        self._drop()
+
+    def _beat(self) -> None:
+        asked = time.monotonic()
+        try:
+            answered = self._ask()
+        except OSError:
+            self._drop()
+            return
+        if answered:
+            self.beats += 1
+            self.answered_at = time.monotonic()
+        elif not self._thread.stopping.is_set():
+            self.finding = Finding(
+                asked,
+                f"vhost is alive as a process but does not answer: for {self._silence:g} s it has owed the answer to "
+                f"{METHOD} on RPC socket '{self._path}'. {self._describe()}".rstrip(),
+            )
+            self._thread.stopping.set()
+
+    def _ask(self) -> bool:
+        """Whether the answer came within the bound; raises `OSError` when there is no connection."""
+        waited = 0.0
+        if self._connection is None:
+            self._connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            self._connection.setblocking(False)
+            while not self._connected(self._connection):
+                waited += self._pause(self._thread.stopping.wait)
+                if waited >= self._silence or self._thread.stopping.is_set():
+                    return False
+        request = {"jsonrpc": "2.0", "id": self.beats + 1, "method": METHOD}
+        self._connection.sendall(json.dumps(request).encode())
+        poller = select.poll()
+        poller.register(self._connection, select.POLLIN)
+        answer = b""
+        while waited < self._silence and not self._thread.stopping.is_set():
+            waited += self._pause(lambda seconds: poller.poll(seconds * 1000))
+            if not poller.poll(0):
+                continue
+            data = self._connection.recv(_CHUNK)
+            if not data:
+                raise ConnectionResetError
+            answer += data
+            if _complete(answer):
+                return True
+        return False
+
+    def _connected(self, connection: socket.socket) -> bool:
+        try:
+            connection.connect(str(self._path))
+        except BlockingIOError:  # its queue of connections is full
+            return False
+        return True
+
+    def _pause(self, wait: Callable[[float], object]) -> float:
+        """Waits for a slice, or shorter as `wait` does; returns how much of it vhost had to answer, in seconds.
+
+        A slice that took far longer than it should was one in which the machine stood still.
+        """
+        began = time.monotonic()
+        wait(SLICE_SECONDS)
+        return 0.0 if self.patient else min(time.monotonic() - began, 2 * SLICE_SECONDS)
+
+    def _drop(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+def _complete(answer: bytes) -> bool:
+    try:
+        json.loads(answer)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,158 @@
+"""Watches a VM for as long as it runs: console and kernel messages, hanging tasks, connections to the controllers.
+
+The console is read on the host, so a guest that is too sick to answer is heard, too. What the kernel says beyond its
+console's log level comes over SSH, in a stream that may break without any fault of the device.
+"""
+
+import time
+
+from hotplug_kit.domain.errors import ConnectionLostError, DeadlineError, KitError
+from hotplug_kit.guest.ssh import RunningCommand, SshConnection
+from hotplug_kit.monitor.chronicle import CHRONICLE, Kind, vm_lane
+from hotplug_kit.monitor.periodic import Periodic
+from hotplug_kit.monitor.run_monitor import VITAL_SIGNS, Finding
+from hotplug_kit.process.bounded_log import LogFollower
+from hotplug_kit.process.child_process import describe_state
+from hotplug_kit.vm.blocked_tasks import SAMPLE, BlockedTasks
+from hotplug_kit.vm.health import lost_controller, parse_kernel_messages
+from hotplug_kit.vm.kernel_messages import find_unforgivable
+from hotplug_kit.vm.virtual_machine import VirtualMachine
+
+KERNEL_STREAM = (
+    "echo 4096 2>/dev/null >/proc/sys/dev/scsi/logging_level; "
+    "[ -r /dev/kmsg ] || exit 2; while :; do cat /dev/kmsg; [ $? -eq 1 ] || exit; sleep 1; done"
+)
+"""Prints kernel messages as they come. A read that was overtaken fails, and another begins with the oldest message.
+
+Before, the kernel is told to print each SCSI command that does not succeed at once (SCSI_LOG_MLCOMPLETE, level 1): else
+a command that succeeds when it is repeated leaves no trace.
+"""
+
+DEFAULT_LONGEST_BLOCK = 10.0
+_LOOK_SECONDS = 0.25
+_LOOKS_BETWEEN_QUESTIONS = 4
+_ANSWER_SECONDS = 1.5
+
+
+class VmWatch:
+    """Watches `vm` from `start` to `stop`, in threads of its own; keeps the first finding.
+
+    `longest_block` is how many seconds a task may hang in the guest's kernel. What a detach is known to print is left
+    to the health checks at the steps of a case, which know the disks that were detached.
+    """
+
+    def __init__(self, vm: VirtualMachine, longest_block: float = DEFAULT_LONGEST_BLOCK) -> None:
+        self.finding: Finding | None = None
+        self._vm = vm
+        self._name = f"watch of VM {vm.name}"
+        self._longest_block = longest_block
+        self._console = LogFollower(vm.console_log)
+        self._partial = ""
+        self._looks = Periodic(self._name, self._look, _LOOK_SECONDS)
+        self._looked = 0
+        self._unanswered_since: float | None = None
+        self._streams: dict[str, RunningCommand] = {}
+        self._next_message = 0
+        self._blocked = BlockedTasks(longest_block)
+
+    def start(self) -> None:
+        """Begins on the host's side; whatever waits ends at the first finding."""
+        VITAL_SIGNS.watch(self._name, lambda: self.finding)
+        self._looks.start()
+
+    def follow_guest(self, connection: SshConnection) -> None:
+        """Begins the streams from a guest that has booted; raises `KitError` when the guest does not start them."""
+        self.leave_guest()
+        self._next_message = 0
+        self._blocked = BlockedTasks(self._longest_block)
+        for what, command, take in (
+            ("kernel messages", KERNEL_STREAM, self._take_kernel_message),
+            ("hanging tasks", SAMPLE, self._take_sample),
+        ):
+            self._streams[what] = connection.start(self._vm.as_root(command), take)
+
+    def leave_guest(self) -> None:
+        """Ends the streams, for use before a boot that is wanted."""
+        streams, self._streams = self._streams, {}
+        for stream in streams.values():
+            stream.close()
+
+    def lost_streams(self) -> list[str]:
+        """A sentence for each stream that has ended, each told once: no fault of the device, but less is seen."""
+        lost = []
+        for what, stream in list(self._streams.items()):
+            if stream.finished:
+                del self._streams[what]
+                lost.append(f"The stream of {what} from VM '{self._vm.name}' has ended: {_reason(stream)}")
+        return lost
+
+    def check_works(self) -> None:
+        """Raises `KitError` when the watch itself has broken."""
+        if (failure := self._looks.failure) is not None:
+            raise KitError(
+                f"The watch of VM '{self._vm.name}' has ended: {type(failure).__name__}: {failure}."
+            ) from failure
+
+    def stop(self) -> None:
+        """Ends the watch, for use before an end that is wanted."""
+        VITAL_SIGNS.forget(self._name)
+        self._looks.stop()
+        self.leave_guest()
+        self._console.close()
+
+    def _look(self) -> None:
+        text = self._partial + self._console.read().decode("utf-8", "replace")
+        *lines, self._partial = text.split("\n")
+        self._judge_lines(lines, time.monotonic())
+        self._looked += 1
+        is_time = self._looked % _LOOKS_BETWEEN_QUESTIONS == 0 or self._unanswered_since is not None
+        if is_time and self.finding is None:
+            self._ask_qemu()
+
+    def _ask_qemu(self) -> None:
+        asked = time.monotonic()
+        try:
+            chardevs = self._vm.qmp.execute("query-chardev", seconds=_ANSWER_SECONDS, traced=False)
+        except DeadlineError:
+            since = self._unanswered_since
+            self._unanswered_since = asked if since is None else since
+            if since is not None:  # a second time: not this machine that stood still for a moment
+                self._find(
+                    since,
+                    f"QEMU of VM '{self._vm.name}' is alive as a process but does not answer its monitor, for "
+                    f"{time.monotonic() - since:.0f} s now. {describe_state(self._vm.pid)}".rstrip(),
+                )
+        except (ConnectionLostError, KitError):
+            return  # the end of QEMU is seen by `VirtualMachine.trouble`
+        else:
+            self._unanswered_since = None
+            if (sentence := lost_controller(self._vm.definition, chardevs)) is not None:
+                self._find(asked, sentence)
+
+    def _take_kernel_message(self, stream: str, line: str, at: float) -> None:
+        if stream == "stdout":
+            for message in parse_kernel_messages(line):
+                if message.number >= self._next_message:
+                    self._next_message = message.number + 1
+                    self._judge_lines([str(message)], at)
+
+    def _take_sample(self, stream: str, line: str, at: float) -> None:
+        if stream == "stdout" and (phrase := self._blocked.take(line, at)) is not None:
+            self._find(at, f"The guest of VM '{self._vm.name}' is in trouble, hung task: {phrase}.")
+
+    def _judge_lines(self, lines: list[str], at: float) -> None:
+        if (found := find_unforgivable(lines)) is not None:
+            self._find(at, f"The guest of VM '{self._vm.name}' is in trouble, {found}")
+
+    def _find(self, at: float, sentence: str) -> None:
+        if self.finding is None:
+            self.finding = Finding(at, sentence)
+            CHRONICLE.record(vm_lane(self._vm.name), Kind.FINDING, sentence, at)
+
+
+def _reason(stream: RunningCommand) -> str:
+    try:
+        result = stream.wait(0)
+    except Exception as error:
+        return str(error).partition(" Its output")[0]
+    return f"exit code {result.exit_code}, {result.stderr.strip()[-200:] or 'no word'}."

@@ -1,0 +1,115 @@
+"""What the three keyword libraries have in common: components, clean-up, first causes, links to evidence."""
+
+import contextlib
+import errno
+import html
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from robot.api import logger
+from robot.libraries.BuiltIn import BuiltIn, RobotNotRunningError
+from robotlibcore import DynamicCore
+
+from hotplug_kit.domain.errors import ConnectionLostError, SetupError, SymptomError
+from hotplug_kit.monitor.chronicle import CHRONICLE
+from hotplug_kit.monitor.deadline import Deadline
+from hotplug_kit.monitor.run_monitor import VITAL_SIGNS
+from hotplug_kit.process.run_directory import RunDirectory
+
+__all__ = ["TIMELINE", "KitLibrary", "link_to_file", "output_directory"]
+
+TIMELINE = "timeline.jsonl"
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+_CAUSE_FOLLOWS_SECONDS = 1.0
+"""A guest that goes down ends its connections a moment before QEMU tells of it."""
+
+
+class KitLibrary(DynamicCore):  # type: ignore[misc]
+    """Base of the keyword libraries.
+
+    `artifacts` is the folder of the run's files; by default `artifacts` below Robot's output directory. Nothing is
+    made or started before a keyword needs it. When Robot ends, `close_all` runs, whatever the suite left open.
+    """
+
+    ROBOT_LIBRARY_SCOPE = "GLOBAL"
+    ROBOT_LISTENER_API_VERSION = 3
+
+    def __init__(self, components: Sequence[object], artifacts: str | Path | None = None) -> None:
+        self.ROBOT_LIBRARY_LISTENER: object = self
+        self._artifacts = artifacts
+        self._run_directory: RunDirectory | None = None
+        DynamicCore.__init__(self, list(components))
+
+    @property
+    def run_directory(self) -> RunDirectory:
+        """Where this run keeps its files."""
+        if self._run_directory is None:
+            self._run_directory = RunDirectory(Path(self._artifacts or output_directory() / "artifacts"))
+        return self._run_directory
+
+    def run_keyword(self, name: str, args: Sequence[Any], kwargs: dict[str, Any] | None = None) -> object:
+        """Runs a keyword; when it fails because vhost or a VM died, that first cause becomes the message."""
+        try:
+            return DynamicCore.run_keyword(self, name, args, kwargs)
+        except Exception as error:
+            cause = _first_cause(error)
+            self._log_evidence()
+            if cause is None and isinstance(error, OSError) and error.errno in _NO_ROOM:
+                raise SetupError(
+                    f"There is no room left for the files of the run in '{self.run_directory.root}'; free some, or "
+                    f"name another output folder. Noticed by keyword '{_title(name)}': {error.strerror}."
+                ) from error
+            if cause is None or cause in str(error):
+                raise
+            raise AssertionError(f"{cause} Noticed when keyword '{_title(name)}' failed: {error}") from error
+
+    def close_all(self) -> None:
+        """Ends everything that this library started; overridden by each library. Never raises for one part's sake."""
+
+    def evidence(self) -> Sequence[Path]:
+        """The files that help to understand a failure; overridden by each library."""
+        return ()
+
+    def close(self) -> None:
+        """Listener method: the run is over."""
+        self.close_all()
+        if self._run_directory is not None:
+            self._run_directory.remove_sockets()
+            with contextlib.suppress(OSError):
+                CHRONICLE.write(self._run_directory.root / TIMELINE)
+
+    def _log_evidence(self) -> None:
+        links = [link_to_file(path) for path in self.evidence() if path.exists()]
+        if links:
+            logger.info("Evidence: " + ", ".join(links), html=True)
+
+
+def _first_cause(error: Exception) -> str | None:
+    """What vital signs say about a failure; after a lost connection they may take a moment to say it."""
+    may_follow = isinstance(error, (ConnectionLostError, SymptomError))
+    limit = Deadline(_CAUSE_FOLLOWS_SECONDS if may_follow else 0.0)
+    while (cause := VITAL_SIGNS.first_cause()) is None and not limit.expired:
+        time.sleep(limit.slice(0.05))
+    return cause
+
+
+def link_to_file(path: Path) -> str:
+    """An HTML link to a file of the run, relative to log.html so that the folder may be moved."""
+    relative = os.path.relpath(path, output_directory())
+    return f'<a href="{html.escape(relative, quote=True)}">{html.escape(path.name)}</a>'
+
+
+def output_directory() -> Path:
+    """Robot's output folder; `results` below the working folder when Robot does not run."""
+    try:
+        return Path(str(BuiltIn().get_variable_value("${OUTPUT_DIR}")))
+    except RobotNotRunningError:
+        return Path.cwd() / "results"
+
+
+def _title(method: str) -> str:
+    return method.replace("_", " ").title()
