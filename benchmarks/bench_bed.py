@@ -9,12 +9,12 @@ from benchmarks.workshop import Workshop
 from hotplug_kit.monitor.deadline import Deadline
 from hotplug_kit.vhost.controllers import create_controller
 from hotplug_kit.vhost.disks import create_malloc_disk
-from hotplug_kit.vhost.process.launch import LaunchOptions, TargetKind
+from hotplug_kit.vhost.process.launch import LaunchOptions, VhostKind
 from hotplug_kit.vhost.rpc.client import RpcClient
 from hotplug_kit.vhost.rpc.trace import RpcTrace
 from hotplug_kit.vhost.splits import split_disk
-from hotplug_kit.vhost.start import start_target
-from hotplug_kit.vhost.vhost import Target
+from hotplug_kit.vhost.start import start_vhost
+from hotplug_kit.vhost.vhost import Vhost
 from hotplug_kit.vm.definition import VmDefinition
 from hotplug_kit.vm.disk_reader import DiskReader
 from hotplug_kit.vm.disk_waits import wait_until_hosts_are_up
@@ -60,7 +60,7 @@ class BenchVm:
 class BenchBed:
     """A target with its controllers (name to socket) and disks, and the VMs."""
 
-    target: Target
+    target: Vhost
     disks: Sequence[str]
     vms: Sequence[BenchVm]
 
@@ -72,7 +72,7 @@ def bench_bed(
     *,
     disks: int,
     extra_arguments: Sequence[str] = (),
-    kind: TargetKind = "embedded",
+    kind: VhostKind = "embedded",
 ) -> Iterator[BenchBed]:
     """Starts a target with `disks` disks of one split disk, and boots `vms` (name to controllers).
 
@@ -100,7 +100,7 @@ def bench_bed(
 
 
 @contextmanager
-def bench_target(shop: Workshop, kind: TargetKind = "embedded") -> Iterator[Target]:
+def bench_target(shop: Workshop, kind: VhostKind = "embedded") -> Iterator[Vhost]:
     """Starts a target and stops it again."""
     with ExitStack() as stack:
         trace = RpcTrace(shop.files.file("rpc.jsonl"))
@@ -108,6 +108,6 @@ def bench_target(shop: Workshop, kind: TargetKind = "embedded") -> Iterator[Targ
         rpc = RpcClient(shop.files.sockets / "rpc.sock", trace=trace)
         folder = shop.files.sockets / "vhost"
         options = LaunchOptions(program=shop.spdk_vhost)
-        target = start_target(kind, rpc, folder, shop.files.file("vhost.log"), _START_SECONDS, options)
+        target = start_vhost(kind, rpc, folder, shop.files.file("vhost.log"), _START_SECONDS, options)
         stack.callback(target.stop)
         yield target

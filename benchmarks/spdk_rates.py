@@ -13,7 +13,7 @@ from benchmarks.fio_rates import ROUNDS, one_run
 from benchmarks.workshop import Measurement, Workshop
 from hotplug_kit.fio.job_file import parse_template
 from hotplug_kit.vhost.attachments import attach_target
-from hotplug_kit.vhost.process.launch import TargetKind
+from hotplug_kit.vhost.process.launch import VhostKind
 from hotplug_kit.vm.disk_waits import wait_until_present
 
 _LEAST = 0.5
@@ -38,7 +38,7 @@ def measure(shop: Workshop, wanted: Collection[str]) -> Iterator[tuple[str, Figu
         yield name, Figure(medians[0] / medians[1], note, {"embedded_iops": ours, "spdk_iops": spdk})
 
 
-def _rates(shop: Workshop, kind: TargetKind, wanted: Collection[str]) -> dict[str, list[float]]:
+def _rates(shop: Workshop, kind: VhostKind, wanted: Collection[str]) -> dict[str, list[float]]:
     """I/O a second of each round, by line."""
     rates: dict[str, list[float]] = {}
     with bench_bed(shop, {_VM: [_CONTROLLER]}, disks=1, kind=kind) as bed:

@@ -1,7 +1,6 @@
 """FioLibrary: fio in the guests, and verdicts for each disk."""
 
 from collections.abc import Callable, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from FioLibrary.guest_keywords import GuestKeywords
@@ -14,11 +13,6 @@ from hotplug_kit.fio.result import RunResult
 from hotplug_kit.fio.run import DEFAULT_MARGIN, FioRun
 from hotplug_kit.ledger.ledger import Ledger
 from kit_library import KitLibrary
-
-try:
-    __version__ = version("spdk-vhost-hotplug-kit")
-except PackageNotFoundError:  # used from a source tree that is not installed
-    __version__ = "0"
 
 JOB_FOLDER = Path(__file__).resolve().parents[2] / "fio_jobs"
 
@@ -62,9 +56,6 @@ class FioLibrary(KitLibrary):
     is found by the ledger: `Write Ledger` writes blocks to the end of each disk that say which disk, place and writing
     they belong to; `Ledger Should Hold` reads them back, whenever and wherever the disk is attached.
     """
-
-    ROBOT_LIBRARY_DOC_FORMAT = "ROBOT"
-    ROBOT_LIBRARY_VERSION = __version__
 
     def __init__(self, artifacts: str | None = None, margin: float = DEFAULT_MARGIN) -> None:
         """Settings for all keywords.

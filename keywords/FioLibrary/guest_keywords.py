@@ -1,5 +1,7 @@
 """Keywords that say where the guests are."""
 
+from __future__ import annotations
+
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -7,16 +9,16 @@ from robot.api import logger
 from robot.api.deco import keyword
 
 from hotplug_kit.guest.ssh import SshAddress
+from kit_library import Component
 
 if TYPE_CHECKING:
     from FioLibrary import FioLibrary
 
 
-class GuestKeywords:
+class GuestKeywords(Component):
     """Addresses of guests."""
 
-    def __init__(self, library: "FioLibrary") -> None:
-        self._library = library
+    _library: FioLibrary
 
     @keyword(tags=["guest"])
     def use_guest(
@@ -42,15 +44,3 @@ class GuestKeywords:
         address = SshAddress(vm, host, port, user, key_file, password)
         self._library.guests.use(address)
         logger.info(f"fio reaches {address}.")
-
-    @keyword(tags=["guest"])
-    def forget_guest(self, vm: str) -> None:
-        """Drops the connection to the VM ``vm`` and its address, for example before it is shut down.
-
-        A VM that is not known is fine. Runs that are still going on there are lost.
-
-        Example:
-        | Forget Guest | vm1 |
-        """
-        self._library.guests.forget(vm)
-        logger.info(f"fio no longer uses VM '{vm}'.")

@@ -1,5 +1,7 @@
 """Keywords that write data which outlives fio, and check that it is still there."""
 
+from __future__ import annotations
+
 import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -7,19 +9,20 @@ from typing import TYPE_CHECKING
 from robot.api import logger
 from robot.api.deco import keyword
 
+from FioLibrary.run_keywords import DiskInGuest, nodes_of
 from hotplug_kit.ledger.block import PART_BYTES
 from hotplug_kit.ledger.guest_io import GuestDisks, check, renew
-from hotplug_kit.ledger.ledger import Ledger, LedgerDisk
+from hotplug_kit.ledger.ledger import Ledger
+from kit_library import Component
 
 if TYPE_CHECKING:
     from FioLibrary import FioLibrary
 
 
-class LedgerKeywords:
+class LedgerKeywords(Component):
     """The data ledger."""
 
-    def __init__(self, library: "FioLibrary") -> None:
-        self._library = library
+    _library: FioLibrary
 
     @keyword(tags=["ledger"])
     def begin_ledger(self, seed: int | None = None) -> int:
@@ -37,7 +40,7 @@ class LedgerKeywords:
         return self._library.ledger.seed
 
     @keyword(tags=["ledger"])
-    def write_ledger(self, **disks: Sequence[object]) -> None:
+    def write_ledger(self, **disks: Sequence[DiskInGuest]) -> None:
         """Writes new data to the end of each of ``disks``, and takes note of it.
 
         ``disks`` are named by their VM: a list for each, of objects with ``serial``, ``node`` and ``size``, as
@@ -53,7 +56,7 @@ class LedgerKeywords:
         logger.info(f"Wrote the ledger of {_said(guests, began)}.")
 
     @keyword(tags=["ledger"])
-    def ledger_should_hold(self, **disks: Sequence[object]) -> None:
+    def ledger_should_hold(self, **disks: Sequence[DiskInGuest]) -> None:
         """Reads back what the ledger has on each of ``disks``, and fails unless all is there.
 
         ``disks`` are as in `Write Ledger`. A disk may have been detached and attached again meanwhile, also to another
@@ -73,12 +76,8 @@ class LedgerKeywords:
         first = f" Not written before: {', '.join(new)}." if new else ""
         logger.info(f"Proved: the ledger holds on {_said(guests, began)}.{first}")
 
-    def _guests(self, disks: Mapping[str, Sequence[object]]) -> list[GuestDisks]:
-        return [(self._library.guests.connection(vm), _ledger_disks(found)) for vm, found in disks.items() if found]
-
-
-def _ledger_disks(disks: Sequence[object]) -> list[LedgerDisk]:
-    return [LedgerDisk(disk.serial, disk.node, disk.size) for disk in disks]  # type: ignore[attr-defined]
+    def _guests(self, disks: Mapping[str, Sequence[DiskInGuest]]) -> list[GuestDisks]:
+        return [(self._library.guests.connection(vm), nodes_of(found)) for vm, found in disks.items() if found]
 
 
 def _said(guests: Sequence[GuestDisks], began: float) -> str:

@@ -1,5 +1,7 @@
 """Keywords about fio while it runs."""
 
+from __future__ import annotations
+
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -7,34 +9,22 @@ from robot.api import logger
 from robot.api.deco import keyword
 
 from FioLibrary.run_keywords import at_least_one
+from hotplug_kit.domain.attachment import Event
 from hotplug_kit.domain.errors import KitError
-from hotplug_kit.domain.event import Event
-from hotplug_kit.fio.progress import ensure_running, wait_until_job_ended, wait_until_moving
+from hotplug_kit.fio.progress import wait_until_job_ended, wait_until_moving
 from hotplug_kit.fio.run import FioRun
 from hotplug_kit.monitor.chronicle import CHRONICLE, Kind, disk_lane
 from hotplug_kit.monitor.deadline import Deadline
+from kit_library import Component
 
 if TYPE_CHECKING:
     from FioLibrary import FioLibrary
 
 
-class ProgressKeywords:
+class ProgressKeywords(Component):
     """Running, moving, stopping."""
 
-    def __init__(self, library: "FioLibrary") -> None:
-        self._library = library
-
-    @keyword(tags=["fio", "progress"])
-    def fio_should_be_running(self, *runs: FioRun) -> None:
-        """Checks that the fio of each of ``runs`` goes on and that no disk has reported an error.
-
-        Fails as the device's fault when a disk reported an error, with ``KitError`` when fio has just ended.
-
-        Example:
-        | Fio Should Be Running | ${run} |
-        """
-        for run in at_least_one(runs):
-            ensure_running(run)
+    _library: FioLibrary
 
     @keyword(tags=["fio", "progress"])
     def wait_until_fio_moves_bytes(self, *runs: FioRun, deadline: timedelta = timedelta(seconds=20)) -> None:
@@ -52,9 +42,9 @@ class ProgressKeywords:
 
     @keyword(tags=["fio", "progress"])
     def fio_should_still_move_bytes(
-        self, *runs: FioRun, except_disk: str | None = None, within: timedelta = timedelta(seconds=5)
+        self, *runs: FioRun, except_disk: str | None = None, deadline: timedelta = timedelta(seconds=5)
     ) -> None:
-        """Checks that new writes come on every disk of ``runs``, from now on and at most ``within`` later.
+        """Checks that new writes come on every disk of ``runs``, from now on and at most ``deadline`` later.
 
         Use it after an event. ``except_disk`` is the serial of a detached disk, which need not move. Fails like
         `Wait Until Fio Moves Bytes`.
@@ -62,29 +52,31 @@ class ProgressKeywords:
         Example:
         | Fio Should Still Move Bytes | ${run} | except_disk=Nvme0n1p0 |
         """
-        wait_until_moving(at_least_one(runs), within.total_seconds(), except_disks=[except_disk] if except_disk else [])
+        wait_until_moving(
+            at_least_one(runs), deadline.total_seconds(), except_disks=[except_disk] if except_disk else []
+        )
 
     @keyword(tags=["fio", "progress"])
     def fio_should_have_stopped_on_disk(
-        self, run: FioRun, disk: str, event: Event, within: timedelta = timedelta(seconds=5)
+        self, run: FioRun, disk: str, event: Event, deadline: timedelta = timedelta(seconds=5)
     ) -> None:
         """Checks that fio's job on the disk with serial ``disk`` stopped with an I/O error after the detach ``event``.
 
-        Waits for the job's first error and the end of its process, until ``within`` after the event was answered; jobs
-        on other disks may go on. What kind of error it was is judged at the end by `Fio Should Have Failed Only On
+        Waits for the job's first error and the end of its process, until ``deadline`` after the event was answered;
+        jobs on other disks may go on. What kind of error it was is judged at the end by `Fio Should Have Failed Only On
         Disk`. Fails as the device's fault when the job goes on, hangs, or failed before the event.
 
         Example:
-        | Fio Should Have Stopped On Disk | ${run} | Nvme0n1p0 | ${event} | within=3s |
+        | Fio Should Have Stopped On Disk | ${run} | Nvme0n1p0 | ${event} | deadline=3s |
         """
         if event.kind != "detach" or event.disk != disk:
-            raise KitError(f"The {event} is no detach of disk '{disk}'.")
-        ended = wait_until_job_ended(run, disk, event, within.total_seconds())
+            raise KitError(f"The {event} is not a detach of disk '{disk}'.")
+        ended = wait_until_job_ended(run, disk, event, deadline.total_seconds())
         if (error := run.first_error(disk)) is not None:
             seconds = error.at - event.sent
             text = f"fio's first error on disk '{disk}' came {seconds:.2f} s after the detach was asked for"
             CHRONICLE.record(disk_lane(disk), Kind.LATENCY, text, error.at, seconds=seconds)
-            logger.info(f"{text} (bound: {within.total_seconds():g} s after the answer).")
+            logger.info(f"{text} (bound: {deadline.total_seconds():g} s after the answer).")
         logger.info(
             f"fio's job on disk '{disk}' was seen to have stopped {ended - event.sent:.2f} s after the {event}."
         )

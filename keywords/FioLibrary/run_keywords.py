@@ -1,17 +1,21 @@
 """Keywords that start, await and stop fio."""
 
+from __future__ import annotations
+
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from robot.api import logger
 from robot.api.deco import keyword
 
+from hotplug_kit.domain.attachment import Event
+from hotplug_kit.domain.disk_node import DiskNode
 from hotplug_kit.domain.errors import KitError
-from hotplug_kit.domain.event import Event
+from hotplug_kit.domain.finding import Blame
 from hotplug_kit.fio.job_file import find_job_file, options_within, read_template, render, seed_of_run
-from hotplug_kit.fio.progress import StallWatch
+from hotplug_kit.fio.progress import StallCheck
 from hotplug_kit.fio.result import RunResult
 from hotplug_kit.fio.result_table import html_table
 from hotplug_kit.fio.run import FioRun, RunFiles, prepare_fio
@@ -19,17 +23,19 @@ from hotplug_kit.fio.stall_verdict import stalled
 from hotplug_kit.fio.stalls import Bounds
 from hotplug_kit.fio.verdict import enforce
 from hotplug_kit.ledger.block import region_start
-from kit_library import link_to_file
+from kit_library import Component, link_to_file
 
 if TYPE_CHECKING:
     from FioLibrary import FioLibrary
 
 
-class RunKeywords:
+class RunKeywords(Component):
     """The life of fio runs."""
 
-    def __init__(self, library: "FioLibrary") -> None:
-        self._library = library
+    _library: FioLibrary
+
+    def __init__(self, library: FioLibrary) -> None:
+        super().__init__(library)
         self._logged: set[FioRun] = set()
         self._count = 0
 
@@ -53,17 +59,17 @@ class RunKeywords:
     def prepare_fio(
         self,
         vm: str,
-        disks: dict[str, str],
+        disks: Mapping[str, str] | Sequence[DiskInGuest],
         job: str = "default_integrity.job",
         runtime: timedelta | None = None,
-        sizes: dict[str, int] | None = None,
     ) -> FioRun:
         """Prepares one fio with one job for each disk in the VM ``vm``, and returns the run; `Start Fio` starts it.
 
-        All that takes time is done here, so that fio starts at once when it is asked to. ``disks`` is a dictionary of
-        serial and node in the guest. ``job`` is a path, or the name of a file in ``fio_jobs/``. ``runtime`` replaces
-        the run time of the job file (a number is seconds). ``sizes`` is a dictionary of serial and size of the disk in
-        bytes: with it, fio leaves alone the end of the disk, where `Write Ledger` writes.
+        All that takes time is done here, so that fio starts at once when it is asked to. ``disks`` is a list of objects
+        with ``serial``, ``node`` and ``size``, as ``Get Vm Disks`` of QemuLibrary returns them: fio then leaves alone
+        the end of each disk, where `Write Ledger` writes. ``disks`` may also be a dictionary of serial and node.
+        ``job`` is a path, or the name of a file in ``fio_jobs/``. ``runtime`` replaces the run time of the job file (a number
+        is seconds).
 
         fio's random numbers follow from the seed of `Begin Ledger` and the number of the run, so that a run can be
         repeated; a job file's own ``randseed`` stays.
@@ -72,18 +78,20 @@ class RunKeywords:
         fio's own words), or when the VM has no fio; with ``KitError`` when a node is not there.
 
         Example:
+        | ${disks} = | Get Vm Disks | vm1 |
         | ${run} = | Prepare Fio | vm1 | ${disks} | job=default_integrity_nightly.job | runtime=2 min |
         | Start Fio | ${run} |
         """
         library = self._library
         template = read_template(find_job_file(job, library.job_folder))
         self._count += 1
+        nodes = nodes_of(disks)
         rendered = render(
             template,
-            disks,
+            {each.serial: each.node for each in nodes},
             runtime.total_seconds() if runtime is not None else None,
             seed=seed_of_run(library.ledger.seed, self._count),
-            ends={serial: region_start(size) for serial, size in (sizes or {}).items()},
+            ends={each.serial: region_start(each.size) for each in nodes if each.size},
         )
         guest = library.guests.connection(vm)
         files = library.run_directory
@@ -125,7 +133,7 @@ class RunKeywords:
     def wait_for_fio(
         self,
         *runs: FioRun,
-        besides: str | None = None,
+        except_disk: str | None = None,
         event: Event | None = None,
         io_gap: timedelta | None = None,
     ) -> list[RunResult]:
@@ -135,22 +143,22 @@ class RunKeywords:
         failed is the business of the verdict keywords, not of this one.
 
         With ``io_gap`` the wait ends with the device's fault as soon as a disk has been without progress for longer.
-        ``besides`` is the serial of a detached disk, which need not move; ``event`` is what happened meanwhile, for the
-        message.
+        ``except_disk`` is the serial of a detached disk, which need not move; ``event`` is what happened meanwhile, for
+        the message.
 
         Fails as the device's fault when fio hangs in a guest that still answers; with an error of the kit when the
         connection is lost, when fio was killed, or when its output is no complete result.
 
         Example:
         | ${results} = | Wait For Fio | ${run} | ${other} |
-        | Wait For Fio | ${run} | besides=Nvme0n1p0 | event=${event} | io_gap=5s |
+        | Wait For Fio | ${run} | except_disk=Nvme0n1p0 | event=${event} | io_gap=5s |
         """
         if io_gap is None:
             return self.collect(runs)
         bounds = Bounds(io_latency=math.inf, io_gap=io_gap.total_seconds())
-        results = self.collect(runs, StallWatch(runs, bounds, event, besides).check)
-        findings = [finding for result in results for finding in stalled(result.progress, bounds, event, besides)]
-        enforce([finding for finding in findings if finding.fault == "device"])
+        results = self.collect(runs, StallCheck(runs, bounds, event, except_disk).check)
+        findings = [finding for result in results for finding in stalled(result.progress, bounds, event, except_disk)]
+        enforce([finding for finding in findings if finding.blame is Blame.DEVICE])
         return results
 
     @keyword(tags=["fio"])
@@ -191,6 +199,24 @@ class RunKeywords:
             links = ", ".join(link_to_file(path) for path in result.files)
             logger.info(f"{html_table(result)}{links}", html=True)
         return result
+
+
+class DiskInGuest(Protocol):
+    """A disk as QemuLibrary knows it."""
+
+    @property
+    def serial(self) -> str: ...
+    @property
+    def node(self) -> str: ...
+    @property
+    def size(self) -> int: ...
+
+
+def nodes_of(disks: Mapping[str, str] | Sequence[DiskInGuest]) -> list[DiskNode]:
+    """The disks as fio and the ledger use them."""
+    if isinstance(disks, Mapping):
+        return [DiskNode(serial, node) for serial, node in disks.items()]
+    return [DiskNode(disk.serial, disk.node, disk.size) for disk in disks]
 
 
 def at_least_one(runs: Sequence[FioRun]) -> Sequence[FioRun]:

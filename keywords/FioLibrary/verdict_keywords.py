@@ -1,5 +1,7 @@
 """Keywords that give a verdict on runs."""
 
+from __future__ import annotations
+
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -7,30 +9,31 @@ from robot.api import logger
 from robot.api.deco import keyword
 
 from FioLibrary.run_keywords import at_least_one
-from hotplug_kit.domain.event import Event
+from hotplug_kit.domain.attachment import Event
 from hotplug_kit.fio import verdict
-from hotplug_kit.fio.progress import StallWatch
+from hotplug_kit.fio.progress import StallCheck
 from hotplug_kit.fio.run import FioRun
 from hotplug_kit.fio.stall_verdict import stalled
 from hotplug_kit.fio.stalls import Bounds
+from kit_library import Component
 
 if TYPE_CHECKING:
     from FioLibrary import FioLibrary
 
+
 _BOUND = timedelta(seconds=5)
 
 
-class VerdictKeywords:
+class VerdictKeywords(Component):
     """Verdicts."""
 
-    def __init__(self, library: "FioLibrary") -> None:
-        self._library = library
+    _library: FioLibrary
 
     @keyword(tags=["fio", "verdict"])
     def fio_should_have_passed(
         self,
         *runs: FioRun,
-        besides: str | None = None,
+        except_disk: str | None = None,
         event: Event | None = None,
         io_latency: timedelta = _BOUND,
         io_gap: timedelta = _BOUND,
@@ -43,23 +46,23 @@ class VerdictKeywords:
         in which this machine stood still is blamed on no device (``KitError``). A disk that stands still for too long
         ends the wait at once.
 
-        ``besides`` is the serial of a detached disk, whose job another keyword judges. Fails as the device's fault with
-        a sentence for each disk that did not pass; with an error of the kit when a run
+        ``except_disk`` is the serial of a detached disk, whose job another keyword judges. Fails as the device's fault
+        with a sentence for each disk that did not pass; with an error of the kit when a run
         proves nothing (see `Wait For Fio`). Why each disk passed goes to the log.
 
         Example:
         | Fio Should Have Passed | ${run} | ${other} |
-        | Fio Should Have Passed | ${run} | besides=Nvme0n1p0 | event=${event} | io_gap=3s |
+        | Fio Should Have Passed | ${run} | except_disk=Nvme0n1p0 | event=${event} | io_gap=3s |
         """
         bounds = Bounds(io_latency.total_seconds(), io_gap.total_seconds())
-        watch = StallWatch(at_least_one(runs), bounds, event, besides)
+        watch = StallCheck(at_least_one(runs), bounds, event, except_disk)
         results = self._library.results(runs, watch.check)
-        findings = [finding for result in results for finding in verdict.passed(result, besides)]
-        findings += [finding for result in results for finding in stalled(result.progress, bounds, event, besides)]
+        findings = [finding for result in results for finding in verdict.passed(result, except_disk)]
+        findings += [finding for result in results for finding in stalled(result.progress, bounds, event, except_disk)]
         verdict.enforce(findings)
         for result in results:
             for disk in result.disks.values():
-                if disk.serial != besides:
+                if disk.serial != except_disk:
                     logger.info(verdict.why_passed(result, disk, bounds))
 
     @keyword(tags=["fio", "verdict"])
@@ -68,25 +71,25 @@ class VerdictKeywords:
         run: FioRun,
         disk: str,
         event: Event,
-        within: timedelta = timedelta(seconds=5),
+        deadline: timedelta = timedelta(seconds=5),
         io_latency: timedelta = _BOUND,
         io_gap: timedelta = _BOUND,
     ) -> None:
         """Waits for ``run`` and checks that its job on ``disk`` failed because of ``event``, and no other did.
 
         ``event`` is the detach of that disk. The failure counts only when the job had moved bytes before the event, its
-        first error is EIO or ENODEV, and that came after the event was sent and at most ``within`` after it was
+        first error is EIO or ENODEV, and that came after the event was sent and at most ``deadline`` after it was
         answered. A verify error is another fault, and so are writes that the disk still took after the answer. All
         other jobs must have passed with their full run time and without a stall; ``io_latency`` and ``io_gap`` are the
         bounds as in `Fio Should Have Passed`.
 
         Example:
-        | Fio Should Have Failed Only On Disk | ${run} | Nvme0n1p0 | ${event} | within=3s |
+        | Fio Should Have Failed Only On Disk | ${run} | Nvme0n1p0 | ${event} | deadline=3s |
         """
         (result,) = self._library.results([run])
         bounds = Bounds(io_latency.total_seconds(), io_gap.total_seconds())
-        findings = verdict.failed_only_on(result, disk, event, within.total_seconds())
-        verdict.enforce([*findings, *stalled(result.progress, bounds, event, besides=disk)])
+        findings = verdict.failed_only_on(result, disk, event, deadline.total_seconds())
+        verdict.enforce([*findings, *stalled(result.progress, bounds, event, except_disk=disk)])
         logger.info(verdict.why_failed_rightly(result, result.disks[disk], event))
 
     @keyword(tags=["fio", "verdict"])
@@ -101,9 +104,9 @@ class VerdictKeywords:
         Example:
         | Fio Should Have Met Event | ${event} | ${run} | ${other} |
         """
-        failing = event.disk if event.kind == "detach" else None
+        detached = event.disk if event.kind == "detach" else None
         results = self._library.results(at_least_one(runs))
-        verdict.enforce([f for result in results for f in verdict.met_event(result, event, failing=failing)])
+        verdict.enforce([f for result in results for f in verdict.met_event(result, event, detached=detached)])
         for result in results:
             for disk in result.disks.values():
                 logger.info(verdict.why_met(result, disk, event))

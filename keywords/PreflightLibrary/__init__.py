@@ -1,16 +1,9 @@
 """Robot Framework library that looks at the machine before a run starts anything."""
 
-from importlib.metadata import PackageNotFoundError, version
-
 from kit_library import KitLibrary
 from PreflightLibrary.preflight_keywords import PreflightKeywords
 
 __all__ = ["PreflightLibrary"]
-
-try:
-    __version__ = version("spdk-vhost-hotplug-kit")
-except PackageNotFoundError:  # used from a source tree that is not installed
-    __version__ = "0"
 
 
 class PreflightLibrary(KitLibrary):
@@ -37,9 +30,6 @@ class PreflightLibrary(KitLibrary):
     | Variables         testbed_variables    ${CURDIR}/testbed.yaml
     | Suite Setup       Preflight Should Pass    ${TESTBED}
     """
-
-    ROBOT_LIBRARY_DOC_FORMAT = "ROBOT"
-    ROBOT_LIBRARY_VERSION = __version__
 
     def __init__(self, artifacts: str | None = None) -> None:
         """``artifacts`` is the folder of the run's files, by default ``artifacts`` below Robot's output directory.

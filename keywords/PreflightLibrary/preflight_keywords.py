@@ -13,16 +13,19 @@ from hotplug_kit.preflight.checks import run_checks
 from hotplug_kit.preflight.machine import Machine
 from hotplug_kit.preflight.requirement import complaint, html_table
 from hotplug_kit.testbed.schema import TestBed
+from kit_library import Component
 
 if TYPE_CHECKING:
     from PreflightLibrary import PreflightLibrary
 
 
-class PreflightKeywords:
+class PreflightKeywords(Component):
     """Before a run."""
 
+    _library: PreflightLibrary
+
     def __init__(self, library: PreflightLibrary) -> None:
-        self._library = library
+        super().__init__(library)
         self._passed: TestBed | None = None
 
     @keyword(tags=["preflight"])

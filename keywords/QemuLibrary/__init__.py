@@ -1,7 +1,6 @@
 """Robot Framework library for QEMU virtual machines whose disks come from vhost-user-scsi controllers."""
 
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from hotplug_kit.vm.fleet import Fleet
@@ -12,11 +11,6 @@ from QemuLibrary.health_keywords import HealthKeywords
 from QemuLibrary.life_cycle_keywords import LifeCycleKeywords
 
 __all__ = ["QemuLibrary"]
-
-try:
-    __version__ = version("spdk-vhost-hotplug-kit")
-except PackageNotFoundError:  # used from a source tree that is not installed
-    __version__ = "0"
 
 
 class QemuLibrary(KitLibrary):
@@ -65,9 +59,6 @@ class QemuLibrary(KitLibrary):
     | Vm Should Be Healthy    vm1
     | Shut Down Vm    vm1
     """
-
-    ROBOT_LIBRARY_DOC_FORMAT = "ROBOT"
-    ROBOT_LIBRARY_VERSION = __version__
 
     def __init__(self, artifacts: str | None = None) -> None:
         """``artifacts`` is the folder for the run's files, by default ``artifacts`` below Robot's output directory.

@@ -8,18 +8,19 @@ from typing import TYPE_CHECKING
 from robot.api import logger
 from robot.api.deco import keyword
 
+from hotplug_kit.domain.finding import Check, FailureClass, Subject, fault
 from hotplug_kit.guest.ssh import CommandResult
 from hotplug_kit.vm.virtual_machine import read_versions
+from kit_library import Component
 
 if TYPE_CHECKING:
     from QemuLibrary import QemuLibrary
 
 
-class GuestKeywords:
+class GuestKeywords(Component):
     """Commands, SSH address, versions."""
 
-    def __init__(self, library: QemuLibrary) -> None:
-        self._library = library
+    _library: QemuLibrary
 
     @keyword(tags=["guest"])
     def get_vm_ssh_address(self, vm: str) -> dict[str, object]:
@@ -54,21 +55,12 @@ class GuestKeywords:
         result = self._library.fleet.member(vm).machine.run(command, deadline.total_seconds())
         logger.debug(f"stdout:\n{result.stdout}\nstderr:\n{result.stderr}")
         if expected_exit_code is not None and result.exit_code != expected_exit_code:
-            raise AssertionError(
+            said = (
                 f"Command '{command}' in VM '{vm}' ended with exit code {result.exit_code}, expected "
                 f"{expected_exit_code}. It printed: {(result.stderr or result.stdout).strip()[-400:]!r}."
             )
+            raise fault(Check.GUEST_COMMAND, FailureClass.OWN, said, Subject(vm=vm))
         return result
-
-    @keyword(tags=["guest"])
-    def get_accelerator(self, vm: str) -> str:
-        """Returns the accelerator that a started VM got, ``kvm`` or ``tcg``, and logs why.
-
-        | ${accelerator} =    Get Accelerator    vm1
-        """
-        accelerator = self._library.fleet.member(vm).machine.accelerator
-        logger.info(f"VM '{vm}' runs with {accelerator}.")
-        return accelerator.name
 
     @keyword(tags=["guest"])
     def get_versions(self, vm: str, deadline: timedelta = timedelta(seconds=15)) -> dict[str, str]:

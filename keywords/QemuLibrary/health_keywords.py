@@ -9,29 +9,18 @@ from robot.api import logger
 from robot.api.deco import keyword
 
 from hotplug_kit.domain.errors import KitError
-from hotplug_kit.monitor.deadline import Deadline
+from hotplug_kit.domain.finding import DeviceFault
 from hotplug_kit.vm.guest_disks import GuestDisk
+from kit_library import Component
 
 if TYPE_CHECKING:
     from QemuLibrary import QemuLibrary
 
 
-class HealthKeywords:
+class HealthKeywords(Component):
     """QEMU, its monitor, the console and the kernel's messages."""
 
-    def __init__(self, library: QemuLibrary) -> None:
-        self._library = library
-
-    @keyword(tags=["health"])
-    def vm_should_be_running(self, vm: str, deadline: timedelta = timedelta(seconds=5)) -> None:
-        """Fails unless QEMU lives, its guest runs, and nothing happened to it that nobody asked for.
-
-        The guest itself is not asked anything, only QEMU's monitor, which has ``deadline`` to answer; see `Vm
-        Should Be Healthy`.
-
-        | Vm Should Be Running    vm1
-        """
-        self._library.fleet.member(vm).health.check_qemu(Deadline(deadline.total_seconds()))
+    _library: QemuLibrary
 
     @keyword(tags=["health"])
     def vm_should_be_healthy(
@@ -77,7 +66,7 @@ class HealthKeywords:
             return False
         try:
             self.vm_should_be_healthy(vm, deadline=deadline)
-        except (AssertionError, KitError) as error:
+        except (DeviceFault, KitError) as error:
             logger.info(f"VM '{vm}' is not healthy: {error}")
             return False
         return True

@@ -11,16 +11,16 @@ from robot.api import logger
 from robot.api.deco import keyword
 
 from hotplug_kit.vm.definition import UserImage, VmDefinition
+from kit_library import Component
 
 if TYPE_CHECKING:
     from QemuLibrary import QemuLibrary
 
 
-class LifeCycleKeywords:
+class LifeCycleKeywords(Component):
     """A VM from its definition to its end."""
 
-    def __init__(self, library: QemuLibrary) -> None:
-        self._library = library
+    _library: QemuLibrary
 
     @keyword(tags=["vm"])
     def define_vm(
@@ -62,14 +62,6 @@ class LifeCycleKeywords:
         self._library.fleet.define(
             VmDefinition(name, sockets, memory, vcpus, queues, accelerator, own, ssh_port, qemu),
         )
-
-    @keyword(tags=["vm"])
-    def remove_vm(self, vm: str) -> None:
-        """Removes the definition of a VM that does not run, so that its controllers may go to another.
-
-        | Remove Vm    vm1
-        """
-        self._library.fleet.remove(vm)
 
     @keyword(tags=["vm"])
     def start_vm(self, vm: str) -> None:
@@ -158,11 +150,3 @@ class LifeCycleKeywords:
         | ${names} =    Get Started Vms
         """
         return self._library.fleet.started()
-
-    @keyword(tags=["vm"])
-    def get_vm_boot_id(self, vm: str) -> str:
-        """Returns the guest's boot id, as of its last boot that was waited for; it changes with each boot.
-
-        | ${boot} =    Get Vm Boot Id    vm1
-        """
-        return self._library.fleet.member(vm).machine.boot_id

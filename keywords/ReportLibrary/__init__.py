@@ -1,7 +1,6 @@
 """ReportLibrary: what a reviewer needs, put into the log by itself at the end of each case."""
 
 from functools import cached_property
-from importlib.metadata import PackageNotFoundError, version
 
 from hotplug_kit.report.known_issues import OWN_FILE, KnownIssue, read_known_issues
 from kit_library import KitLibrary
@@ -10,11 +9,6 @@ from ReportLibrary.fact_keywords import FactKeywords
 from ReportLibrary.picture_keywords import PictureKeywords
 
 __all__ = ["ReportLibrary"]
-
-try:
-    __version__ = version("spdk-vhost-hotplug-kit")
-except PackageNotFoundError:  # used from a source tree that is not installed
-    __version__ = "0"
 
 
 class ReportLibrary(KitLibrary):
@@ -51,9 +45,6 @@ class ReportLibrary(KitLibrary):
     | Library           QemuLibrary
     | Library           ReportLibrary
     """
-
-    ROBOT_LIBRARY_DOC_FORMAT = "ROBOT"
-    ROBOT_LIBRARY_VERSION = __version__
 
     def __init__(self, artifacts: str | None = None) -> None:
         """``artifacts`` is the folder of the run's files, by default ``artifacts`` below Robot's output directory.

@@ -14,7 +14,7 @@ from robot import running
 from robot.api import logger
 
 from hotplug_kit.monitor.chronicle import CHRONICLE, VHOST, Kind
-from hotplug_kit.monitor.deadline import OBSERVERS
+from hotplug_kit.monitor.run_monitor import MONITOR
 from hotplug_kit.report.case_report import evidence_html, evidence_lines, in_report, time_line_html
 from hotplug_kit.report.evidence import files_of
 from hotplug_kit.report.known_issues import html_list, matching
@@ -47,7 +47,7 @@ class CaseListener:
         if self._progress is None and sys.__stderr__ is not None:
             self._kept.forget_the_run_before()
             self._progress = ProgressLine(sys.__stderr__)
-            OBSERVERS.append(self._progress)
+            MONITOR.observers.append(self._progress)
         self._begin(f"suite {result.name}")
 
     def start_test(self, data: running.TestCase, result: robot_result.TestCase) -> None:
@@ -78,8 +78,8 @@ class CaseListener:
 
     def close(self) -> None:
         """The run is over."""
-        if self._progress is not None and self._progress in OBSERVERS:
-            OBSERVERS.remove(self._progress)
+        if self._progress is not None and self._progress in MONITOR.observers:
+            MONITOR.observers.remove(self._progress)
 
     def _begin(self, what: str) -> None:
         self._began = CHRONICLE.record(VHOST, Kind.CASE, f"{what} begins").at

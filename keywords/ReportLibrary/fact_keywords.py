@@ -11,16 +11,16 @@ from robot.api.deco import keyword
 
 from hotplug_kit.report.bundle import kit_revision
 from hotplug_kit.report.known_issues import read_known_issues
+from kit_library import Component
 
 if TYPE_CHECKING:
     from ReportLibrary import ReportLibrary
 
 
-class FactKeywords:
+class FactKeywords(Component):
     """Known issues and revisions."""
 
-    def __init__(self, library: ReportLibrary) -> None:
-        self._library = library
+    _library: ReportLibrary
 
     @keyword(tags=["report"])
     def use_known_issues(self, file: Path) -> None:

@@ -14,7 +14,7 @@ from hotplug_kit.report import history
 from kit_library import output_directory
 from ReportLibrary.run_facts import metadata
 
-_MUST_BE_EQUAL = {"Target": r", (?:started as|process) ", "Disks": "$", "fio job": "$", "QEMU": r" \("}
+_MUST_BE_EQUAL = {"Vhost": r", (?:started as|process) ", "Disks": "$", "fio job": "$", "QEMU": r" \("}
 """The metadata without which figures cannot be compared, and where what each run has of its own begins."""
 
 
@@ -29,7 +29,7 @@ class PastRuns:
         if not (result.passed or result.failed):
             return
         facts = metadata(result.parent)
-        if result.passed and "Target" not in facts:
+        if result.passed and "Vhost" not in facts:
             return  # a dry run, in which nothing was tested
         entry = history.Entry(
             run=self._run,

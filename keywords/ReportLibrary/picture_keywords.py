@@ -11,6 +11,7 @@ from robot.api.deco import keyword
 from hotplug_kit.monitor.chronicle import CHRONICLE
 from hotplug_kit.report.case_report import time_line_html
 from hotplug_kit.report.set_up_picture import ControllerInSetUp, draw
+from kit_library import Component
 
 if TYPE_CHECKING:
     from ReportLibrary import ReportLibrary
@@ -31,11 +32,10 @@ class _Vm(Protocol):
     controllers: Sequence[str]
 
 
-class PictureKeywords:
+class PictureKeywords(Component):
     """Pictures in the log."""
 
-    def __init__(self, library: ReportLibrary) -> None:
-        self._library = library
+    _library: ReportLibrary
 
     @keyword(tags=["report"])
     def log_set_up_picture(

@@ -2,15 +2,15 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from robot.api import logger
 
 from hotplug_kit.domain.errors import KitError, SetupError
-from hotplug_kit.vhost.attachments import AttachmentModel, get_attachments
+from hotplug_kit.domain.finding import Finding
+from hotplug_kit.vhost.attachments import AttachmentModel, read_state
 from hotplug_kit.vhost.disk_writes import DetachedDisks
-from hotplug_kit.vhost.vhost import Target
+from hotplug_kit.vhost.vhost import Vhost
 from hotplug_kit.vhost.watch.leaks import HeldBefore
 from hotplug_kit.vhost.watch.vhost_watch import WatchBounds
 from kit_library import KitLibrary
@@ -23,18 +23,13 @@ from VhostLibrary.rpc_keywords import RpcKeywords
 
 __all__ = ["VhostLibrary"]
 
-try:
-    __version__ = version("spdk-vhost-hotplug-kit")
-except PackageNotFoundError:  # used from a source tree that is not installed
-    __version__ = "0"
-
 
 class VhostLibrary(KitLibrary):
     """Starts and watches a vhost process, and manages its controllers, disks and what is attached where.
 
-    The vhost is either SPDK's vhost app or the embedded stand-in, a vhost-user-scsi program that answers the same
-    JSON-RPC. Which one is chosen with `Start Vhost`; no other keyword depends on it. A vhost that runs already is used
-    with `Connect To Vhost`: what a run makes there goes with its end, however it ends, and all else stays as it is.
+    The vhost is either SPDK's vhost app or the embedded vhost, a vhost-user-scsi program of this project that answers
+    the same JSON-RPC. Which one is chosen with `Start Vhost`; no other keyword depends on it. A vhost that runs already
+    is used with `Connect To Vhost`: what a run makes there is deleted at its end, however it ends, and all else stays.
 
     = Failures =
 
@@ -81,9 +76,6 @@ class VhostLibrary(KitLibrary):
     |     [Teardown]    Stop Vhost
     """
 
-    ROBOT_LIBRARY_DOC_FORMAT = "ROBOT"
-    ROBOT_LIBRARY_VERSION = __version__
-
     def __init__(self, rpc_deadline: timedelta = timedelta(seconds=10), artifacts: str | None = None) -> None:
         """Settings for all keywords.
 
@@ -96,7 +88,7 @@ class VhostLibrary(KitLibrary):
         self.rpc_deadline = rpc_deadline.total_seconds()
         self.watch_bounds = WatchBounds()
         self.held_before = HeldBefore()
-        self._target: Target | None = None
+        self._vhost: Vhost | None = None
         self.model = AttachmentModel()
         self.detached = DetachedDisks()
         self._files: list[Path] = []
@@ -107,39 +99,39 @@ class VhostLibrary(KitLibrary):
     def set_rpc_deadline(self, deadline: timedelta) -> timedelta:
         """Sets the longest time of an RPC call and returns the one before."""
         before, self.rpc_deadline = timedelta(seconds=self.rpc_deadline), deadline.total_seconds()
-        if self._target is not None:
-            self._target.rpc.deadline = self.rpc_deadline
+        if self._vhost is not None:
+            self._vhost.rpc.deadline = self.rpc_deadline
         return before
 
     @property
-    def target(self) -> Target:
+    def vhost(self) -> Vhost:
         """The running vhost; `SetupError` when there is none."""
-        if self._target is None:
+        if self._vhost is None:
             raise SetupError("No vhost is in use; call Start Vhost or Connect To Vhost first.")
-        return self._target
+        return self._vhost
 
     @property
-    def has_target(self) -> bool:
+    def has_vhost(self) -> bool:
         """Whether a vhost was started or connected to, and not stopped since."""
-        return self._target is not None
+        return self._vhost is not None
 
-    def use(self, target: Target, *, fresh: bool) -> None:
-        """Makes `target` the vhost of all keywords; a `fresh` one has nothing attached yet."""
-        self._target = target
-        target.begin_watch(self.watch_bounds)
+    def use(self, vhost: Vhost, *, fresh: bool) -> None:
+        """Makes `vhost` the vhost of all keywords; a `fresh` one has nothing attached yet."""
+        self._vhost = vhost
+        vhost.begin_watch(self.watch_bounds)
         self.held_before = HeldBefore()
-        self.model = AttachmentModel(() if fresh else get_attachments(target))
+        self.model = AttachmentModel(() if fresh else read_state(vhost).attachments())
         self.detached = DetachedDisks()
-        self._files = [path for path in (target.process.log, target.rpc.trace and target.rpc.trace.path) if path]
+        self._files = [path for path in (vhost.process.log, vhost.rpc.trace and vhost.rpc.trace.path) if path]
 
-    def release(self, disconnect_seconds: float = 10.0) -> str | None:
-        """Stops the vhost, or leaves a foreign one as it was found; returns a complaint about how it ended, or None.
+    def release(self, disconnect_seconds: float = 10.0) -> Finding | None:
+        """Stops the vhost, or leaves a foreign one as it was found; returns what was wrong with its end, or None.
 
         A foreign one is given ``disconnect_seconds`` to notice the end of the VMs.
         """
-        target, self._target = self._target, None
+        vhost, self._vhost = self._vhost, None
         try:
-            return target.stop(disconnect_seconds) if target is not None else None
+            return vhost.stop(disconnect_seconds) if vhost is not None else None
         finally:
             self.run_directory.remove_sockets()
             for path in self._scratch:
@@ -157,8 +149,9 @@ class VhostLibrary(KitLibrary):
 
     def close_all(self) -> None:
         try:
-            complaint = self.release(disconnect_seconds=0)  # VMs that still run are ended after this
+            finding = self.release(disconnect_seconds=0)  # VMs that still run are ended after this
         except KitError as error:
-            complaint = str(error)
-        if complaint:
-            logger.warn(f"At the end of the run: {complaint}")
+            logger.warn(f"At the end of the run: {error}")
+            return
+        if finding is not None:
+            logger.warn(f"At the end of the run: {finding}")

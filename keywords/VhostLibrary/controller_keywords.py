@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from robot.api import logger
 from robot.api.deco import keyword
 
+from hotplug_kit.domain.finding import Check, FailureClass, fault_of
 from hotplug_kit.monitor.deadline import wait_until
 from hotplug_kit.vhost.controllers import (
     connected_sessions,
@@ -17,16 +18,16 @@ from hotplug_kit.vhost.controllers import (
     get_controllers,
 )
 from hotplug_kit.vhost.rpc.answers import Controller
+from kit_library import Component
 
 if TYPE_CHECKING:
     from VhostLibrary import VhostLibrary
 
 
-class ControllerKeywords:
+class ControllerKeywords(Component):
     """Controllers and the VMs connected to them."""
 
-    def __init__(self, library: VhostLibrary) -> None:
-        self._library = library
+    _library: VhostLibrary
 
     @keyword(tags=["controller"])
     def create_controller(self, controller: str, cpumask: str = "") -> str:
@@ -38,7 +39,7 @@ class ControllerKeywords:
 
         | ${socket} =    Create Controller    naa.ctrlr1
         """
-        socket = create_controller(self._library.target, controller, cpumask)
+        socket = create_controller(self._library.vhost, controller, cpumask)
         logger.info(f"Controller '{controller}' created with socket {socket}.")
         return socket
 
@@ -51,7 +52,7 @@ class ControllerKeywords:
 
         | Delete Controller    naa.ctrlr1
         """
-        delete_controller(self._library.target, controller)
+        delete_controller(self._library.vhost, controller)
         self._library.model.forget(controller)
         logger.info(f"Controller '{controller}' deleted.")
 
@@ -65,7 +66,7 @@ class ControllerKeywords:
         | ${controllers} =    Get Controllers
         | Should Be Equal    ${controllers[0].name}    naa.ctrlr1
         """
-        return get_controllers(self._library.target)
+        return get_controllers(self._library.vhost)
 
     @keyword(tags=["controller"])
     def get_controller_socket(self, controller: str) -> str:
@@ -75,7 +76,7 @@ class ControllerKeywords:
 
         | ${socket} =    Get Controller Socket    naa.ctrlr1
         """
-        return str(controller_socket(self._library.target, controller))
+        return str(controller_socket(self._library.vhost, controller))
 
     @keyword(tags=["controller"])
     def wait_until_no_vm_is_connected(self, *controllers: str, deadline: timedelta = timedelta(seconds=10)) -> None:
@@ -91,7 +92,7 @@ class ControllerKeywords:
 
         def none_left() -> bool:
             nonlocal connected
-            connected = connected_sessions(self._library.target, controllers)
+            connected = connected_sessions(self._library.vhost, controllers)
             return not connected
 
         def seen() -> str:
@@ -103,5 +104,5 @@ class ControllerKeywords:
             deadline.total_seconds(),
             "all VMs to be disconnected from " + (", ".join(controllers) or "all controllers"),
             last_seen=seen,
-            error=AssertionError,
+            error=fault_of(Check.RPC_ANSWER, FailureClass.WRONG_ANSWER),
         )

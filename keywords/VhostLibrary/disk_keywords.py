@@ -19,16 +19,16 @@ from hotplug_kit.vhost.disks import (
     parse_size,
 )
 from hotplug_kit.vhost.splits import split_disk, split_evenly, unsplit_disk
+from kit_library import Component
 
 if TYPE_CHECKING:
     from VhostLibrary import VhostLibrary
 
 
-class DiskKeywords:
+class DiskKeywords(Component):
     """Disks that can be attached to controllers."""
 
-    def __init__(self, library: VhostLibrary) -> None:
-        self._library = library
+    _library: VhostLibrary
 
     @keyword(tags=["disk"])
     def create_malloc_disk(
@@ -46,7 +46,7 @@ class DiskKeywords:
         bytes_wanted = _one_size(disk, size, size_mib)
         if bytes_wanted is None:
             raise SetupError(f"Malloc disk '{disk}' needs a size, such as '64 MiB'.")
-        made = create_malloc_disk(self._library.target, disk, bytes_wanted, block_size)
+        made = create_malloc_disk(self._library.vhost, disk, bytes_wanted, block_size)
         logger.info(f"Malloc disk '{disk}' created, {made.size} bytes.")
         return made.name
 
@@ -70,7 +70,7 @@ class DiskKeywords:
         | Create Aio Disk    Aio0    ${OUTPUT_DIR}/aio0.img    64 MiB
         """
         path = Path(file) if file else self._library.disk_file(disk)
-        made = create_aio_disk(self._library.target, disk, path, _one_size(disk, size, size_mib), block_size)
+        made = create_aio_disk(self._library.vhost, disk, path, _one_size(disk, size, size_mib), block_size)
         logger.info(f"AIO disk '{disk}' created on {path}, {made.size} bytes.")
         return made.name
 
@@ -87,7 +87,7 @@ class DiskKeywords:
         | @{disks} =    Split Disk    Nvme0n1    16
         | @{disks} =    Split Disk    Nvme1n1    4    size=64 MiB
         """
-        names = split_disk(self._library.target, disk, parts, None if size is None else parse_size(size))
+        names = split_disk(self._library.vhost, disk, parts, None if size is None else parse_size(size))
         logger.info(f"Disk '{disk}' split into {', '.join(names)}.")
         return names
 
@@ -103,7 +103,7 @@ class DiskKeywords:
         | @{disks} =    Connect Nvme Controller    ${device}
         | @{disks} =    Split Disks Evenly    @{disks}    count=16    size=64 MiB
         """
-        names = split_evenly(self._library.target, disks, count, parse_size(size))
+        names = split_evenly(self._library.vhost, disks, count, parse_size(size))
         logger.info(f"{count} disks of {', '.join(disks)}: {', '.join(names)}.")
         return names
 
@@ -116,7 +116,7 @@ class DiskKeywords:
         | @{disks} =    Split Disk    Nvme0n1    16
         | Unsplit Disk    Nvme0n1
         """
-        unsplit_disk(self._library.target, disk)
+        unsplit_disk(self._library.vhost, disk)
         logger.info(f"The parts of disk '{disk}' are gone.")
 
     @keyword(tags=["disk"])
@@ -128,7 +128,7 @@ class DiskKeywords:
 
         | Delete Disk    Nvme0n1
         """
-        delete_disk(self._library.target, disk)
+        delete_disk(self._library.vhost, disk)
         logger.info(f"Disk '{disk}' deleted.")
 
     @keyword(tags=["disk"])
@@ -142,7 +142,7 @@ class DiskKeywords:
         | ${prefix} =    Get Disk Name Prefix
         | Create Malloc Disk    ${prefix}Malloc0    64 MiB
         """
-        return disk_name_prefix(self._library.target)
+        return disk_name_prefix(self._library.vhost)
 
     @keyword(tags=["disk"])
     def get_disks(self) -> list[Disk]:
@@ -154,7 +154,7 @@ class DiskKeywords:
         | ${disks} =    Get Disks
         | Log    ${disks[0].name} has ${disks[0].size} bytes
         """
-        return get_disks(self._library.target)
+        return get_disks(self._library.vhost)
 
 
 def _one_size(disk: str, size: int | str | None, size_mib: int | None) -> int | None:

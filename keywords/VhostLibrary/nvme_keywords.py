@@ -11,16 +11,16 @@ from robot.api.deco import keyword
 
 from hotplug_kit.domain.transport_id import TransportId
 from hotplug_kit.vhost.nvme import connect_nvme_controller, disconnect_nvme_controller
+from kit_library import Component
 
 if TYPE_CHECKING:
     from VhostLibrary import VhostLibrary
 
 
-class NvmeKeywords:
+class NvmeKeywords(Component):
     """NVMe disks, over PCIe or from an NVMe-oF target."""
 
-    def __init__(self, library: VhostLibrary) -> None:
-        self._library = library
+    _library: VhostLibrary
 
     @keyword(tags=["disk"])
     def connect_nvme_controller(
@@ -42,7 +42,7 @@ class NvmeKeywords:
         | @{disks} =    Connect Nvme Controller    ${subsystem}    deadline=20s
         """
         known = transport if isinstance(transport, TransportId) else TransportId.of(transport)
-        made = connect_nvme_controller(self._library.target, known, deadline.total_seconds())
+        made = connect_nvme_controller(self._library.vhost, known, deadline.total_seconds())
         logger.info(f"NVMe controller '{made.name}' is {known}, with disks {', '.join(made.disks)}.")
         return list(made.disks)
 
@@ -54,5 +54,5 @@ class NvmeKeywords:
 
         | Disconnect Nvme Controller    HotplugNvme0
         """
-        disconnect_nvme_controller(self._library.target, name)
+        disconnect_nvme_controller(self._library.vhost, name)
         logger.info(f"NVMe controller '{name}' disconnected.")

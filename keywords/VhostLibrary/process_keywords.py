@@ -12,37 +12,38 @@ from robot.api import logger
 from robot.api.deco import keyword
 
 from hotplug_kit.domain.errors import KitError, SetupError
-from hotplug_kit.monitor.deadline import wait_until
+from hotplug_kit.domain.finding import DeviceFault
 from hotplug_kit.vhost.process.hugepages import HugepageUse
 from hotplug_kit.vhost.process.launch import (
     DEFAULT_CORE_MASK,
     DEFAULT_MEMORY_MIB,
     LaunchOptions,
     StartupRpc,
-    TargetKind,
+    VhostKind,
 )
 from hotplug_kit.vhost.rpc.client import RpcClient
 from hotplug_kit.vhost.rpc.trace import RpcTrace
-from hotplug_kit.vhost.start import connect_to_target, start_target
+from hotplug_kit.vhost.start import connect_to_vhost, start_vhost
 from hotplug_kit.vhost.watch.leaks import check_held
 from hotplug_kit.vhost.watch.vhost_watch import WatchBounds
+from kit_library import Component
 
 if TYPE_CHECKING:
     from VhostLibrary import VhostLibrary
 
+
 _SIGNALS = {"KILL": signal.SIGKILL, "SEGV": signal.SIGSEGV, "ABRT": signal.SIGABRT, "TERM": signal.SIGTERM}
 
 
-class ProcessKeywords:
+class ProcessKeywords(Component):
     """The life of the vhost process."""
 
-    def __init__(self, library: VhostLibrary) -> None:
-        self._library = library
+    _library: VhostLibrary
 
     @keyword(tags=["process"])
     def start_vhost(
         self,
-        target: TargetKind = "embedded",
+        kind: VhostKind = "embedded",
         program: str = "",
         arguments: Sequence[str] = (),
         deadline: timedelta = timedelta(seconds=60),
@@ -54,8 +55,8 @@ class ProcessKeywords:
     ) -> None:
         """Starts a vhost process and waits until its RPC answers.
 
-        ``target`` is ``embedded`` for the stand-in or ``spdk`` for SPDK's vhost app or spdk_tgt, whose path is then
-        ``program``; the stand-in needs none.
+        ``kind`` is ``embedded`` for the embedded vhost or ``spdk`` for SPDK's vhost app or spdk_tgt. ``program`` is
+        then the path of that program; the embedded vhost needs none.
         ``arguments`` is a list of further arguments for its command line. ``deadline`` is the longest time until
         the RPC answers. ``rpc_socket`` is a path for the RPC socket; by default one is made for the run.
 
@@ -71,7 +72,7 @@ class ProcessKeywords:
         use already. From now on, the death of the process fails every keyword that waits.
 
         | Start Vhost
-        | Start Vhost    target=spdk    program=/opt/spdk/build/bin/vhost    core_mask=0x6    hugepages=always
+        | Start Vhost    kind=spdk    program=/opt/spdk/build/bin/vhost    core_mask=0x6    hugepages=always
         | ${more} =    Create List    --wait-for-rpc
         | Start Vhost    arguments=${more}    deadline=20s
         """
@@ -82,8 +83,8 @@ class ProcessKeywords:
         path = Path(rpc_socket).absolute() if rpc_socket else folder.sockets / "rpc.sock"
         rpc = self._client(path)
         try:
-            started = start_target(
-                target,
+            started = start_vhost(
+                kind,
                 rpc,
                 folder.sockets / "vhost",
                 folder.file("vhost.log"),
@@ -112,8 +113,8 @@ class ProcessKeywords:
         self._refuse_second()
         rpc = self._client(Path(rpc_socket).expanduser().absolute())
         try:
-            target = connect_to_target(rpc, deadline.total_seconds(), self._library.run_directory.file("janitor.log"))
-            self._library.use(target, fresh=False)
+            vhost = connect_to_vhost(rpc, deadline.total_seconds(), self._library.run_directory.file("janitor.log"))
+            self._library.use(vhost, fresh=False)
         except BaseException:
             self._close(rpc)
             raise
@@ -145,12 +146,11 @@ class ProcessKeywords:
 
         | Stop Vhost
         """
-        if not self._library.has_target:
+        if not self._library.has_vhost:
             logger.info("No vhost is in use; nothing to stop.")
             return
-        complaint = self._library.release()
-        if complaint:
-            raise AssertionError(complaint)
+        if (finding := self._library.release()) is not None:
+            raise DeviceFault(finding)
         logger.info("vhost stopped as asked.")
 
     @keyword(tags=["process"])
@@ -165,10 +165,10 @@ class ProcessKeywords:
         | Kill Vhost
         | Kill Vhost    SEGV    as_crash=True
         """
-        if not self._library.has_target:
+        if not self._library.has_vhost:
             logger.info("No vhost is in use; nothing to kill.")
             return
-        self._library.target.kill(_SIGNALS[signal_name], as_crash)
+        self._library.vhost.kill(_SIGNALS[signal_name], as_crash)
         logger.info(f"vhost was ended with SIG{signal_name} on purpose.")
 
     @keyword(tags=["process"])
@@ -181,16 +181,17 @@ class ProcessKeywords:
         | ${well} =    Vhost Is Running
         | IF    not ${well}    Put Away Vhost
         """
-        if not self._library.has_target:
+        if not self._library.has_vhost:
             logger.info("No vhost is in use; nothing to put away.")
             return
-        if self._library.target.is_own:
-            self._library.target.kill(signal.SIGKILL)
+        if self._library.vhost.is_own:
+            self._library.vhost.kill(signal.SIGKILL)
         try:
-            complaint = self._library.release()
+            finding = self._library.release()
         except KitError as error:
-            complaint = str(error)
-        logger.info(complaint or "vhost was put away.")
+            logger.info(str(error))
+        else:
+            logger.info(str(finding or "vhost was put away."))
 
     @keyword(tags=["process"])
     def vhost_should_be_alive(self, within: timedelta = timedelta(seconds=5)) -> None:
@@ -201,7 +202,7 @@ class ProcessKeywords:
         | Vhost Should Be Alive
         | Vhost Should Be Alive    within=1s
         """
-        self._library.target.check_alive(within.total_seconds())
+        self._library.vhost.check_alive(within.total_seconds())
 
     @keyword(tags=["process"])
     def vhost_should_hold_no_more_than_before(self) -> None:
@@ -215,7 +216,7 @@ class ProcessKeywords:
         | Attach Target    naa.ctrlr1    Nvme0n1p0
         | Vhost Should Hold No More Than Before
         """
-        held = check_held(self._library.target, self._library.held_before)
+        held = check_held(self._library.vhost, self._library.held_before)
         logger.info(f"vhost holds {held}." if held else "What vhost holds cannot be seen from here.")
 
     @keyword(tags=["process"])
@@ -225,7 +226,7 @@ class ProcessKeywords:
         | ${in_use} =    Vhost Is In Use
         | IF    ${in_use}    Vhost Should Be Alive
         """
-        return self._library.has_target
+        return self._library.has_vhost
 
     @keyword(tags=["process"])
     def vhost_is_running(self) -> bool:
@@ -236,69 +237,38 @@ class ProcessKeywords:
         | ${running} =    Vhost Is Running
         | IF    not ${running}    Start Vhost
         """
-        if not self._library.has_target:
+        if not self._library.has_vhost:
             return False
         try:
-            self._library.target.check_alive(5.0)
-        except (AssertionError, KitError) as error:
+            self._library.vhost.check_alive(5.0)
+        except (DeviceFault, KitError) as error:
             logger.info(f"vhost is not running: {error}")
             return False
         return True
 
     @keyword(tags=["process"])
-    def wait_until_vhost_answers(self, deadline: timedelta = timedelta(seconds=30)) -> None:
-        """Waits until vhost answers a harmless call; fails at the ``deadline``, or at once when it has died.
-
-        `Start Vhost` has waited already; this is for a vhost that something has held up.
-
-        | Wait Until Vhost Answers    deadline=1 min
-        """
-        last = ""
-
-        def answers() -> bool:
-            nonlocal last
-            try:
-                self._library.target.check_alive(1.0)
-            except AssertionError as error:
-                last = str(error)
-                return False
-            return True
-
-        wait_until(answers, deadline.total_seconds(), "vhost to answer", last_seen=lambda: last, error=AssertionError)
-
-    @keyword(tags=["process"])
-    def get_vhost_version(self) -> str:
-        """Returns what vhost says that it is, such as ``SPDK v26.05 git sha1 d519b163cb``.
-
-        Fails when vhost does not answer.
-
-        | ${version} =    Get Vhost Version
-        """
-        return self._library.target.version()
-
-    @keyword(tags=["process"])
-    def get_target_description(self) -> str:
+    def get_vhost_description(self) -> str:
         """Returns a sentence for the report: which vhost was tested and how it was started.
 
-        The embedded stand-in is called so. Fails when vhost does not answer.
+        The sentence says so if it is the embedded vhost. Fails when vhost does not answer.
 
-        | ${description} =    Get Target Description
-        | Set Suite Metadata    Target    ${description}    top=True
+        | ${description} =    Get Vhost Description
+        | Set Suite Metadata    Vhost    ${description}    top=True
         """
-        return self._library.target.description()
+        return self._library.vhost.description()
 
     def _describe(self) -> str:
         try:
-            return self._library.target.description()
-        except AssertionError as error:
+            return self._library.vhost.description()
+        except DeviceFault as error:
             return f"version unknown ({error})"
 
     def _refuse_second(self) -> None:
-        if self._library.has_target and self._library.target.process.death():
+        if self._library.has_vhost and self._library.vhost.process.death():
             self._library.release()  # a dead one gives way
-        if self._library.has_target:
+        if self._library.has_vhost:
             raise SetupError(
-                f"A vhost is in use already (process {self._library.target.process.pid}); call Stop Vhost first."
+                f"A vhost is in use already (process {self._library.vhost.process.pid}); call Stop Vhost first."
             )
 
     def _client(self, path: Path) -> RpcClient:

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 
 from robot.api.deco import keyword
 
+from kit_library import Component
+
 if TYPE_CHECKING:
     from VhostLibrary import VhostLibrary
 
 
-class RpcKeywords:
+class RpcKeywords(Component):
     """Methods by name."""
 
-    def __init__(self, library: VhostLibrary) -> None:
-        self._library = library
+    _library: VhostLibrary
 
     @keyword(tags=["rpc"])
     def set_rpc_deadline(self, deadline: timedelta) -> timedelta:
@@ -41,4 +42,4 @@ class RpcKeywords:
         | Run Keyword And Expect Error    RpcError: *-32601*    Call Rpc    no_such_method
         """
         deadline = None if rpc_timeout is None else rpc_timeout.total_seconds()
-        return self._library.target.call(method, params, deadline)
+        return self._library.vhost.call(method, params, deadline)

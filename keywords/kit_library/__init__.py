@@ -1,4 +1,4 @@
-"""What the three keyword libraries have in common: components, clean-up, first causes, links to evidence."""
+"""What the keyword libraries have in common: components, clean-up, first causes, links to evidence."""
 
 import contextlib
 import errno
@@ -6,6 +6,7 @@ import html
 import os
 import time
 from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +14,37 @@ from robot.api import logger
 from robot.libraries.BuiltIn import BuiltIn, RobotNotRunningError
 from robotlibcore import DynamicCore
 
-from hotplug_kit.domain.errors import ConnectionLostError, SetupError, SymptomError
+from hotplug_kit.domain.errors import ConnectionLostError, KitError, SetupError
+from hotplug_kit.domain.finding import DeviceFault, Finding, Symptom
 from hotplug_kit.monitor.chronicle import CHRONICLE
 from hotplug_kit.monitor.deadline import Deadline
-from hotplug_kit.monitor.run_monitor import VITAL_SIGNS
+from hotplug_kit.monitor.run_monitor import MONITOR, RunMonitor
 from hotplug_kit.process.run_directory import RunDirectory
 
-__all__ = ["TIMELINE", "KitLibrary", "link_to_file", "output_directory"]
+__all__ = ["TIMELINE", "Component", "KitLibrary", "kit_version", "last_failure", "link_to_file", "output_directory"]
 
 TIMELINE = "timeline.jsonl"
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 _CAUSE_FOLLOWS_SECONDS = 1.0
-"""A guest that goes down ends its connections a moment before QEMU tells of it."""
+"""A guest that goes down ends its connections a moment before QEMU reports it."""
+
+
+def kit_version() -> str:
+    """The version of the installed kit; 0 for a source tree that is not installed."""
+    try:
+        return version("spdk-vhost-hotplug-kit")
+    except PackageNotFoundError:
+        return "0"
+
+
+class Component:
+    """A part of a library: keywords that belong together."""
+
+    _library: "KitLibrary"
+
+    def __init__(self, library: "KitLibrary") -> None:
+        self._library = library
 
 
 class KitLibrary(DynamicCore):  # type: ignore[misc]
@@ -36,10 +55,15 @@ class KitLibrary(DynamicCore):  # type: ignore[misc]
     """
 
     ROBOT_LIBRARY_SCOPE = "GLOBAL"
+    ROBOT_LIBRARY_DOC_FORMAT = "ROBOT"
+    ROBOT_LIBRARY_VERSION = kit_version()
     ROBOT_LISTENER_API_VERSION = 3
 
-    def __init__(self, components: Sequence[object], artifacts: str | Path | None = None) -> None:
+    def __init__(
+        self, components: Sequence[object], artifacts: str | Path | None = None, monitor: RunMonitor = MONITOR
+    ) -> None:
         self.ROBOT_LIBRARY_LISTENER: object = self
+        self.monitor = monitor
         self._artifacts = artifacts
         self._run_directory: RunDirectory | None = None
         DynamicCore.__init__(self, list(components))
@@ -52,20 +76,35 @@ class KitLibrary(DynamicCore):  # type: ignore[misc]
         return self._run_directory
 
     def run_keyword(self, name: str, args: Sequence[Any], kwargs: dict[str, Any] | None = None) -> object:
-        """Runs a keyword; when it fails because vhost or a VM died, that first cause becomes the message."""
+        """Runs a keyword. When it fails and the monitor knows a first cause, that cause is named first."""
         try:
             return DynamicCore.run_keyword(self, name, args, kwargs)
         except Exception as error:
-            cause = _first_cause(error)
+            raised = self._with_first_cause(name, error)
+            _remember(raised)
             self._log_evidence()
-            if cause is None and isinstance(error, OSError) and error.errno in _NO_ROOM:
-                raise SetupError(
-                    f"There is no room left for the files of the run in '{self.run_directory.root}'; free some, or "
-                    f"name another output folder. Noticed by keyword '{_title(name)}': {error.strerror}."
-                ) from error
-            if cause is None or cause in str(error):
+            if raised is error:
                 raise
-            raise AssertionError(f"{cause} Noticed when keyword '{_title(name)}' failed: {error}") from error
+            raise raised from error
+
+    def _with_first_cause(self, name: str, error: Exception) -> Exception:
+        cause = self._first_cause(error)
+        if cause is None and isinstance(error, OSError) and error.errno in _NO_ROOM:
+            return SetupError(
+                f"There is no space left for the files of the run in '{self.run_directory.root}'; free some, or "
+                f"name another output folder. Noticed by keyword '{_title(name)}': {error.strerror}."
+            )
+        if cause is None or (isinstance(error, DeviceFault) and cause in error.findings):
+            return error
+        return CausedFault(cause, f"Noticed when keyword '{_title(name)}' failed: {error}")
+
+    def _first_cause(self, error: Exception) -> Finding | None:
+        """What the monitor says about a failure; after a lost connection it may take a moment to say it."""
+        may_follow = isinstance(error, (ConnectionLostError, Symptom))
+        limit = Deadline(_CAUSE_FOLLOWS_SECONDS if may_follow else 0.0)
+        while (cause := self.monitor.first_cause()) is None and not limit.expired:
+            time.sleep(limit.slice(0.05))
+        return cause
 
     def close_all(self) -> None:
         """Ends everything that this library started; overridden by each library. Never raises for one part's sake."""
@@ -88,13 +127,27 @@ class KitLibrary(DynamicCore):  # type: ignore[misc]
             logger.info("Evidence: " + ", ".join(links), html=True)
 
 
-def _first_cause(error: Exception) -> str | None:
-    """What vital signs say about a failure; after a lost connection they may take a moment to say it."""
-    may_follow = isinstance(error, (ConnectionLostError, SymptomError))
-    limit = Deadline(_CAUSE_FOLLOWS_SECONDS if may_follow else 0.0)
-    while (cause := VITAL_SIGNS.first_cause()) is None and not limit.expired:
-        time.sleep(limit.slice(0.05))
-    return cause
+class CausedFault(DeviceFault):
+    """A device fault that made a keyword fail for another reason; `noticed` says which."""
+
+    def __init__(self, cause: Finding, noticed: str) -> None:
+        super().__init__(cause)
+        self.args = (f"{cause.sentence} {noticed}",)
+
+
+_failures: list[tuple[str, tuple[Finding, ...]]] = []
+
+
+def _remember(error: Exception) -> None:
+    """Keeps the findings of the last failures, by the words that Robot shows for each."""
+    findings = error.findings if isinstance(error, (DeviceFault, KitError)) else ()
+    _failures.append((str(error), findings))
+    del _failures[:-20]
+
+
+def last_failure(message: str) -> tuple[Finding, ...] | None:
+    """The findings of the newest failure of a kit keyword whose words are in `message`; None when there is none."""
+    return next((findings for words, findings in reversed(_failures) if words and words in message), None)
 
 
 def link_to_file(path: Path) -> str:

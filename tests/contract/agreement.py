@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-TargetKind = Literal["embedded", "spdk"]
+VhostKind = Literal["embedded", "spdk"]
 Part = Literal["rpc", "guest"]
 FILE = Path(__file__).with_name("meant_differences.toml")
 
@@ -36,7 +36,7 @@ def load_differences(part: Part, file: Path = FILE) -> list[MeantDifference]:
 class Agreement:
     """Compares one target with SPDK."""
 
-    def __init__(self, target: TargetKind, differences: list[MeantDifference]) -> None:
+    def __init__(self, target: VhostKind, differences: list[MeantDifference]) -> None:
         meant = differences if target == "embedded" else []
         self._differences: Mapping[str, MeantDifference] = {each.what: each for each in meant}
         self._met: set[str] = set()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.contract.agreement import Agreement, Part, TargetKind, load_differences
+from tests.contract.agreement import Agreement, Part, VhostKind, load_differences
 from tests.contract.target_program import Program, running_program
 
 _STALE_LAST = "test_no_listed_difference_is_stale"
@@ -56,7 +56,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 @pytest.fixture(scope="session")
-def target_kind(pytestconfig: pytest.Config) -> TargetKind:
+def target_kind(pytestconfig: pytest.Config) -> VhostKind:
     """The program under test."""
     return "spdk" if pytestconfig.getoption("--target") == "spdk" else "embedded"
 
@@ -68,7 +68,7 @@ def spdk_vhost(pytestconfig: pytest.Config) -> str:
 
 
 @pytest.fixture(scope="session")
-def agreements(target_kind: TargetKind) -> dict[Part, Agreement]:
+def agreements(target_kind: VhostKind) -> dict[Part, Agreement]:
     """What each part of the suite compares with."""
     return {part: Agreement(target_kind, load_differences(part)) for part in ("rpc", "guest")}
 
@@ -80,7 +80,7 @@ def agreement(agreements: dict[Part, Agreement]) -> Agreement:
 
 
 @pytest.fixture(scope="module")
-def program(target_kind: TargetKind, spdk_vhost: str) -> Iterator[Program]:
+def program(target_kind: VhostKind, spdk_vhost: str) -> Iterator[Program]:
     """The program under test, waiting for framework_start_init."""
     with running_program(target_kind, spdk_vhost, ["--wait-for-rpc"]) as program:
         yield program

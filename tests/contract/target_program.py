@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hotplug_kit.vhost.process.launch import LaunchOptions, plan_launch
-from tests.contract.agreement import TargetKind
+from tests.contract.agreement import VhostKind
 from tests.contract.rpc_exchange import DEADLINE
 
 PROJECT = Path(__file__).parents[2]
@@ -29,14 +29,14 @@ class Program:
     files: Path
 
 
-def launch_options(kind: TargetKind, spdk_vhost: str, arguments: Sequence[str] = ()) -> LaunchOptions:
+def launch_options(kind: VhostKind, spdk_vhost: str, arguments: Sequence[str] = ()) -> LaunchOptions:
     """How the suite starts a target: beside any other SPDK of the machine."""
     more = ["--disable-cpumask-locks"] if kind == "spdk" else []
     return LaunchOptions(program=spdk_vhost, arguments=[*more, *arguments])
 
 
 @contextmanager
-def running_program(kind: TargetKind, spdk_vhost: str, arguments: Sequence[str] = ()) -> Iterator[Program]:
+def running_program(kind: VhostKind, spdk_vhost: str, arguments: Sequence[str] = ()) -> Iterator[Program]:
     """Starts a target and waits until its RPC socket answers."""
     # A short path: the name of a UNIX socket has about 100 characters.
     with tempfile.TemporaryDirectory(prefix="contract-") as name:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.agreement import Agreement, TargetKind
+from tests.contract.agreement import Agreement, VhostKind
 from tests.contract.rpc_exchange import Exchange, Json, call, leaves, load
 from tests.contract.target_program import running_program
 
@@ -12,7 +12,7 @@ CALLS = load(Path(__file__).parent / "data" / "bad_calls.jsonl")
 
 
 @pytest.fixture(scope="module")
-def answers(target_kind: TargetKind, spdk_vhost: str) -> list[tuple[Exchange, Json]]:
+def answers(target_kind: VhostKind, spdk_vhost: str) -> list[tuple[Exchange, Json]]:
     """SPDK's recorded answer and the actual one of each call, done once and in order on one program."""
     with running_program(target_kind, spdk_vhost) as program:
         recorded = [exchange.on(program.sockets, program.files) for exchange in CALLS]

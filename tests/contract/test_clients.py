@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from hotplug_kit.monitor.deadline import wait_until
-from tests.contract.agreement import Agreement, TargetKind
+from tests.contract.agreement import Agreement, VhostKind
 from tests.contract.rpc_exchange import Json, call, connect, receive, request
 from tests.contract.target_program import Program, running_program
 
@@ -17,7 +17,7 @@ SOON = 0.2
 
 
 @pytest.fixture(scope="module")
-def running(target_kind: TargetKind, spdk_vhost: str) -> Iterator[Program]:
+def running(target_kind: VhostKind, spdk_vhost: str) -> Iterator[Program]:
     with running_program(target_kind, spdk_vhost) as program:
         yield program
 

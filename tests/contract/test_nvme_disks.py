@@ -15,9 +15,9 @@ from hotplug_kit.vhost.disks import get_disks
 from hotplug_kit.vhost.nvme import connect_nvme_controller, disconnect_nvme_controller, nvme_controllers
 from hotplug_kit.vhost.rpc.client import RpcClient
 from hotplug_kit.vhost.splits import split_evenly
-from hotplug_kit.vhost.start import start_target
-from hotplug_kit.vhost.vhost import Target
-from tests.contract.agreement import TargetKind
+from hotplug_kit.vhost.start import start_vhost
+from hotplug_kit.vhost.vhost import Vhost
+from tests.contract.agreement import VhostKind
 from tests.contract.nvmf_target import MIB, NvmfTarget, running_nvmf_target
 from tests.contract.target_program import launch_options
 
@@ -32,16 +32,16 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunDirectory]:
 
 
 @pytest.fixture(scope="module")
-def vhost(files: RunDirectory, target_kind: TargetKind, spdk_vhost: str) -> Iterator[Target]:
+def vhost(files: RunDirectory, target_kind: VhostKind, spdk_vhost: str) -> Iterator[Vhost]:
     rpc, folder = RpcClient(files.sockets / "rpc.sock", 20.0), files.sockets / "vhost"
     options = launch_options(target_kind, spdk_vhost)
-    target = start_target(target_kind, rpc, folder, files.file("vhost.log"), 30.0, options)
+    target = start_vhost(target_kind, rpc, folder, files.file("vhost.log"), 30.0, options)
     yield target
     assert target.stop() is None
 
 
 @pytest.fixture(scope="module")
-def nvmf(files: RunDirectory, target_kind: TargetKind, spdk_vhost: str) -> Iterator[NvmfTarget]:
+def nvmf(files: RunDirectory, target_kind: VhostKind, spdk_vhost: str) -> Iterator[NvmfTarget]:
     program = Path(spdk_vhost).parent / "nvmf_tgt"
     if target_kind != "spdk" or not program.is_file():
         pytest.skip("needs SPDK's nvmf_tgt beside its vhost")
@@ -56,12 +56,12 @@ def at(port: int, nqn: str) -> TransportId:
 
 
 @pytest.mark.embedded_only
-def test_embedded_target_has_no_nvme(vhost: Target) -> None:
+def test_embedded_target_has_no_nvme(vhost: Vhost) -> None:
     with pytest.raises(SetupError, match="The embedded stand-in has no NVMe"):
         connect_nvme_controller(vhost, at(4420, ONE))
 
 
-def test_one_namespace_becomes_16_disks_and_leaves_nothing(vhost: Target, nvmf: NvmfTarget) -> None:
+def test_one_namespace_becomes_16_disks_and_leaves_nothing(vhost: Vhost, nvmf: NvmfTarget) -> None:
     made = connect_nvme_controller(vhost, at(nvmf.port, ONE))
     with pytest.raises(SetupError, match=f"already, as its NVMe controller '{made.name}'"):
         connect_nvme_controller(vhost, at(nvmf.port, ONE))
@@ -80,20 +80,20 @@ def test_one_namespace_becomes_16_disks_and_leaves_nothing(vhost: Target, nvmf: 
     assert (get_disks(vhost), nvme_controllers(vhost)) == ([], {})
 
 
-def test_16_namespaces_are_disks_as_they_are(vhost: Target, nvmf: NvmfTarget) -> None:
+def test_16_namespaces_are_disks_as_they_are(vhost: Vhost, nvmf: NvmfTarget) -> None:
     made = connect_nvme_controller(vhost, at(nvmf.port, SIXTEEN))
     names = split_evenly(vhost, made.disks, 16, 8 * MIB)
     assert names == [f"{made.name}n{number}" for number in range(1, 17)]
     disconnect_nvme_controller(vhost, made.name)
 
 
-def test_subsystem_that_is_not_offered(vhost: Target, nvmf: NvmfTarget) -> None:
+def test_subsystem_that_is_not_offered(vhost: Vhost, nvmf: NvmfTarget) -> None:
     with pytest.raises(SetupError, match=r"cannot use subsystem nqn\.2024-01\.io\.example:none .* Its log says: "):
         connect_nvme_controller(vhost, at(nvmf.port, "nqn.2024-01.io.example:none"))
     assert nvme_controllers(vhost) == {}
 
 
-def test_target_that_accepts_and_stays_silent(vhost: Target, nvmf: NvmfTarget) -> None:
+def test_target_that_accepts_and_stays_silent(vhost: Vhost, nvmf: NvmfTarget) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         with pytest.raises(SetupError, match=r"was not connected to .* within 1 s"):
             connect_nvme_controller(vhost, at(silent.getsockname()[1], ONE), seconds=1.0)

@@ -15,8 +15,8 @@ from hotplug_kit.vhost.controllers import create_controller, delete_controller, 
 from hotplug_kit.vhost.disks import create_malloc_disk
 from hotplug_kit.vhost.process.launch import LaunchOptions
 from hotplug_kit.vhost.rpc.client import RpcClient, RpcDeadlineError, RpcError
-from hotplug_kit.vhost.start import start_target
-from hotplug_kit.vhost.vhost import Target
+from hotplug_kit.vhost.start import start_vhost
+from hotplug_kit.vhost.vhost import Vhost
 
 pytestmark = pytest.mark.embedded_only
 QUIRKS = ("--quirk", "delete-waits", "--quirk", "removal-lingers")
@@ -24,12 +24,12 @@ LINGER_SECONDS = 0.3
 
 
 @pytest.fixture(scope="module")
-def quirky(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+def quirky(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vhost]:
     """A target with all quirks, a controller `c` and a disk `D`."""
     files = RunDirectory(tmp_path_factory.mktemp("quirks"))
     rpc = RpcClient(files.sockets / "rpc.sock", 5.0)
     log = files.file("vhost.log")
-    target = start_target("embedded", rpc, files.sockets / "vhost", log, 20.0, LaunchOptions(arguments=QUIRKS))
+    target = start_vhost("embedded", rpc, files.sockets / "vhost", log, 20.0, LaunchOptions(arguments=QUIRKS))
     create_controller(target, "c")
     create_malloc_disk(target, "D", 1 << 20)
     create_malloc_disk(target, "E", 1 << 20)
@@ -38,7 +38,7 @@ def quirky(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     files.remove_sockets()
 
 
-def connected_vm(target: Target, controller: str) -> socket.socket:
+def connected_vm(target: Vhost, controller: str) -> socket.socket:
     """What QEMU is to the target before its guest drives the controller."""
     (path,) = [each.socket for each in get_controllers(target) if each.name == controller]
     vm = socket.socket(socket.AF_UNIX)
@@ -47,7 +47,7 @@ def connected_vm(target: Target, controller: str) -> socket.socket:
     return vm
 
 
-def test_a_slot_that_is_still_in_removal_is_waited_for(quirky: Target) -> None:
+def test_a_slot_that_is_still_in_removal_is_waited_for(quirky: Vhost) -> None:
     with connected_vm(quirky, "c"):
         attach_target(quirky, "c", "D", 3)
         detached = detach_target(quirky, "c", 3)
@@ -61,7 +61,7 @@ def test_a_slot_that_is_still_in_removal_is_waited_for(quirky: Target) -> None:
         assert attach_target(quirky, "c", "D").target == 0
 
 
-def test_a_slot_that_is_taken_is_not_waited_for(quirky: Target) -> None:
+def test_a_slot_that_is_taken_is_not_waited_for(quirky: Vhost) -> None:
     attach_target(quirky, "c", "D", 5)
     began = time.monotonic()
     with pytest.raises(SetupError, match="disk 'D' is there"):
@@ -70,7 +70,7 @@ def test_a_slot_that_is_taken_is_not_waited_for(quirky: Target) -> None:
     detach_target(quirky, "c", 5)
 
 
-def test_a_removal_that_does_not_end_is_named(quirky: Target) -> None:
+def test_a_removal_that_does_not_end_is_named(quirky: Vhost) -> None:
     quirky.rpc.deadline = LINGER_SECONDS * 2 / 3  # long enough for a busy machine to answer
     try:
         with connected_vm(quirky, "c"):
@@ -82,7 +82,7 @@ def test_a_removal_that_does_not_end_is_named(quirky: Target) -> None:
         quirky.rpc.deadline = 5.0
 
 
-def test_a_delete_while_a_vm_is_connected(quirky: Target) -> None:
+def test_a_delete_while_a_vm_is_connected(quirky: Vhost) -> None:
     """The kit does not ask; who asks all the same is told why there is no answer, and the target lives."""
     create_controller(quirky, "used")
     with connected_vm(quirky, "used"):
@@ -96,7 +96,7 @@ def test_a_delete_while_a_vm_is_connected(quirky: Target) -> None:
     wait_until(lambda: "used" not in [each.name for each in get_controllers(quirky)], 5, "the delayed end of 'used'")
 
 
-def test_the_answer_comes_when_the_vm_has_gone(quirky: Target) -> None:
+def test_the_answer_comes_when_the_vm_has_gone(quirky: Vhost) -> None:
     create_controller(quirky, "used")
     vm = connected_vm(quirky, "used")
     raw = socket.socket(socket.AF_UNIX)
@@ -109,7 +109,7 @@ def test_the_answer_comes_when_the_vm_has_gone(quirky: Target) -> None:
     raw.close()
 
 
-def test_a_detach_of_an_empty_slot_is_not_asked_for(quirky: Target) -> None:
+def test_a_detach_of_an_empty_slot_is_not_asked_for(quirky: Vhost) -> None:
     with pytest.raises(SetupError, match="Nothing is attached to controller 'c' target 2"):
         detach_target(quirky, "c", 2)
     with pytest.raises(RpcError, match=r"Device or resource busy.*is empty, or still in removal"):

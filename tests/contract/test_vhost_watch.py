@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hotplug_kit.monitor.deadline import wait_until
-from hotplug_kit.monitor.run_monitor import VITAL_SIGNS
+from hotplug_kit.monitor.run_monitor import MONITOR
 from hotplug_kit.vhost.rpc.client import RpcError
 from VhostLibrary import VhostLibrary
 
@@ -36,7 +36,7 @@ def library(tmp_path: Path) -> Iterator[VhostLibrary]:
     if library.has_target:
         library.run_keyword("kill_vhost", [], {})
     library.close()
-    assert VITAL_SIGNS.first_cause() is None, "a vhost that was put away is no trouble any more"
+    assert MONITOR.first_cause() is None, "a vhost that was put away is no trouble any more"
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def library(tmp_path: Path) -> Iterator[VhostLibrary]:
 )
 def test_fault_in_the_log_of_a_living_vhost_ends_whatever_waits(fault: str, words: str, library: VhostLibrary) -> None:
     bed = Bed(library, "--fault", fault)
-    assert VITAL_SIGNS.first_cause() is None
+    assert MONITOR.first_cause() is None
     bed.run("attach_target", "c", "D")
     began = time.monotonic()
     with pytest.raises(AssertionError, match=words):
@@ -77,7 +77,7 @@ def test_refusal_that_was_asked_for_leaves_an_error_line_that_is_no_fault(
         bed.run("call_rpc", "bdev_malloc_create", name="D", num_blocks=8, block_size=512)
     wait_until(lambda: "*ERROR*" in (tmp_path / "artifacts/vhost.log").read_text(), 5, "the ERROR line")
     time.sleep(1.5)  # so long might it take to be held against vhost
-    assert VITAL_SIGNS.first_cause() is None
+    assert MONITOR.first_cause() is None
     assert bed.run("stop_vhost") is None
 
 

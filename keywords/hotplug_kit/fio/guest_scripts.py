@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hotplug_kit.domain.errors import KitError, SetupError
 from hotplug_kit.fio import guest_scripts as scripts
@@ -20,7 +20,7 @@ SAMPLE_SECONDS = 0.25
 def prepare(job: str, disks: Mapping[str, str], sys_class_block: str) -> str:
     """Makes a temporary folder with the job file, looks up the disks' nodes, lets fio read the job file.
 
-    Prints `folder PATH`, `disk NODE DEVICE NAME STAT...` for each disk, then fio's own words if the job file is bad.
+    Prints `disk NODE DEVICE NAME` for each disk, fio's own words if the job file is bad, and last `folder PATH`.
     """
     lines = [
         f"command -v fio >/dev/null || exit {NO_FIO}",
@@ -105,7 +105,28 @@ def jobs_of(pid: int) -> str:
 
 
 @dataclass(frozen=True)
-class DiskInGuest:
+class Jobs:
+    """fio's job processes: the state of each by its number, and the devices that they hold open."""
+
+    states: Mapping[int, str] = field(default_factory=dict)
+    held: frozenset[str] = frozenset()
+    fio_ended: bool = False
+
+    def hold(self, device: str) -> bool:
+        """Whether a job still holds `device` open, such as `/dev/sda`, even if its node is deleted."""
+        return device in self.held
+
+
+def read_jobs(answer: str) -> Jobs:
+    """Reads what the script of `jobs_of` printed."""
+    lines = answer.splitlines()
+    states = {int(line.split()[1]): line.split()[2] for line in lines if line.startswith("job ")}
+    held = frozenset(line.rpartition(" -> ")[2].removesuffix(" (deleted)") for line in lines if " -> " in line)
+    return Jobs(states, held, "gone" in lines)
+
+
+@dataclass(frozen=True)
+class FioDisk:
     """A disk as fio sees it: node as given, device behind it (`/dev/sda`), name in sysfs (`sda`)."""
 
     serial: str
@@ -119,7 +140,7 @@ class Preparation:
     """A guest that is ready: the folder of the run there, and the disks by their serial numbers."""
 
     folder: str
-    disks: Mapping[str, DiskInGuest]
+    disks: Mapping[str, FioDisk]
 
 
 def read_preparation(vm: str, job: RenderedJob, answer: CommandResult) -> Preparation:
@@ -146,7 +167,7 @@ def read_preparation(vm: str, job: RenderedJob, answer: CommandResult) -> Prepar
         raise KitError(f"{where} could not be prepared for fio: exit code {answer.exit_code}, {said!r}.")
     found = [shlex.split(line.removeprefix("disk ")) for line in lines if line.startswith("disk ")]
     disks = {
-        serial: DiskInGuest(serial, node, device, name)
+        serial: FioDisk(serial, node, device, name)
         for (serial, node), (_, device, name) in zip(job.disks.items(), found, strict=True)
     }
     return Preparation(lines[-1].removeprefix("folder "), disks)

@@ -37,7 +37,7 @@ class Guests:
         """The connection to a VM, opened within `seconds` when there is none that stands; its commands run as root.
 
         Raises `SetupError` when the VM is unknown, refuses the login or root's rights, `DeadlineError` when it does
-        not answer, `AssertionError` with the first cause when vhost or a VM dies meanwhile.
+        not answer, `DeviceFault` with the first cause when vhost or a VM dies meanwhile.
         """
         if vm not in self._addresses:
             known = ", ".join(sorted(self._addresses)) or "none"

@@ -3,27 +3,29 @@
 import time
 from collections.abc import Sequence
 
+from hotplug_kit.domain.attachment import Event
 from hotplug_kit.domain.errors import DeadlineError, KitError
-from hotplug_kit.domain.event import Event
+from hotplug_kit.domain.finding import Blame, Check, DeviceFault, FailureClass, Subject, fault
 from hotplug_kit.fio import guest_scripts as scripts
 from hotplug_kit.fio import verdict
-from hotplug_kit.fio.guest_command import run_watched
 from hotplug_kit.fio.result import meaning
-from hotplug_kit.fio.run import FioRun, job_lines
+from hotplug_kit.fio.run import FioRun
 from hotplug_kit.fio.stall_verdict import stalled
 from hotplug_kit.fio.stalls import Bounds, record_stalls
-from hotplug_kit.fio.verdict import enforce
+from hotplug_kit.fio.verdict import enforce, job_on
 from hotplug_kit.monitor.deadline import Deadline, wait_until
 
 _COMMAND_SECONDS = 10.0
 _POLL_SECONDS = 0.1
 _LATE_LOOK_SECONDS = 1.0
+_LOOK_SECONDS = 0.5
+_STALL_CHECK_COMMAND_SECONDS = 3.0
 
 
 def wait_until_moving(runs: Sequence[FioRun], deadline: Deadline | float, *, except_disks: Sequence[str] = ()) -> None:
     """Waits until each disk of each run has been seen to take writes, between two samples of this wait.
 
-    `except_disks` are serials that need not move. Raises `AssertionError` when a disk reports an error or takes no
+    `except_disks` are serials that need not move. Raises `DeviceFault` when a disk reports an error or takes no
     write until the deadline although its fio lives, `KitError` when a fio has ended.
     """
     if not runs:
@@ -43,55 +45,63 @@ def wait_until_moving(runs: Sequence[FioRun], deadline: Deadline | float, *, exc
     except DeadlineError as error:
         seconds = deadline.seconds if isinstance(deadline, Deadline) else deadline
         missing = ", ".join(f"disk '{disk.serial}' of VM '{run.vm}'" for run, disk in waiting)
-        raise AssertionError(
-            f"Within {seconds:g} s fio moved no byte on {missing}, although fio itself lives."
+        run, first = waiting[0]
+        raise fault(
+            Check.FIO_MOVES,
+            FailureClass.STALL,
+            f"fio moved no byte on {missing} within {seconds:g} s, although fio itself is alive.",
+            Subject(vm=run.vm, disk=first.serial, fio_run=run.label),
         ) from error
 
 
-def wait_until_job_ended(run: FioRun, serial: str, event: Event, within: float) -> float:
+def wait_until_job_ended(run: FioRun, serial: str, event: Event, seconds: float) -> float:
     """Waits until fio's job on a disk has failed and ended because of a detach; returns when that was seen.
 
     fio itself may run on for its other disks: each job is a process that holds its disk open until it ends. The first
-    error must come after `event` was sent and at most `within` seconds after it was answered, and the end of
-    the job as well. Raises `AssertionError` when not, `KitError` when the guest does not tell.
+    error must come after `event` was sent and at most `seconds` after it was answered, and the end of
+    the job as well. Raises `DeviceFault` when not, `KitError` when the guest does not tell.
     """
     disk = run.disk(serial)
-    last = ""
+    last = scripts.Jobs()
 
     def ended() -> bool:
         nonlocal last
         if run.finished:
             return True
-        last = run_watched(run.guest, scripts.jobs_of(run.pid), _COMMAND_SECONDS).stdout
-        if "gone" in last.splitlines():
+        last = scripts.read_jobs(run.guest.run(scripts.jobs_of(run.pid), _COMMAND_SECONDS).stdout)
+        if last.fio_ended:
             return run.finished
-        return bool(job_lines(last)) and not any(_holds(line, disk.device) for line in last.splitlines())
+        return bool(last.states) and not last.hold(disk.device)
 
-    where = f"fio's job on disk '{serial}' ({disk.node}) of VM '{run.vm}'"
-    limit = Deadline(max(_LATE_LOOK_SECONDS, event.answered + within - time.monotonic()))
+    def wrong(phrase: str, check: Check = Check.FIO_STOPS) -> DeviceFault:
+        subject = Subject(run.vm, event.controller, event.target, serial, run.label)
+        return fault(check, FailureClass.DETACHED_IO, f"{job_on(run, disk)} {phrase}.", subject)
+
+    limit = Deadline(max(_LATE_LOOK_SECONDS, event.answered + seconds - time.monotonic()))
     try:
         wait_until(ended, limit, "its end", interval=_POLL_SECONDS)
     except DeadlineError as error:
-        states = ", ".join(sorted({line.split()[2] for line in job_lines(last)})) or "unknown"
+        states = ", ".join(sorted(set(last.states.values()))) or "unknown"
         first = run.first_error(serial)
-        raise AssertionError(
-            f"{where} did not stop within {within:g} s after the {event} (process states: {states}; first I/O error: "
-            f"{first.text.strip() if first else 'none'})."
+        raise wrong(
+            f"did not stop within {seconds:g} s after the {event} (process states: {states}; first I/O error: "
+            f"{first.text.strip() if first else 'none'})"
         ) from error
     seen = time.monotonic()
     if (first := run.first_error(serial)) is None:
         if run.finished:  # names the cause where fio was killed, its guest lost, or its time over before the event
             verdict.enforce(verdict.over_before(run.collect(), serial, event))
-        raise AssertionError(f"{where} ended after the {event} without having reported an I/O error.")
+        raise wrong(f"ended after the {event} without reporting an I/O error")
     if first.at < event.sent:
-        raise AssertionError(f"{where} failed {event.sent - first.at:.2f} s before the {event}: {first.text.strip()}.")
-    if (late := first.at - event.answered) > within:
-        raise AssertionError(f"{where} failed only {late:.1f} s after the {event} (allowed: {within:g} s).")
+        early = event.sent - first.at
+        raise wrong(f"failed {early:.2f} s before the {event}: {first.text.strip()}", Check.FIO_DETACHED)
+    if (late := first.at - event.answered) > seconds:
+        raise wrong(f"failed only {late:.1f} s after the {event} (allowed: {seconds:g} s)")
     return seen
 
 
 def ensure_running(run: FioRun, except_disks: Sequence[str] = ()) -> None:
-    """Raises when fio has ended or reported an error: `AssertionError` for a disk's error, else `KitError`.
+    """Raises when fio has ended or reported an error: `DeviceFault` for a disk's error, else `KitError`.
 
     `except_disks` are serials whose errors are expected.
     """
@@ -99,42 +109,40 @@ def ensure_running(run: FioRun, except_disks: Sequence[str] = ()) -> None:
         if disk.serial in except_disks:
             continue
         if error := run.first_error(disk.serial):
-            raise AssertionError(f"Disk '{disk.serial}' of VM '{run.vm}' fails under fio: {error.text}")
+            raise _failing(run, disk.serial, f"Disk '{disk.serial}' of VM '{run.vm}' fails under fio: {error.text}")
     if run.finished:
         result = run.collect()
         for done in result.disks.values():
             if done.serial not in except_disks and done.error and done.job.write.total_ios:
-                raise AssertionError(f"Disk '{done.serial}' of VM '{run.vm}' failed under fio: {meaning(done.error)}.")
+                said = f"Disk '{done.serial}' of VM '{run.vm}' failed under fio: {meaning(done.error)}."
+                raise _failing(run, done.serial, said)
         words = " / ".join(run.live.stderr_lines[:2])
         reason = f"it said: {words}" if result.exit_code and words else "start it later or for longer"
         raise KitError(f"{run} has ended already, with exit code {result.exit_code}; {reason}.")
 
 
-def _holds(line: str, device: str) -> bool:
-    return line.endswith((f"-> {device}", f"-> {device} (deleted)"))
+def _failing(run: FioRun, disk: str, sentence: str) -> DeviceFault:
+    subject = Subject(vm=run.vm, disk=disk, fio_run=run.label)
+    return fault(Check.FIO_PASSED, FailureClass.NEIGHBOUR, sentence, subject)
 
 
-_LOOK_SECONDS = 0.5
-_STALL_WATCH_COMMAND_SECONDS = 3.0
-
-
-class StallWatch:
+class StallCheck:
     """Looks at runs that go on, whenever `check` is called; a look costs little and comes twice a second at most.
 
-    `event` is what happened meanwhile, `besides` the serial of a detached disk, which need not move.
+    `event` is what happened meanwhile, `except_disk` the serial of a detached disk, which need not move.
     """
 
     def __init__(
-        self, runs: Sequence[FioRun], bounds: Bounds, event: Event | None = None, besides: str | None = None
+        self, runs: Sequence[FioRun], bounds: Bounds, event: Event | None = None, except_disk: str | None = None
     ) -> None:
         self._runs = runs
         self._bounds = bounds
         self._event = event
-        self._besides = besides
+        self._except_disk = except_disk
         self._next_look = 0.0
 
     def check(self) -> None:
-        """Raises `AssertionError` that names the disks which stand still for longer than the bound.
+        """Raises `DeviceFault` that names the disks which stand still for longer than the bound.
 
         Stalls of the guest as a whole or of this machine are left to the verdict at the end of fio.
         """
@@ -145,8 +153,8 @@ class StallWatch:
         for run in self._runs:
             if not run.finished and run.asked_at is not None:
                 progress = run.progress(now, self._held_after_its_time(run, now))
-                findings = stalled(progress, self._bounds, self._event, self._besides)
-                faults = [finding for finding in findings if finding.fault == "device"]
+                findings = stalled(progress, self._bounds, self._event, self._except_disk)
+                faults = [finding for finding in findings if finding.blame is Blame.DEVICE]
                 if faults:
                     for disk in progress.disks.values():
                         record_stalls(disk.serial, disk.stalls)
@@ -161,7 +169,8 @@ class StallWatch:
         if not any(stall.seconds > self._bounds.io_gap for disk in disks for stall in disk.stalls):
             return ()
         try:
-            said = run.guest.run(scripts.jobs_of(run.pid), _STALL_WATCH_COMMAND_SECONDS).stdout
+            said = run.guest.run(scripts.jobs_of(run.pid), _STALL_CHECK_COMMAND_SECONDS).stdout
         except KitError:
             return ()
-        return [serial for serial, disk in run.disks.items() if job_lines(said) and f"-> {disk.device}\n" in said]
+        jobs = scripts.read_jobs(said)
+        return [serial for serial, disk in run.disks.items() if jobs.hold(disk.device)]

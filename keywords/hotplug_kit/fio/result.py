@@ -144,6 +144,7 @@ class RunResult:
     silences: Sequence[Stall] = ()
     host_pauses: Sequence[Stall] = ()
     stopped: bool = False
+    label: str = ""
     files: Sequence[Path] = field(default_factory=tuple)
 
     @property
@@ -152,7 +153,7 @@ class RunResult:
         disks = {
             serial: DiskProgress(serial, disk.node, disk.stalls, disk.longest_io) for serial, disk in self.disks.items()
         }
-        return RunProgress(self.vm, self.asked_at, disks, self.silences, self.host_pauses)
+        return RunProgress(self.vm, self.asked_at, disks, self.silences, self.host_pauses, self.label)
 
     def __str__(self) -> str:
         return f"{self.name}: exit code {self.exit_code}, " + ", ".join(

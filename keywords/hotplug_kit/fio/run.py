@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hotplug_kit.domain.errors import ConnectionLostError, DeadlineError, KitError
+from hotplug_kit.domain.finding import Check, FailureClass, Subject, fault
 from hotplug_kit.fio import guest_scripts as scripts
-from hotplug_kit.fio.guest_command import run_watched
-from hotplug_kit.fio.guest_scripts import DiskInGuest, read_preparation
+from hotplug_kit.fio.guest_scripts import FioDisk, read_preparation
 from hotplug_kit.fio.job_file import RenderedJob
 from hotplug_kit.fio.live_output import LiveOutput, SeenLine
 from hotplug_kit.fio.result import DiskResult, FioJob, RunResult, jobs_by_disk, parse_output
@@ -17,7 +17,7 @@ from hotplug_kit.fio.stalls import DiskProgress, RunProgress, Sample, Stall, dis
 from hotplug_kit.guest.ssh import Guest, GuestCommand
 from hotplug_kit.monitor.chronicle import CHRONICLE, Kind, disk_lane
 from hotplug_kit.monitor.deadline import Deadline, wait_until
-from hotplug_kit.monitor.periodic import HOST_PULSE
+from hotplug_kit.monitor.run_monitor import MONITOR
 from hotplug_kit.process.bounded_log import BoundedLog
 
 DEFAULT_MARGIN = 30.0
@@ -49,7 +49,7 @@ class FioRun:
         self.files = files
         self.label = label
         self.margin = margin
-        self.disks: Mapping[str, DiskInGuest] = {}
+        self.disks: Mapping[str, FioDisk] = {}
         self.stopped = False
         self.asked_at: float | None = None
         self.folder = ""
@@ -82,7 +82,8 @@ class FioRun:
         """Whether fio ended or its connection was lost; `collect` tells which."""
         done = self._command is not None and self._command.finished
         if done and self._ended_at is None:
-            self._ended_at = time.monotonic()
+            assert self._command is not None
+            self._ended_at = self._command.ended_at or time.monotonic()
             self._record(Kind.FIO_END, f"{self.label} ended", self._ended_at)
         return done
 
@@ -90,7 +91,7 @@ class FioRun:
         """The first error that fio reported for a disk, so far."""
         return self.live.first_errors.get(self.disk(serial).node)
 
-    def disk(self, serial: str) -> DiskInGuest:
+    def disk(self, serial: str) -> FioDisk:
         """A disk of this run. Raises `KitError` when it has no such disk."""
         try:
             return self.disks[serial]
@@ -99,9 +100,8 @@ class FioRun:
 
     def prepare(self, sys_class_block: str) -> None:
         """Does in the guest all that takes time, so that the start takes none. Raises as `prepare_fio` says."""
-        prepared = run_watched(
-            self.guest, scripts.prepare(self.job.text, self.job.disks, sys_class_block), _PREPARE_SECONDS
-        )
+        script = scripts.prepare(self.job.text, self.job.disks, sys_class_block)
+        prepared = self.guest.run(script, _PREPARE_SECONDS)
         ready = read_preparation(self.vm, self.job, prepared)
         self.folder, self.disks = ready.folder, ready.disks
         for disk in self.disks.values():
@@ -118,9 +118,9 @@ class FioRun:
         """Starts fio. Raises `KitError` when it does not start, or was started before."""
         if self.asked_at is not None:
             raise KitError(f"{self} was started before; prepare another run.")
-        HOST_PULSE.start()
+        MONITOR.pulse.start()
         self.asked_at = time.monotonic()
-        begun = run_watched(self.guest, scripts.begin(self.folder, self.pid), _PREPARE_SECONDS)
+        begun = self.guest.run(scripts.begin(self.folder, self.pid), _PREPARE_SECONDS)
         if begun.exit_code != 0:
             words = " / ".join(self.live.stderr_lines) or begun.stderr.strip() or "no reason was given"
             raise KitError(f"{self} did not start: {words}.")
@@ -129,7 +129,7 @@ class FioRun:
     def wait(self, watch: Callable[[], None] = lambda: None) -> RunResult:
         """Waits for fio's end, at most its run time and margin from its start, and returns the result.
 
-        `watch` is called again and again meanwhile; what it raises ends the wait. Raises `AssertionError` when fio
+        `watch` is called again and again meanwhile; what it raises ends the wait. Raises `DeviceFault` when fio
         hangs in a guest that answers, `DeadlineError` when the guest does not answer either, else as `collect` does.
         """
         if self.asked_at is None:
@@ -160,8 +160,8 @@ class FioRun:
             until = now if serial in held else min(now, self.asked_at + self.job.runtime)
             stalls = disk_stalls(samples, disk.name, since, until) if since is not None else ()
             disks[serial] = DiskProgress(serial, disk.node, stalls)
-        pauses = [Stall(*pause) for pause in HOST_PULSE.pauses(self.asked_at, now)]
-        return RunProgress(self.vm, self.asked_at, disks, host_pauses=pauses)
+        pauses = [Stall(*pause) for pause in MONITOR.pulse.pauses(self.asked_at, now)]
+        return RunProgress(self.vm, self.asked_at, disks, host_pauses=pauses, label=self.label)
 
     def collect(self) -> RunResult:
         """The result of a run that has ended; the files of the run are complete then.
@@ -240,12 +240,13 @@ class FioRun:
             queue_depth=self.job.queue_depth,
             samples=samples,
             silences=silences(samples, moving, last, _SILENT_SECONDS),
-            host_pauses=[Stall(*pause) for pause in HOST_PULSE.pauses(self.asked_at, self._ended_at)],
+            host_pauses=[Stall(*pause) for pause in MONITOR.pulse.pauses(self.asked_at, self._ended_at)],
             stopped=self.stopped,
+            label=self.label,
             files=(self.files.job, self.files.output, self.files.errors),
         )
 
-    def _disk_result(self, disk: DiskInGuest, job: FioJob, samples: Sequence[Sample]) -> DiskResult:
+    def _disk_result(self, disk: FioDisk, job: FioJob, samples: Sequence[Sample]) -> DiskResult:
         assert self.asked_at is not None
         since = self.live.movement.first_moved(disk.name)
         until = self.asked_at + job.job_runtime / 1000
@@ -265,20 +266,17 @@ class FioRun:
     def _stuck(self) -> Exception:
         allowed = f"{self.job.runtime:g} s run time and {self.margin:g} s margin"
         try:
-            said = self.guest.run(scripts.jobs_of(self.pid), 5).stdout
+            jobs = scripts.read_jobs(self.guest.run(scripts.jobs_of(self.pid), 5).stdout)
         except KitError as error:
             return DeadlineError(f"{self} did not end within {allowed}, and its guest does not answer: {error}")
-        holding = [serial for serial, disk in self.disks.items() if f"-> {disk.device}\n" in said]
-        states = ", ".join(f"{line.split()[1]} in state {line.split()[2]}" for line in job_lines(said))
-        return AssertionError(
+        holding = [serial for serial, disk in self.disks.items() if jobs.hold(disk.device)]
+        states = ", ".join(f"{pid} in state {state}" for pid, state in jobs.states.items())
+        said = (
             f"{self} did not end within {allowed}: its jobs still hold {', '.join(holding) or 'no disk'} "
             f"(processes: {states or 'none'}; D waits for the kernel). I/O hangs."
         )
-
-
-def job_lines(text: str) -> list[str]:
-    """The lines of `guest_scripts.jobs_of` that stand for a job process."""
-    return [line for line in text.splitlines() if line.startswith("job ")]
+        subject = Subject(vm=self.vm, disk=holding[0] if holding else "", fio_run=self.label)
+        return fault(Check.DISK_PROGRESS, FailureClass.STALL, said, subject)
 
 
 def prepare_fio(
@@ -293,7 +291,7 @@ def prepare_fio(
     """Prepares fio in a guest, on the disks of `job`, without starting it; `margin` is in seconds.
 
     Raises `SetupError` when the guest has no fio or fio refuses the job file (with fio's own words), `KitError` when a
-    disk's node is not there, `AssertionError` with the first cause when vhost or a VM dies meanwhile.
+    disk's node is not there, `DeviceFault` with the first cause when vhost or a VM dies meanwhile.
     """
     files.job.write_text(job.text)
     run = FioRun(guest, job, files, label, margin)

@@ -6,17 +6,20 @@ kit's surroundings, never of the device under test).
 
 from collections.abc import Sequence
 
-from hotplug_kit.domain.event import Event
+from hotplug_kit.domain.attachment import Event
+from hotplug_kit.domain.finding import Blame, Check, FailureClass, Finding, Subject
 from hotplug_kit.fio.stalls import Bounds, DiskProgress, RunProgress, Stall
-from hotplug_kit.fio.verdict import Finding, job_on
+from hotplug_kit.fio.verdict import job_on
 
 
-def stalled(run: RunProgress, bounds: Bounds, event: Event | None = None, besides: str | None = None) -> list[Finding]:
+def stalled(
+    run: RunProgress, bounds: Bounds, event: Event | None = None, except_disk: str | None = None
+) -> list[Finding]:
     """Findings against: every disk of a run went on moving bytes, and answered each I/O soon enough.
 
-    `event` is what happened meanwhile, for the message; `besides` the serial of a disk that is judged elsewhere.
+    `event` is what happened meanwhile, for the message; `except_disk` the serial of a disk that is judged elsewhere.
     """
-    disks = [disk for disk in run.disks.values() if disk.serial != besides]
+    disks = [disk for disk in run.disks.values() if disk.serial != except_disk]
     longest = {disk.serial: disk.stalls[0] for disk in disks if disk.stalls and _over(disk.stalls[0], bounds)}
     findings = _guest_or_host(run, longest, bounds, event)
     if not findings and longest:
@@ -24,13 +27,11 @@ def stalled(run: RunProgress, bounds: Bounds, event: Event | None = None, beside
         span = _overlap(list(longest.values()))
         if together and span is not None and span.seconds > bounds.io_gap:
             names = ", ".join(f"'{serial}'" for serial in longest)
-            findings.append(
-                Finding(
-                    "device",
-                    f"All {len(disks)} disks that fio used in VM '{run.vm}' ({names}) stood still at the same time, "
-                    f"for {_how_long(span, bounds)}, {_when(span, run, event)}, while the guest itself went on.",
-                )
+            said = (
+                f"All {len(disks)} disks that fio used in VM '{run.vm}' ({names}) stood still at the same time, "
+                f"for {_how_long(span, bounds)}, {_when(span, run, event)}, while the guest itself went on."
             )
+            findings.append(_stalled(run, said, span))
         else:
             findings += [_disk_stalled(run, run.disks[name], stall, bounds, event) for name, stall in longest.items()]
     if not findings:
@@ -43,42 +44,34 @@ def _guest_or_host(run: RunProgress, longest: dict[str, Stall], bounds: Bounds, 
     paused = [(serial, stall) for serial, stall in longest.items() if _explained(stall, run.host_pauses, bounds)]
     if paused:
         serial, stall = paused[0]
-        return [
-            Finding(
-                "kit",
-                f"This machine stood still for {stall.common(run.host_pauses):.1f} s {_when(stall, run, event)}, so "
-                f"that nothing is known of disk '{serial}' of VM '{run.vm}' in that time; run it on a machine with "
-                "less load.",
-            )
-        ]
+        said = (
+            f"This machine stood still for {stall.common(run.host_pauses):.1f} s {_when(stall, run, event)}, so "
+            f"that nothing is known about disk '{serial}' of VM '{run.vm}' in that time; run it on a machine with "
+            "less load."
+        )
+        return [_unknown(run, said, serial)]
     silent = [stall for stall in longest.values() if _explained(stall, run.silences, bounds)]
     if silent:
-        return [
-            Finding(
-                "device",
-                f"VM '{run.vm}' as a whole stood still for {_how_long(silent[0], bounds)}, "
-                f"{_when(silent[0], run, event)}: neither its disks nor anything else in the guest went on, while this "
-                "machine did.",
-            )
-        ]
+        said = (
+            f"VM '{run.vm}' as a whole stood still for {_how_long(silent[0], bounds)}, "
+            f"{_when(silent[0], run, event)}: neither its disks nor anything else in the guest went on, while this "
+            "machine did."
+        )
+        return [_stalled(run, said, silent[0])]
     unseen = [silence for silence in run.silences if silence.seconds > bounds.io_gap]
     if unseen:
-        return [
-            Finding(
-                "kit",
-                f"The guest of VM '{run.vm}' told nothing about its disks for {unseen[0].seconds:.1f} s "
-                f"{_when(unseen[0], run, event)}, so that nothing is known of them in that time.",
-            )
-        ]
+        said = (
+            f"The guest of VM '{run.vm}' reported nothing about its disks for {unseen[0].seconds:.1f} s "
+            f"{_when(unseen[0], run, event)}, so that nothing is known about them in that time."
+        )
+        return [_unknown(run, said)]
     return []
 
 
 def _disk_stalled(run: RunProgress, disk: DiskProgress, stall: Stall, bounds: Bounds, event: Event | None) -> Finding:
     longest = f"; its longest I/O took {disk.longest_io:.1f} s" if disk.longest_io else ""
-    return Finding(
-        "device",
-        f"{job_on(run, disk)} stood still for {_how_long(stall, bounds)}, {_when(stall, run, event)}{longest}.",
-    )
+    said = f"{job_on(run, disk)} stood still for {_how_long(stall, bounds)}, {_when(stall, run, event)}{longest}."
+    return _stalled(run, said, stall, disk.serial)
 
 
 def _slow(run: RunProgress, disk: DiskProgress, bounds: Bounds) -> list[Finding]:
@@ -87,8 +80,19 @@ def _slow(run: RunProgress, disk: DiskProgress, bounds: Bounds) -> list[Finding]
     paused = sum(pause.seconds for pause in run.host_pauses)
     said = f"{job_on(run, disk)} had an I/O that took {disk.longest_io:.1f} s (allowed: {bounds.io_latency:g} s)"
     if disk.longest_io - paused <= bounds.io_latency:
-        return [Finding("kit", f"{said}, but this machine stood still for {paused:.1f} s meanwhile.")]
-    return [Finding("device", f"{said}.")]
+        return [_unknown(run, f"{said}, but this machine stood still for {paused:.1f} s meanwhile.", disk.serial)]
+    subject = Subject(vm=run.vm, disk=disk.serial, fio_run=run.label)
+    return [Finding(Check.DISK_PROGRESS, FailureClass.STALL, f"{said}.", subject)]
+
+
+def _stalled(run: RunProgress, sentence: str, stall: Stall, disk: str = "") -> Finding:
+    subject = Subject(vm=run.vm, disk=disk, fio_run=run.label)
+    return Finding(Check.DISK_PROGRESS, FailureClass.STALL, sentence, subject, at=stall.began)
+
+
+def _unknown(run: RunProgress, sentence: str, disk: str = "") -> Finding:
+    subject = Subject(vm=run.vm, disk=disk, fio_run=run.label)
+    return Finding(Check.DISK_PROGRESS, FailureClass.NO_VERDICT, sentence, subject, blame=Blame.KIT)
 
 
 def _over(stall: Stall, bounds: Bounds) -> bool:

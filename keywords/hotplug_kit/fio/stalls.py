@@ -139,6 +139,7 @@ class RunProgress:
     disks: Mapping[str, DiskProgress]
     silences: Sequence[Stall] = ()
     host_pauses: Sequence[Stall] = ()
+    label: str = ""
 
 
 def host_times(samples: Sequence[Sample]) -> list[float]:

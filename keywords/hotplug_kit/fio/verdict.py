@@ -6,11 +6,11 @@ No finding means: proved.
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
+from hotplug_kit.domain.attachment import Event
 from hotplug_kit.domain.errors import KitError
-from hotplug_kit.domain.event import Event
+from hotplug_kit.domain.finding import Blame, Check, DeviceFault, FailureClass, Finding, Subject
 from hotplug_kit.fio.live_output import VerifyLine
 from hotplug_kit.fio.result import DETACHED, VERIFY, DiskResult, RunResult, meaning
 from hotplug_kit.fio.stalls import Bounds, Stall, moved_after, written_between
@@ -32,68 +32,84 @@ INTERRUPTED = 128
 """fio's own exit code after SIGINT or SIGTERM."""
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One sentence on what is wrong, and whose fault it is."""
+class _InVm(Protocol):
+    @property
+    def vm(self) -> str: ...
+    @property
+    def label(self) -> str: ...
 
-    fault: Literal["device", "kit"]
-    sentence: str
+
+class _Disk(Protocol):
+    @property
+    def serial(self) -> str: ...
+    @property
+    def node(self) -> str: ...
 
 
 def enforce(findings: Sequence[Finding]) -> None:
-    """Raises `AssertionError` when a finding blames the device, else `KitError`; says all, the device's first."""
-    kit = [finding.sentence for finding in findings if finding.fault == "kit"]
-    device = [finding.sentence for finding in findings if finding.fault == "device"]
+    """Raises `DeviceFault` when a finding blames the device, else `KitError`; says all, the device's first."""
+    kit = tuple(finding for finding in findings if finding.blame is not Blame.DEVICE)
+    device = tuple(finding for finding in findings if finding.blame is Blame.DEVICE)
     if device:
-        raise AssertionError(" ".join([*device, *kit]))
+        raise DeviceFault(*device, *kit)
     if kit:
-        raise KitError(" ".join(kit))
+        raise KitError(" ".join(finding.sentence for finding in kit), kit)
 
 
-def passed(run: RunResult, besides: str | None = None) -> list[Finding]:
+def _device(check: Check, failure: FailureClass, sentence: str, run: _InVm, disk: _Disk | None = None) -> Finding:
+    return Finding(check, failure, sentence, _subject(run, disk))
+
+
+def _kit(sentence: str, run: _InVm, disk: _Disk | None = None) -> Finding:
+    return Finding(Check.FIO_RESULT, FailureClass.NO_VERDICT, sentence, _subject(run, disk), blame=Blame.KIT)
+
+
+def _subject(run: _InVm, disk: _Disk | None) -> Subject:
+    return Subject(vm=run.vm, disk=disk.serial if disk is not None else "", fio_run=run.label)
+
+
+def passed(run: RunResult, except_disk: str | None = None) -> list[Finding]:
     """Findings against: every job wrote, compared and ran its full time without an error.
 
-    `besides` is the serial of a disk whose job is judged elsewhere.
+    `except_disk` is the serial of a disk whose job is judged elsewhere.
     """
     if cut := _cut_short(run):
         return [cut, *_verify_words(run)]
-    judged = [disk for disk in run.disks.values() if disk.serial != besides]
+    judged = [disk for disk in run.disks.values() if disk.serial != except_disk]
     findings = [finding for disk in judged for finding in _job_passed(run, disk)]
-    elsewhere = {disk.node for disk in run.disks.values() if disk.serial == besides}
+    elsewhere = {disk.node for disk in run.disks.values() if disk.serial == except_disk}
     findings += _verify_words(run, lambda line: line.node in elsewhere)
-    if not findings and run.exit_code != 0 and besides not in run.disks:
-        findings.append(
-            Finding("kit", f"{run.name} ended with exit code {run.exit_code} although no job had an error.")
-        )
+    if not findings and run.exit_code != 0 and except_disk not in run.disks:
+        findings.append(_kit(f"{run.name} ended with exit code {run.exit_code} although no job had an error.", run))
     return findings
 
 
-def failed_only_on(run: RunResult, disk: str, event: Event, within: float) -> list[Finding]:
+def failed_only_on(run: RunResult, disk: str, event: Event, seconds: float) -> list[Finding]:
     """Findings against: the job on `disk` failed as a detach makes it fail, and no other job did.
 
-    `event` is the detach; the first error must come after it was sent and at most `within` seconds after it was
+    `event` is the detach; the first error must come after it was sent and at most `seconds` after it was
     answered.
     """
-    if wrong := _wrong_event(event, disk):
+    if wrong := _wrong_event(run, event, disk):
         return [wrong]
     if disk not in run.disks:
-        return [Finding("kit", f"Disk '{disk}' is none of those of {run.name}.")]
+        return [_kit(f"{run.name} does not work on disk '{disk}'.", run)]
     if cut := _cut_short(run):
         return [cut, *_verify_words(run)]
-    findings = list(_job_detached(run, run.disks[disk], event, within))
+    findings = list(_job_detached(run, run.disks[disk], event, seconds))
     for other in run.disks.values():
         if other.serial != disk:
             findings += _job_passed(run, other)
     findings += _verify_words(run, lambda line: _of_removed_disk(line, run.disks[disk], event))
     if not findings and run.exit_code == 0:
-        findings.append(Finding("kit", f"{run.name} ended with exit code 0 although a job failed."))
+        findings.append(_kit(f"{run.name} ended with exit code 0 although a job failed.", run))
     return findings
 
 
-def met_event(run: RunResult, event: Event, *, failing: str | None = None) -> list[Finding]:
+def met_event(run: RunResult, event: Event, *, detached: str | None = None) -> list[Finding]:
     """Findings against: every job was moving bytes before `event` was sent, and moved more after it was answered.
 
-    `failing` is the disk whose job the event ends, which need not have run on. A job that never met the event proves
+    `detached` is the disk whose job the event ends, which need not have run on. A job that never met the event proves
     nothing, which is the kit's fault; one that ran on without moving a byte is the device's.
     """
     findings: list[Finding] = []
@@ -101,16 +117,15 @@ def met_event(run: RunResult, event: Event, *, failing: str | None = None) -> li
         where = job_on(run, disk)
         if disk.first_error and disk.first_error.at < event.sent:
             early = event.sent - disk.first_error.at
-            findings.append(
-                Finding("device", f"{where} failed {early:.1f} s before the {event}: {disk.first_error.text}.")
-            )
+            check, failure = (Check.FIO_PASSED, FailureClass.NEIGHBOUR)
+            if disk.serial == detached:
+                check, failure = (Check.FIO_DETACHED, FailureClass.DETACHED_IO)
+            said = f"{where} failed {early:.1f} s before the {event}: {disk.first_error.text.strip()}."
+            findings.append(_device(check, failure, said, run, disk))
         elif disk.moving_since is None or disk.moving_since > event.sent:
-            findings.append(
-                Finding(
-                    "kit", f"{where} was not seen to move bytes before the {event}; wait for that before the event."
-                )
-            )
-        elif disk.serial != failing:
+            said = f"{where} was not seen to move bytes before the {event}; wait for that before the event."
+            findings.append(_kit(said, run, disk))
+        elif disk.serial != detached:
             findings += over_before(run, disk.serial, event) or _still_after(run, disk, event)
     return findings
 
@@ -127,10 +142,9 @@ def _still_after(run: RunResult, disk: DiskResult, event: Event) -> list[Finding
     owed = sum(stall.common([Stall(event.answered, end)]) for stall in disk.stalls)
     said = f"{job_on(run, disk)} was not seen to move a byte after the {event}"
     if owed < max(MOVING_TOLERANCE, ran_on / 2):
-        return [Finding("kit", f"{said}, in the {ran_on:.1f} s that it ran on; give fio a longer run time.")]
-    return [
-        Finding("device", f"{said}, although I/O was under way for {owed:.1f} of the {ran_on:.1f} s that it ran on.")
-    ]
+        return [_kit(f"{said}, in the {ran_on:.1f} s that it ran on; give fio a longer run time.", run, disk)]
+    said += f", although I/O was under way for {owed:.1f} of the {ran_on:.1f} s that it ran on."
+    return [_device(Check.DISK_PROGRESS, FailureClass.STALL, said, run, disk)]
 
 
 def over_before(run: RunResult, disk: str, event: Event) -> list[Finding]:
@@ -139,10 +153,11 @@ def over_before(run: RunResult, disk: str, event: Event) -> list[Finding]:
     if job.failed or _ran_at(run, job, event.answered):
         return []
     return [
-        Finding(
-            "kit",
+        _kit(
             f"{job_on(run, job)} had ended after {job.seconds:.1f} s, before the {event} was answered "
             f"{event.answered - run.asked_at:.1f} s after fio's start, so it met no I/O; give fio a longer run time.",
+            run,
+            job,
         )
     ]
 
@@ -150,64 +165,63 @@ def over_before(run: RunResult, disk: str, event: Event) -> list[Finding]:
 def _job_passed(run: RunResult, disk: DiskResult) -> Iterator[Finding]:
     where = job_on(run, disk)
     if disk.error and disk.job.write.total_ios == 0 and disk.first_error is None:
-        yield Finding("kit", f"{where} did not start: {meaning(disk.error)}.")
+        yield _kit(f"{where} did not start: {meaning(disk.error)}.", run, disk)
     elif disk.failed:
         when = f", {disk.first_error.at - run.asked_at:.1f} s after fio's start" if disk.first_error else ""
         said = f" fio said: {disk.first_error.text.strip()}." if disk.first_error else ""
         number = disk.error or (VERIFY if _is_verify(disk) else 0)
         counted = f"{disk.job.total_err} errors" if disk.job.total_err else "an error that its report does not count"
         error = meaning(number) if number else counted
-        yield Finding("device", f"{where} failed with {error}{when}.{said}")
+        failure = FailureClass.CORRUPTION if number == VERIFY else FailureClass.NEIGHBOUR
+        yield _device(Check.FIO_PASSED, failure, f"{where} failed with {error}{when}.{said}", run, disk)
     elif disk.job.write.io_bytes == 0:
-        yield Finding("device", f"{where} wrote no byte in {disk.seconds:.1f} s.")
+        said = f"{where} wrote no byte in {disk.seconds:.1f} s."
+        yield _device(Check.FIO_PASSED, FailureClass.STALL, said, run, disk)
     elif disk.job.read.io_bytes == 0:
-        yield Finding("kit", f"{where} compared nothing: no byte was read back.")
+        yield _kit(f"{where} compared nothing: no byte was read back.", run, disk)
     elif disk.seconds < run.asked_seconds - RUN_TIME_TOLERANCE:
-        yield Finding(
-            "device", f"{where} ended without an error after {disk.seconds:.1f} s instead of {run.asked_seconds:g} s."
-        )
+        said = f"{where} ended without an error after {disk.seconds:.1f} s instead of {run.asked_seconds:g} s."
+        yield _device(Check.FIO_PASSED, FailureClass.NEIGHBOUR, said, run, disk)
 
 
-def _job_detached(run: RunResult, disk: DiskResult, event: Event, within: float) -> Iterator[Finding]:
+def _job_detached(run: RunResult, disk: DiskResult, event: Event, seconds: float) -> Iterator[Finding]:
     where = job_on(run, disk)
-    first = disk.first_error
     if disk.moving_since is None or disk.moving_since > event.sent or disk.job.write.io_bytes == 0:
         error = f"; it ended with {meaning(disk.error)}" if disk.error else ""
-        yield Finding(
-            "kit", f"{where} was not seen to move bytes before the {event}, so its end proves nothing{error}."
-        )
-    elif not disk.failed:
-        yield Finding(
-            "device", f"{where} had no error although the {event} took its disk away; it ran {disk.seconds:.1f} s."
-        )
+        said = f"{where} was not seen to move bytes before the {event}, so its end proves nothing{error}."
+        yield _kit(said, run, disk)
     elif _is_verify(disk) and not _compared_nothing(run, disk, event):
-        yield Finding("device", f"{where} failed with a {meaning(VERIFY)}: wrong data, not the error of a detach.")
-    elif disk.error not in DETACHED and not _is_verify(disk):
-        yield Finding("device", f"{where} failed with {meaning(disk.error)}; after a detach {_expected()} comes first.")
-    elif first is None:
-        yield Finding("kit", f"{where} failed with {meaning(disk.error)}, but fio did not say when.")
-    elif not _is_verify(disk) and not any(words in first.text for words in _first_words()):
-        yield Finding("device", f"{where} had another first error than a detach causes ({_expected()}): {first.text}.")
-    elif first.at < event.sent:
-        yield Finding(
-            "device", f"{where} failed {event.sent - first.at:.2f} s before the {event}: {first.text.strip()}."
+        said = f"{where} failed with a {meaning(VERIFY)}: wrong data, not the error of a detach."
+        yield _device(Check.FIO_DETACHED, FailureClass.CORRUPTION, said, run, disk)
+    elif disk.failed and disk.first_error is None and (disk.error in DETACHED or _is_verify(disk)):
+        yield _kit(f"{where} failed with {meaning(disk.error)}, but fio did not say when.", run, disk)
+    elif phrase := _unlike_a_detach(run, disk, event, seconds):
+        yield _device(Check.FIO_DETACHED, FailureClass.DETACHED_IO, f"{where} {phrase}.", run, disk)
+
+
+def _unlike_a_detach(run: RunResult, disk: DiskResult, event: Event, seconds: float) -> str:
+    """What is wrong with the end of a job on a detached disk, as the rest of a sentence; empty when nothing is."""
+    first = disk.first_error
+    if not disk.failed or first is None:
+        if disk.failed:
+            return f"failed with {meaning(disk.error)}; after a detach {_expected()} comes first"
+        return f"had no error although the {event} took its disk away; it ran {disk.seconds:.1f} s"
+    if disk.error not in DETACHED and not _is_verify(disk):
+        return f"failed with {meaning(disk.error)}; after a detach {_expected()} comes first"
+    if not _is_verify(disk) and not any(words in first.text for words in _first_words()):
+        return f"had another first error than a detach causes ({_expected()}): {first.text}"
+    if first.at < event.sent:
+        return f"failed {event.sent - first.at:.2f} s before the {event}: {first.text.strip()}"
+    if (late := first.at - event.answered) > seconds:
+        return f"had its first error {late:.1f} s after the {event} was answered (allowed: {seconds:g} s)"
+    if (least := run.asked_at + disk.seconds - event.answered) > seconds:
+        return f"went on for at least {least:.1f} s after the {event} was answered (allowed: {seconds:g} s)"
+    if (wrote := written_between(run.samples, disk.name, event.answered, first.at)) > _still_counted(run, disk):
+        return (
+            f"wrote {wrote:,} bytes after the {event} was answered and before its first error came: the disk still "
+            "took writes"
         )
-    elif (late := first.at - event.answered) > within:
-        yield Finding(
-            "device",
-            f"{where} had its first error {late:.1f} s after the {event} was answered (allowed: {within:g} s).",
-        )
-    elif (least := run.asked_at + disk.seconds - event.answered) > within:
-        yield Finding(
-            "device",
-            f"{where} went on for at least {least:.1f} s after the {event} was answered (allowed: {within:g} s).",
-        )
-    elif (wrote := written_between(run.samples, disk.name, event.answered, first.at)) > _still_counted(run, disk):
-        yield Finding(
-            "device",
-            f"{where} wrote {wrote:,} bytes after the {event} was answered and before its first error came: the disk "
-            "still took writes.",
-        )
+    return ""
 
 
 def _still_counted(run: RunResult, disk: DiskResult) -> float:
@@ -224,22 +238,26 @@ def _ran_at(run: RunResult, disk: DiskResult, moment: float) -> bool:
 def _cut_short(run: RunResult) -> Finding | None:
     """A run that was ended from outside proves nothing, whatever its jobs say."""
     if run.stopped:
-        return Finding("kit", f"{run.name} was stopped by the suite and gives no verdict.")
+        return _kit(f"{run.name} was stopped by the suite and gives no verdict.", run)
     if run.exit_code == INTERRUPTED:
-        return Finding("kit", f"{run.name} was interrupted by a signal from outside and gives no verdict.")
+        return _kit(f"{run.name} was interrupted by a signal from outside and gives no verdict.", run)
     return None
 
 
-def _wrong_event(event: Event, disk: str) -> Finding | None:
+def _wrong_event(run: RunResult, event: Event, disk: str) -> Finding | None:
     if event.kind != "detach" or event.disk != disk:
-        return Finding("kit", f"The {event} is no detach of disk '{disk}', so it explains no failure there.")
+        return _kit(f"The {event} is not a detach of disk '{disk}', so it explains no failure there.", run)
     return None
 
 
 def _verify_words(run: RunResult, explained: Callable[[VerifyLine], bool] = lambda line: False) -> list[Finding]:
     """Every word about wrong data counts, but for those that are explained otherwise."""
     lines = [line for line in run.verify_lines if not explained(line)]
-    return [Finding("device", f"{run.name} read back wrong data: {lines[0].text.strip()}.")] if lines else []
+    if not lines:
+        return []
+    said = f"{run.name} read back wrong data: {lines[0].text.strip()}."
+    about = next((disk for disk in run.disks.values() if disk.node == lines[0].node), None)
+    return [_device(Check.DATA_COMPARED, FailureClass.CORRUPTION, said, run, about)]
 
 
 def _of_removed_disk(line: VerifyLine, disk: DiskResult, event: Event) -> bool:
@@ -268,18 +286,6 @@ def _expected() -> str:
 
 def _first_words() -> list[str]:
     return [meaning(number).split(", ", 1)[1] for number in DETACHED]
-
-
-class _InVm(Protocol):
-    @property
-    def vm(self) -> str: ...
-
-
-class _Disk(Protocol):
-    @property
-    def serial(self) -> str: ...
-    @property
-    def node(self) -> str: ...
 
 
 def job_on(run: _InVm, disk: _Disk) -> str:

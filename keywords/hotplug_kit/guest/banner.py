@@ -12,7 +12,7 @@ import time
 
 from hotplug_kit.domain.errors import DeadlineError
 from hotplug_kit.monitor.deadline import Deadline
-from hotplug_kit.monitor.run_monitor import VITAL_SIGNS
+from hotplug_kit.monitor.run_monitor import MONITOR, RunMonitor
 
 _AT_ONCE = 3  # below dropbear's limit of unauthenticated connections from one address
 _PAUSE_SECONDS = 0.25
@@ -20,7 +20,7 @@ _FIRST_PATIENCE_SECONDS = 1.0
 _PATIENCE_GROWTH = 1.25  # a guest may listen and yet be slow to answer, so patience grows until it is enough
 
 
-def connect_to_banner(host: str, port: int, limit: Deadline) -> socket.socket:
+def connect_to_banner(host: str, port: int, limit: Deadline, monitor: RunMonitor = MONITOR) -> socket.socket:
     """A connection on which a banner waits to be read; raises `DeadlineError` with what was last seen."""
     attempts: dict[socket.socket, Deadline] = {}
     patience_seconds = _FIRST_PATIENCE_SECONDS
@@ -48,7 +48,7 @@ def connect_to_banner(host: str, port: int, limit: Deadline) -> socket.socket:
             for attempt in [a for a, patience in attempts.items() if a in readable or patience.expired]:
                 del attempts[attempt]
                 attempt.close()
-            VITAL_SIGNS.check()
+            monitor.check()
             if limit.expired:
                 raise DeadlineError(seen)
             if readable:

@@ -6,7 +6,7 @@ import paramiko
 
 from hotplug_kit.domain.errors import ConnectionLostError, DeadlineError
 from hotplug_kit.monitor.deadline import Deadline
-from hotplug_kit.monitor.run_monitor import VITAL_SIGNS
+from hotplug_kit.monitor.run_monitor import MONITOR, RunMonitor
 
 END_OF_ANSWER = b"==end==\n"
 
@@ -14,10 +14,13 @@ END_OF_ANSWER = b"==end==\n"
 class Conversation:
     """Sends a line to a program's standard input and reads what it prints up to the line `==end==`."""
 
-    def __init__(self, guest: str, channel: paramiko.Channel, why_lost: Callable[[], str]) -> None:
+    def __init__(
+        self, guest: str, channel: paramiko.Channel, why_lost: Callable[[], str], monitor: RunMonitor = MONITOR
+    ) -> None:
         self.guest = guest
         self._channel = channel
         self._why_lost = why_lost
+        self._monitor = monitor
 
     @property
     def open(self) -> bool:
@@ -54,7 +57,7 @@ class Conversation:
         try:
             data = self._channel.recv(1 << 16)
         except TimeoutError:
-            VITAL_SIGNS.check()
+            self._monitor.check()
             if final:
                 raise DeadlineError(
                     f"VM '{self.guest}' did not answer the request '{request}' within {limit.seconds:g} s."

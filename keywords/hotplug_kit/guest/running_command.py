@@ -9,7 +9,7 @@ import paramiko
 
 from hotplug_kit.domain.errors import ConnectionLostError, DeadlineError
 from hotplug_kit.monitor.deadline import Deadline
-from hotplug_kit.monitor.run_monitor import VITAL_SIGNS
+from hotplug_kit.monitor.run_monitor import MONITOR, RunMonitor
 
 LineSink = Callable[[str, str, float], None]
 """Called as (stream, line, monotonic time of arrival), stream being "stdout" or "stderr", never twice at the same time,
@@ -45,6 +45,7 @@ class RunningCommand:
         why_lost: Callable[[], str],
         max_bytes: int,
         on_line: LineSink | None,
+        monitor: RunMonitor = MONITOR,
     ) -> None:
         self.guest = guest
         self.command = command
@@ -52,6 +53,7 @@ class RunningCommand:
         self._why_lost = why_lost
         self._max_bytes = max_bytes
         self._on_line = on_line
+        self._monitor = monitor
         self._output = {"stdout": bytearray(), "stderr": bytearray()}
         self._started = time.monotonic()
         self._ended = 0.0
@@ -75,11 +77,16 @@ class RunningCommand:
         """What came on standard error so far."""
         return self._output["stderr"].decode("utf-8", "replace")
 
+    @property
+    def ended_at(self) -> float | None:
+        """When the command ended or its connection was lost (`time.monotonic()`), or None while it runs."""
+        return self._ended or time.monotonic() if self.finished else None
+
     def wait(self, deadline: Deadline | float) -> CommandResult:
         """Waits for the end and returns the result.
 
         Raises `DeadlineError` when it still runs at the deadline (it is left running), `ConnectionLostError` when no
-        exit status came, `AssertionError` when meanwhile something died that must be alive.
+        exit status came, `DeviceFault` when meanwhile something died that must be alive.
         """
         limit = deadline if isinstance(deadline, Deadline) else Deadline(deadline)
         while True:
@@ -87,7 +94,7 @@ class RunningCommand:
             self._thread.join(limit.slice(0.2))
             if not self._thread.is_alive():
                 return self._result()
-            VITAL_SIGNS.check()
+            self._monitor.check()
             if final:
                 raise DeadlineError(
                     f"Command '{short(self.command)}' in VM '{self.guest}' did not end within {limit.seconds:g} s."

@@ -19,6 +19,7 @@ from hotplug_kit.guest.banner import connect_to_banner
 from hotplug_kit.guest.conversation import Conversation
 from hotplug_kit.guest.running_command import CommandResult, LineSink, RunningCommand, short
 from hotplug_kit.monitor.deadline import Deadline
+from hotplug_kit.monitor.run_monitor import MONITOR, RunMonitor
 
 __all__ = ["CommandResult", "Guest", "GuestCommand", "LineSink", "RunningCommand", "SshAddress", "SshConnection"]
 
@@ -51,6 +52,8 @@ class GuestCommand(Protocol):
 
     @property
     def finished(self) -> bool: ...
+    @property
+    def ended_at(self) -> float | None: ...
     def wait(self, deadline: Deadline | float) -> CommandResult: ...
 
 
@@ -77,9 +80,11 @@ class SshConnection:
         *,
         heartbeat: float = HEARTBEAT_SECONDS,
         silence: float = SILENCE_SECONDS,
+        monitor: RunMonitor = MONITOR,
     ) -> None:
         self.address = address
         self._transport = transport
+        self._monitor = monitor
         self._heartbeat, self._silence = heartbeat, silence
         self._closing = threading.Event()
         self._lost = ""
@@ -103,6 +108,7 @@ class SshConnection:
         *,
         heartbeat: float = HEARTBEAT_SECONDS,
         silence: float = SILENCE_SECONDS,
+        monitor: RunMonitor = MONITOR,
     ) -> "SshConnection":
         """Connects and authenticates; tries again until the deadline while the guest does not answer.
 
@@ -112,7 +118,8 @@ class SshConnection:
         key = None if address.key_file is None else _load_key(address.key_file, address.name)
         while True:
             try:
-                return cls(address, _connect(address, key, limit), heartbeat=heartbeat, silence=silence)
+                transport = _connect(address, key, limit, monitor)
+                return cls(address, transport, heartbeat=heartbeat, silence=silence, monitor=monitor)
             except DeadlineError as error:
                 seen = str(error)
             except paramiko.AuthenticationException as error:
@@ -143,7 +150,7 @@ class SshConnection:
     def converse(self, command: str, deadline: Deadline | float = 10.0) -> Conversation:
         """Starts a shell command that answers requests on its standard input (see `Conversation`)."""
         limit = deadline if isinstance(deadline, Deadline) else Deadline(deadline)
-        return Conversation(self.name, self._execute(command, limit), self._why_lost)
+        return Conversation(self.name, self._execute(command, limit), self._why_lost, self._monitor)
 
     def close(self) -> None:
         """Ends the connection and what still runs on it."""
@@ -152,7 +159,7 @@ class SshConnection:
 
     def _start(self, command: str, limit: Deadline, stdin: bytes, on_line: LineSink | None) -> RunningCommand:
         channel = self._execute(command, limit)
-        running = RunningCommand(self.name, command, channel, self._why_lost, _MAX_OUTPUT_BYTES, on_line)
+        running = RunningCommand(self.name, command, channel, self._why_lost, _MAX_OUTPUT_BYTES, on_line, self._monitor)
         try:
             with _bounded(channel, limit):
                 if stdin:
@@ -234,9 +241,11 @@ def _load_key(path: Path, vm: str) -> paramiko.PKey:
         raise SetupError(f"The SSH key file '{path}' of VM '{vm}' cannot be used: {error}.") from error
 
 
-def _connect(address: SshAddress, key: paramiko.PKey | None, limit: Deadline) -> paramiko.Transport:
+def _connect(
+    address: SshAddress, key: paramiko.PKey | None, limit: Deadline, monitor: RunMonitor
+) -> paramiko.Transport:
     """One attempt."""
-    transport = paramiko.Transport(connect_to_banner(address.host, address.port, limit))
+    transport = paramiko.Transport(connect_to_banner(address.host, address.port, limit, monitor))
     try:
         transport.banner_timeout = transport.handshake_timeout = transport.auth_timeout = limit.slice(10.0) or 0.01
         transport.start_client(timeout=limit.slice(10.0) or 0.01)

@@ -5,10 +5,12 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from hotplug_kit.domain.disk_node import DiskNode
 from hotplug_kit.domain.errors import DeadlineError, KitError, SetupError
+from hotplug_kit.domain.finding import Check, DeviceFault, FailureClass, Finding, Subject, fault
 from hotplug_kit.guest.ssh import CommandResult, Guest
 from hotplug_kit.ledger.block import PART_BYTES, region_start
-from hotplug_kit.ledger.ledger import Ledger, LedgerDisk
+from hotplug_kit.ledger.ledger import Ledger
 
 _SECONDS = 30.0
 _ANSWER_SECONDS = 5.0
@@ -19,10 +21,10 @@ Options = Callable[[str], str]
 """The options of dd for a node, the last one without the value that places the part."""
 
 
-def read_parts(guest: Guest, disks: Sequence[LedgerDisk]) -> list[bytes]:
+def read_parts(guest: Guest, disks: Sequence[DiskNode]) -> list[bytes]:
     """What the part of each of `disks` holds.
 
-    Raises `AssertionError` when a disk fails or never answers, `SetupError` when the guest cannot do it, `KitError`
+    Raises `DeviceFault` when a disk fails or never answers, `SetupError` when the guest cannot do it, `KitError`
     when it sends something else, `ConnectionLostError` when the connection breaks.
     """
     read = _run(guest, disks, lambda node: f"if={node} iflag=direct skip", "read").raw_stdout
@@ -31,12 +33,12 @@ def read_parts(guest: Guest, disks: Sequence[LedgerDisk]) -> list[bytes]:
     return [read[start : start + PART_BYTES] for start in range(0, len(read), PART_BYTES)]
 
 
-def write_parts(guest: Guest, disks: Sequence[LedgerDisk], contents: Sequence[bytes]) -> None:
+def write_parts(guest: Guest, disks: Sequence[DiskNode], contents: Sequence[bytes]) -> None:
     """Writes `contents` to the parts of `disks`, one for each; errors as those of `read_parts`."""
     _run(guest, disks, lambda node: f"of={node} oflag=direct iflag=fullblock seek", "written", b"".join(contents))
 
 
-def _run(guest: Guest, disks: Sequence[LedgerDisk], options: Options, done: str, stdin: bytes = b"") -> CommandResult:
+def _run(guest: Guest, disks: Sequence[DiskNode], options: Options, done: str, stdin: bytes = b"") -> CommandResult:
     """Runs one dd a disk; standard error gets a line that names the disk before each, then the words of dd."""
     lines = [f"command -v dd >/dev/null || exit {_NO_DD}"]
     for disk in disks:
@@ -54,7 +56,7 @@ def _run(guest: Guest, disks: Sequence[LedgerDisk], options: Options, done: str,
     return result
 
 
-def _failure(guest: Guest, disks: Sequence[LedgerDisk], result: CommandResult, done: str) -> Exception:
+def _failure(guest: Guest, disks: Sequence[DiskNode], result: CommandResult, done: str) -> Exception:
     where = f"VM '{guest.name}'"
     if result.exit_code == _NO_DD:
         return SetupError(f"{where} has no dd, which the data ledger needs; install coreutils in its image.")
@@ -65,7 +67,8 @@ def _failure(guest: Guest, disks: Sequence[LedgerDisk], result: CommandResult, d
     if any(words in said for words in ("unrecognized", "invalid argument", "invalid input flag", "Usage")):
         return SetupError(f"dd in {where} is too old for the data ledger: {said}. Install coreutils in its image.")
     node = next((disk.node for disk in disks if disk.serial == serial), "no node")
-    return AssertionError(f"Disk '{serial}' ({node}) of {where} cannot be {done}: {said}.")
+    said = f"Disk '{serial}' ({node}) of {where} cannot be {done}: {said}."
+    return fault(Check.DATA_LEDGER, FailureClass.NEIGHBOUR, said, Subject(vm=guest.name, disk=serial))
 
 
 def _stuck(guest: Guest, error: DeadlineError) -> Exception:
@@ -73,13 +76,14 @@ def _stuck(guest: Guest, error: DeadlineError) -> Exception:
         guest.run(":", _ANSWER_SECONDS)
     except KitError:
         return error
-    return AssertionError(
-        f"A disk of VM '{guest.name}' did not answer within {_SECONDS:g} s, although the guest itself does: the one "
+    said = (
+        f"A disk of VM '{guest.name}' did not answer within {_SECONDS:g} s, although the guest itself does: the disk "
         f"that is named last here. {error}"
     )
+    return fault(Check.DATA_LEDGER, FailureClass.STALL, said, Subject(vm=guest.name))
 
 
-GuestDisks = tuple[Guest, Sequence[LedgerDisk]]
+GuestDisks = tuple[Guest, Sequence[DiskNode]]
 """A guest and disks that it has."""
 
 T = TypeVar("T")
@@ -88,23 +92,28 @@ T = TypeVar("T")
 def check(ledger: Ledger, guests: Sequence[GuestDisks]) -> None:
     """Reads the ledger's part of the disks in each guest and compares it.
 
-    Raises `AssertionError` that names each disk with wrong data, where, and what it holds; else as `read_parts` does.
+    Raises `DeviceFault` that names each disk with wrong data, where, and what it holds; else as `read_parts` does.
     """
-    complaints = [
-        f"Disk '{disk.serial}' ({disk.node}) of VM '{guest.name}' {fault}."
+    findings = [
+        Finding(
+            Check.DATA_LEDGER,
+            FailureClass.DATA_LOSS,
+            f"Disk '{disk.serial}' ({disk.node}) of VM '{guest.name}' {phrase}.",
+            Subject(vm=guest.name, disk=disk.serial),
+        )
         for (guest, disks), contents in zip(guests, _at_once(read_parts, guests), strict=True)
         for disk, content in zip(disks, contents, strict=True)
-        for fault in ledger.judge(disk, content)
+        for phrase in ledger.judge(disk, content)
     ]
-    if complaints:
-        raise AssertionError(" ".join(complaints))
+    if findings:
+        raise DeviceFault(*findings)
 
 
 def renew(ledger: Ledger, guests: Sequence[GuestDisks]) -> None:
     """Writes what is next in the ledger to the disks in each guest; errors as those of `write_parts`."""
     contents = {disk.serial: ledger.next_content(disk) for _, disks in guests for disk in disks}
 
-    def write(guest: Guest, disks: Sequence[LedgerDisk]) -> None:
+    def write(guest: Guest, disks: Sequence[DiskNode]) -> None:
         write_parts(guest, disks, [contents[disk.serial] for disk in disks])
 
     _at_once(write, guests)
@@ -113,7 +122,7 @@ def renew(ledger: Ledger, guests: Sequence[GuestDisks]) -> None:
             ledger.written(disk)
 
 
-def _at_once(work: Callable[[Guest, Sequence[LedgerDisk]], T], guests: Sequence[GuestDisks]) -> list[T]:
+def _at_once(work: Callable[[Guest, Sequence[DiskNode]], T], guests: Sequence[GuestDisks]) -> list[T]:
     """The results of `work` in each guest; when it fails in several, the error of the first one is raised."""
     if not guests:
         return []

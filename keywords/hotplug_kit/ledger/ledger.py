@@ -2,18 +2,9 @@
 
 import secrets
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
+from hotplug_kit.domain.disk_node import DiskNode
 from hotplug_kit.ledger.block import BLOCK_BYTES, Block, block_offsets, claim_of
-
-
-@dataclass(frozen=True)
-class LedgerDisk:
-    """A disk as a guest has it: its `serial`, its block `node` of the moment, its `size` in bytes."""
-
-    serial: str
-    node: str
-    size: int
 
 
 class Ledger:
@@ -32,18 +23,18 @@ class Ledger:
         """Whether the disk was written in this run."""
         return serial in self._accepted
 
-    def next_content(self, disk: LedgerDisk) -> bytes:
+    def next_content(self, disk: DiskNode) -> bytes:
         """What to write next to the disk's part; until `written` says so, the older content is right as well."""
         newest = max(self._accepted.get(disk.serial, {0}))
         self._accepted[disk.serial] = self._accepted.get(disk.serial, frozenset()) | {newest + 1}
         return b"".join(self._block(disk, newest + 1, offset).content for offset in block_offsets(disk.size))
 
-    def written(self, disk: LedgerDisk) -> None:
+    def written(self, disk: DiskNode) -> None:
         """The guest was told that the newest content is on the disk: from now on, no other is right."""
         self._accepted[disk.serial] = frozenset({max(self._accepted[disk.serial])})
         self._told.discard(disk.serial)
 
-    def judge(self, disk: LedgerDisk, content: bytes) -> list[str]:
+    def judge(self, disk: DiskNode, content: bytes) -> list[str]:
         """What is wrong with the `content` of the disk's part, one phrase a kind of fault; nothing is right.
 
         A phrase begins with the byte offset on the disk. A fault is told once: until the disk is written anew, nothing
@@ -60,10 +51,10 @@ class Ledger:
             self._told.add(disk.serial)
         return _summed_up(found)
 
-    def _block(self, disk: LedgerDisk, generation: int, offset: int) -> Block:
+    def _block(self, disk: DiskNode, generation: int, offset: int) -> Block:
         return Block(self.seed, disk.serial, generation, offset)
 
-    def _fault(self, disk: LedgerDisk, offset: int, content: bytes) -> str:
+    def _fault(self, disk: DiskNode, offset: int, content: bytes) -> str:
         accepted = self._accepted.get(disk.serial, frozenset())
         for generation in accepted:
             if content == self._block(disk, generation, offset).content:

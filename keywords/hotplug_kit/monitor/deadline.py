@@ -2,26 +2,12 @@
 
 import time
 from collections.abc import Callable
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from hotplug_kit.domain.errors import DeadlineError
-from hotplug_kit.monitor.run_monitor import VITAL_SIGNS
+from hotplug_kit.monitor.run_monitor import MONITOR, RunMonitor
 
 T = TypeVar("T")
-
-
-class WaitObserver(Protocol):
-    """Is told of waits, for people who look on; it must be quick and must not raise."""
-
-    def waiting(self, what: str, elapsed: float, limit: float) -> None:
-        """A wait for `what` goes on since `elapsed` seconds, and may take `limit`. Called at each poll."""
-
-    def done(self) -> None:
-        """The wait is over, whatever came of it."""
-
-
-OBSERVERS: list[WaitObserver] = []
-"""Those who are told of every `wait_until` of this process."""
 
 
 class Deadline:
@@ -63,15 +49,15 @@ def wait_until(
     *,
     last_seen: Callable[[], str] = lambda: "",
     interval: float = 0.05,
-    error: type[Exception] = DeadlineError,
+    error: Callable[[str], Exception] = DeadlineError,
+    monitor: RunMonitor = MONITOR,
 ) -> T:
     """Polls `condition` until it returns something true, and returns that.
 
     `deadline` is a `Deadline` or seconds; `interval` is the time between two polls in seconds; `what` completes the
-    sentence "Waited ... s for <what>". At the deadline, raises `error` with that sentence and what `last_seen`
-    says. An exception from `condition` ends the wait at once, and so does the death of something that must be alive
-    (`AssertionError`, see `hotplug_kit.monitor.run_monitor`). The condition is always tried at least once, and
-    once more at the deadline.
+    sentence "Timed out after ... s waiting for <what>". At the deadline, raises what `error` makes of that sentence and
+    of what `last_seen` says. An exception from `condition` ends the wait at once, and so does anything that `monitor`
+    finds wrong (`DeviceFault`). The condition is tried at least once, and once more at the deadline.
     """
     limit = deadline if isinstance(deadline, Deadline) else Deadline(deadline)
     try:
@@ -79,13 +65,13 @@ def wait_until(
             final = limit.expired
             if result := condition():
                 return result
-            VITAL_SIGNS.check()
+            monitor.check()
             if final:
                 seen = f" Last seen: {words}" if (words := last_seen()) else ""
-                raise error(f"Waited {limit.seconds:g} s for {what}, in vain.{seen}")
-            for observer in OBSERVERS:
+                raise error(f"Timed out after {limit.seconds:g} s waiting for {what}.{seen}")
+            for observer in monitor.observers:
                 observer.waiting(what, limit.elapsed, limit.seconds)
             time.sleep(limit.slice(interval))
     finally:
-        for observer in OBSERVERS:
+        for observer in monitor.observers:
             observer.done()

@@ -80,7 +80,3 @@ class HostPulse:
             now = monotonic()
             self.see(before, now)
             before = now
-
-
-HOST_PULSE = HostPulse()
-"""The run's own; one a process, as a run has one."""

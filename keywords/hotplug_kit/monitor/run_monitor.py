@@ -1,56 +1,73 @@
-"""What must be well during a run, asked about by everything that waits.
+"""What must be well during a run, and who can say what is wrong: the one registry that everything that waits asks.
 
 A dead vhost process blocks the guests, their fio and the SSH commands alike. So that a report names the first cause
-and not the last symptom, whoever starts a process registers a check here, and every wait asks all checks.
+and not the last symptom, whoever starts a process registers here, and every wait asks all who are registered. Whoever
+registers may also quote what it knows about a failure, so that a VM's message about a missing disk can quote vhost's
+log, although the VM's modules know nothing of vhost.
 """
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
+
+from hotplug_kit.domain.finding import DeviceFault, Finding
+from hotplug_kit.monitor.periodic import HostPulse
 
 TOGETHER_SECONDS = 0.5
-"""Two findings that are no further apart were seen too closely for their times to tell which caused the other."""
+"""When two findings are no further apart, their times cannot tell which one caused the other."""
 
 SETTLE_SECONDS = 0.2
-"""So long after it was found may a finding turn out to be the symptom of one that takes longer to be seen."""
+"""A finding may turn out, within this time, to be the symptom of another one that takes longer to show."""
+
+Look = Callable[[], Finding | None]
+"""Returns None while all is well, else what is wrong."""
+
+Quote = Callable[[float, str], str]
+"""Asked with a moment (`time.monotonic()`) and a subject, such as a controller's name; a sentence, or nothing."""
+
+
+class WaitObserver(Protocol):
+    """Is told of waits, for people who look on; it must be quick and must not raise."""
+
+    def waiting(self, what: str, elapsed: float, limit: float) -> None:
+        """A wait for `what` has been going on for `elapsed` seconds and may take `limit`. Called at each poll."""
+
+    def done(self) -> None:
+        """The wait is over, whatever came of it."""
 
 
 @dataclass(frozen=True)
-class Finding:
-    """Something is wrong since `at` (`time.monotonic()`); `sentence` says what."""
-
-    at: float
-    sentence: str
+class _Source:
+    look: Look
+    quote: Quote | None
 
 
-Check = Callable[[], Finding | str | None]
-"""Returns None while all is well, else what is wrong; a bare sentence counts from when it was first heard."""
+class RunMonitor:
+    """Everything that must be well now; `settle` is in seconds, see `SETTLE_SECONDS`.
 
-
-class VitalSigns:
-    """The checks of everything that must be well now; `settle` is in seconds, see `SETTLE_SECONDS`."""
+    `observers` are told of every wait. `pulse` notices when this machine stood still.
+    """
 
     def __init__(self, settle: float = SETTLE_SECONDS) -> None:
+        self.observers: list[WaitObserver] = []
+        self.pulse = HostPulse()
         self._settle = settle
-        self._checks: dict[str, Check] = {}
-        self._first_heard: dict[str, Finding] = {}
-        """Of each check that gives bare sentences, the last one and since when."""
+        self._sources: dict[str, _Source] = {}
 
-    def watch(self, name: str, check: Check) -> None:
-        """Asks `check` from now on; a check of the same `name` gives way.
+    def watch(self, name: str, look: Look, quote: Quote | None = None) -> None:
+        """Asks `look` from now on; an earlier one of the same `name` is replaced.
 
-        Causes come before effects: of findings at about the same time, the one whose check was registered first wins.
+        Causes come before effects: of findings at about the same time, the one that was registered first wins.
         """
-        self._checks[name] = check
-        self._first_heard.pop(name, None)
+        self._sources[name] = _Source(look, quote)
 
     def forget(self, name: str) -> None:
-        """Asks the check of `name` no more; for use before an end that is wanted."""
-        self._checks.pop(name, None)
-        self._first_heard.pop(name, None)
+        """Stops asking about `name`; for use before an end that is wanted."""
+        self._sources.pop(name, None)
 
-    def first_cause(self) -> str | None:
-        """The sentence of the finding that is the earliest in time, or None while all is well."""
+    def first_cause(self) -> Finding | None:
+        """The finding that is the earliest in time, or None while all is well."""
         findings = self._findings()
         if not findings:
             return None
@@ -59,53 +76,23 @@ class VitalSigns:
             time.sleep(min(unsettled, self._settle))
             findings = self._findings() or findings
         earliest = min(finding.at for finding in findings)
-        return next(finding.sentence for finding in findings if finding.at <= earliest + TOGETHER_SECONDS)
+        return next(finding for finding in findings if finding.at <= earliest + TOGETHER_SECONDS)
 
     def check(self) -> None:
-        """Raises `AssertionError` with the first cause when something is wrong."""
-        if sentence := self.first_cause():
-            raise AssertionError(sentence)
+        """Raises `DeviceFault` with the first cause when something is wrong."""
+        if (finding := self.first_cause()) is not None:
+            raise DeviceFault(finding)
+
+    def quotes(self, since: float, subject: str) -> str:
+        """What everybody has to say about `subject` since a moment; empty when nobody has anything to say."""
+        sources = [source.quote for source in list(self._sources.values()) if source.quote is not None]
+        return " ".join(said for quote in sources if (said := quote(since, subject)))
 
     def _findings(self) -> list[Finding]:
-        """What the checks say now, in the order of registration."""
-        findings = []
-        for name, check in list(self._checks.items()):
-            said = check()
-            if isinstance(said, str):
-                heard = self._first_heard.get(name)
-                said = heard if heard and heard.sentence == said else Finding(time.monotonic(), said)
-                self._first_heard[name] = said
-            if said is not None:
-                findings.append(said)
-        return findings
+        """What is wrong now, in the order of registration."""
+        found = (source.look() for source in list(self._sources.values()))
+        return [finding for finding in found if finding is not None]
 
 
-VITAL_SIGNS = VitalSigns()
-"""The run's own; one a process, as a run has one."""
-
-
-Witness = Callable[[float, str], str]
-"""Asked with a moment (`time.monotonic()`) and a subject, such as a controller's name; a sentence, or nothing."""
-
-
-class Witnesses:
-    """The witnesses of a run, by name."""
-
-    def __init__(self) -> None:
-        self._witnesses: dict[str, Witness] = {}
-
-    def call(self, name: str, witness: Witness) -> None:
-        """Asks `witness` from now on; one of the same `name` gives way."""
-        self._witnesses[name] = witness
-
-    def dismiss(self, name: str) -> None:
-        """Asks the witness of `name` no more."""
-        self._witnesses.pop(name, None)
-
-    def ask(self, since: float, subject: str) -> str:
-        """What all witnesses say about `subject` since a moment; empty where nobody has anything to say."""
-        return " ".join(said for witness in list(self._witnesses.values()) if (said := witness(since, subject)))
-
-
-WITNESSES = Witnesses()
-"""The run's own; one a process, as a run has one."""
+MONITOR = RunMonitor()
+"""The monitor of this process's run."""

@@ -1,144 +1,207 @@
-"""Which disk is attached to which target of which controller: the map, attach, detach, comparison."""
+"""Which disk is attached to which target of which controller: vhost's state, attach, detach, the model."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from hotplug_kit.domain.attachment import Attachment, Event
 from hotplug_kit.domain.errors import SetupError
-from hotplug_kit.domain.event import Event
+from hotplug_kit.domain.finding import Check, FailureClass, Subject, fault
 from hotplug_kit.monitor.chronicle import CHRONICLE, Kind, disk_lane, place_of
-from hotplug_kit.vhost.controllers import TARGETS, find_controller, get_controllers, listed
-from hotplug_kit.vhost.disks import find_disk, get_disks
+from hotplug_kit.vhost.controllers import TARGETS, controller_called, get_controllers, listed
+from hotplug_kit.vhost.disks import Disk, disk_called, get_disks
 from hotplug_kit.vhost.quirks import attach_when_free
-from hotplug_kit.vhost.vhost import Target
+from hotplug_kit.vhost.rpc.answers import Controller
+from hotplug_kit.vhost.vhost import Vhost
 
 FIRST_FREE = -1
 
-Expected = Mapping[str, Mapping[int, str]]
-"""Controller name to target number to disk name."""
-
 
 @dataclass(frozen=True)
-class Attachment:
-    """A disk of `size` bytes at `target` of `controller`, as the RPC tells it."""
+class VhostState:
+    """vhost's controllers and disks at one moment."""
 
-    controller: str
-    target: int
-    disk: str
-    size: int
+    controllers: Sequence[Controller]
+    disks: Sequence[Disk]
 
-    def __str__(self) -> str:
-        return f"disk '{self.disk}' at controller '{self.controller}' target {self.target}"
+    def controller(self, name: str) -> Controller:
+        """The controller called `name`; raises `SetupError` that names the existing ones when there is none."""
+        return controller_called(name, self.controllers)
+
+    def disk(self, name: str) -> Disk:
+        """The disk called `name`; raises `SetupError` that names the existing ones when there is none."""
+        return disk_called(name, self.disks)
+
+    def attachments(self, controllers: Sequence[str] = ()) -> list[Attachment]:
+        """What is attached to `controllers`, or to all, in the order of controllers and targets."""
+        chosen = [self.controller(name) for name in controllers] if controllers else self.controllers
+        sizes = {disk.name: disk.size for disk in self.disks}
+        return [
+            Attachment(each.name, slot.number, slot.disk, sizes.get(slot.disk, 0))
+            for each in chosen
+            for slot in each.targets
+        ]
+
+    def free_disks(self, disks: Sequence[str] = (), count: int = 1) -> list[str]:
+        """The first `count` of `disks`, or of all that nothing claims, that are attached nowhere; else `SetupError`."""
+        for name in disks:
+            self.disk(name)
+        attached = {each.disk for each in self.attachments()}
+        candidates = disks or [disk.name for disk in self.disks if not disk.claimed]
+        free = [disk for disk in candidates if disk not in attached]
+        if len(free) < count:
+            asked = "No disk is free" if count == 1 else f"{count} free disks are needed and {len(free)} are free"
+            raise SetupError(
+                f"{asked}: of {listed(candidates)}, {len(candidates) - len(free)} are attached. Detach one or create "
+                "more disks (disks.count of the test bed)."
+            )
+        return free[:count]
 
 
 class AttachmentModel:
     """What should be attached after the events so far; the expectation that vhost and the guests are compared with."""
 
     def __init__(self, present: Sequence[Attachment] = ()) -> None:
-        self._disks: dict[str, dict[int, str]] = {}
-        for each in present:
-            self._disks.setdefault(each.controller, {})[each.target] = each.disk
+        self._attached = {each.place: each for each in present}
 
     def apply(self, event: Event) -> None:
         """Takes account of an attach or detach that vhost has answered with success."""
         if event.kind == "attach":
-            self._disks.setdefault(event.controller, {})[event.target] = event.disk
+            self._attached[event.controller, event.target] = event.attachment
         else:
-            self._disks.get(event.controller, {}).pop(event.target, None)
+            self._attached.pop((event.controller, event.target), None)
 
     def forget(self, controller: str) -> None:
         """Takes account of the end of a controller."""
-        self._disks.pop(controller, None)
+        self._attached = {place: each for place, each in self._attached.items() if place[0] != controller}
 
-    def expected(self, controllers: Sequence[str] = ()) -> dict[str, dict[int, str]]:
-        """Controller to target to disk, of `controllers` (each is there, even if empty) or of all that have disks."""
-        names = controllers or [name for name, targets in self._disks.items() if targets]
-        return {name: dict(sorted(self._disks.get(name, {}).items())) for name in names}
-
-
-def get_attachments(target: Target, controllers: Sequence[str] = ()) -> list[Attachment]:
-    """What is attached to `controllers`, or to all, in the order of controllers and targets."""
-    chosen = [find_controller(target, name) for name in controllers] if controllers else get_controllers(target)
-    sizes = {disk.name: disk.size for disk in get_disks(target)}
-    return [
-        Attachment(each.name, slot.number, slot.disk, sizes.get(slot.disk, 0))
-        for each in chosen
-        for slot in each.targets
-    ]
+    def expected(self, controllers: Sequence[str] = ()) -> list[Attachment]:
+        """What should be attached to `controllers`, or to all, in the order of controllers and targets."""
+        names = controllers or sorted({name for name, _ in self._attached})
+        return [self._attached[place] for name in names for place in sorted(self._attached) if place[0] == name]
 
 
-def free_disk(target: Target, disks: Sequence[str] = ()) -> str:
-    """The first of `disks`, or of all that nothing claims, that is attached nowhere; else `SetupError`."""
-    known = get_disks(target)
-    names = [disk.name for disk in known]
-    if missing := [disk for disk in disks if disk not in names]:
-        raise SetupError(f"There is no disk {listed(missing)}; vhost has {listed(names)}.")
-    attached = {each.disk for each in get_attachments(target)}
-    candidates = disks or [disk.name for disk in known if not disk.claimed]
-    for disk in candidates:
-        if disk not in attached:
-            return disk
-    raise SetupError(f"No disk is free: all of {listed(candidates)} are attached. Detach one or create more disks.")
+def read_state(vhost: Vhost) -> VhostState:
+    """Asks vhost for its controllers and its disks, once each."""
+    return VhostState(get_controllers(vhost), get_disks(vhost))
 
 
 def attach_target(
-    target: Target, controller: str, disk: str, number: int = FIRST_FREE, deadline: float | None = None
+    vhost: Vhost,
+    controller: str,
+    disk: str,
+    target: int = FIRST_FREE,
+    deadline: float | None = None,
+    state: VhostState | None = None,
 ) -> Event:
-    """Attaches `disk` to target `number` of `controller`, -1 for the first free one, and returns the event.
+    """Attaches `disk` to `target` of `controller`, -1 for the first free one, and returns the event.
 
-    vhost must answer within `deadline` seconds, or within the client's deadline.
-
-    The answer says nothing about the guest. Raises `SetupError` when the controller or the disk does not exist or the
-    target is taken, and `AssertionError` when vhost refuses a right request, does not answer, or answers with
-    another target.
+    vhost must answer within `deadline` seconds, or within the client's deadline. The arguments are compared with
+    `state`, or with what vhost has now. The answer says nothing about the guest. Raises `SetupError` when the
+    controller or the disk does not exist or the target is taken, and `DeviceFault` when vhost refuses a correct
+    request, does not answer, or answers with another target.
     """
-    _check_number(controller, number, first_free=True)
-    state = find_controller(target, controller)
-    find_disk(target, disk)
-    if number != FIRST_FREE and (there := state.disk_at(number)) is not None:
-        raise SetupError(
-            f"Disk '{disk}' cannot be attached to controller '{controller}' target {number}: "
-            f"disk '{there}' is there. Free targets: {_free([each.number for each in state.targets])}."
-        )
-    if number == FIRST_FREE and len(state.targets) >= TARGETS:
-        raise SetupError(f"Disk '{disk}' cannot be attached: all targets of controller '{controller}' are taken.")
-    params = {"ctrlr": controller, "scsi_target_num": number, "bdev_name": disk}
+    state = state or read_state(vhost)
+    _check_free(state, controller, disk, target)
+    params = {"ctrlr": controller, "scsi_target_num": target, "bdev_name": disk}
     done = attach_when_free(
-        target, params, lambda: find_controller(target, controller).disk_at(number) is not None, deadline
+        vhost,
+        params,
+        lambda: controller_called(controller, get_controllers(vhost)).disk_at(target) is not None,
+        deadline,
     )
     answer = done.value
-    if not isinstance(answer, int) or isinstance(answer, bool) or (number != FIRST_FREE and answer != number):
-        raise AssertionError(
-            f"vhost was asked to attach disk '{disk}' to controller '{controller}' "
-            f"{'at the first free target' if number == FIRST_FREE else f'target {number}'} and answered {answer!r}."
+    if not isinstance(answer, int) or isinstance(answer, bool) or (target != FIRST_FREE and answer != target):
+        place = "at the first free target" if target == FIRST_FREE else f"target {target}"
+        raise fault(
+            Check.RPC_ANSWER,
+            FailureClass.WRONG_ANSWER,
+            f"vhost was asked to attach disk '{disk}' to controller '{controller}' {place} and answered {answer!r}.",
+            Subject(controller=controller, disk=disk),
         )
-    return _recorded(Event("attach", controller, answer, disk, done.sent, done.answered))
+    return _recorded(Event("attach", controller, answer, disk, done.sent, done.answered, state.disk(disk).size))
 
 
-def detach_target(target: Target, controller: str, number: int, deadline: float | None = None) -> Event:
-    """Detaches what is at target `number` of `controller` and returns the event.
+def detach_target(
+    vhost: Vhost, controller: str, target: int, deadline: float | None = None, state: VhostState | None = None
+) -> Event:
+    """Detaches what is at `target` of `controller` and returns the event.
 
-    vhost must answer within `deadline` seconds, or within the client's deadline.
-
-    The answer says nothing about the guest. Raises `SetupError` when the controller does not exist or the target is
-    empty, and `AssertionError` when vhost refuses a right request or does not answer.
+    vhost must answer within `deadline` seconds, or within the client's deadline. The arguments are compared with
+    `state`, or with what vhost has now. The answer says nothing about the guest. Raises `SetupError` when the
+    controller does not exist or the target is empty, and `DeviceFault` when vhost refuses a correct request or does not
+    answer.
     """
-    _check_number(controller, number, first_free=False)
-    state = find_controller(target, controller)
-    disk = state.disk_at(number)
+    _check_number(controller, target, first_free=False)
+    state = state or read_state(vhost)
+    there = state.controller(controller)
+    disk = there.disk_at(target)
     if disk is None:
-        there = ", ".join(f"'{each.disk}' at target {each.number}" for each in state.targets) or "none"
-        raise SetupError(f"Nothing is attached to controller '{controller}' target {number}; its disks: {there}.")
+        others = ", ".join(f"'{each.disk}' at target {each.number}" for each in there.targets) or "none"
+        raise SetupError(f"Nothing is attached to controller '{controller}' target {target}; its disks: {others}.")
     sent = time.monotonic()
-    params = {"ctrlr": controller, "scsi_target_num": number}
-    answer = target.require("vhost_scsi_controller_remove_target", params, deadline)
+    params = {"ctrlr": controller, "scsi_target_num": target}
+    answer = vhost.require("vhost_scsi_controller_remove_target", params, deadline)
     answered = time.monotonic()
     if answer is not True:
-        raise AssertionError(
-            f"vhost was asked to detach disk '{disk}' from controller '{controller}' target {number} "
-            f"and answered {answer!r} instead of true."
+        raise fault(
+            Check.RPC_ANSWER,
+            FailureClass.WRONG_ANSWER,
+            f"vhost was asked to detach disk '{disk}' from controller '{controller}' target {target} "
+            f"and answered {answer!r} instead of true.",
+            Subject(controller=controller, target=target, disk=disk),
         )
-    return _recorded(Event("detach", controller, number, disk, sent, answered))
+    sizes = {each.name: each.size for each in state.disks}
+    return _recorded(Event("detach", controller, target, disk, sent, answered, sizes.get(disk)))
+
+
+def attach_at_once(vhost: Vhost, controller: str, disks: Sequence[str], deadline: float | None = None) -> list[Event]:
+    """Attaches `disks` to the first free targets of `controller`; all requests are in flight at the same time.
+
+    Returns the events in the order of `disks`; errors as those of `attach_target`, of the first request that failed.
+    """
+    state = read_state(vhost)
+    for disk in disks:
+        _check_free(state, controller, disk, FIRST_FREE)
+    taken = len(state.controller(controller).targets)
+    if taken + len(disks) > TARGETS:
+        raise SetupError(
+            f"{len(disks)} disks cannot be attached to controller '{controller}': {taken} of its {TARGETS} targets are "
+            "taken."
+        )
+    with ThreadPoolExecutor(max(len(disks), 1)) as threads:
+        asked = [threads.submit(attach_target, vhost, controller, disk, FIRST_FREE, deadline, state) for disk in disks]
+    return [each.result() for each in asked]
+
+
+def detach_at_once(vhost: Vhost, attached: Sequence[Attachment], deadline: float | None = None) -> list[Event]:
+    """Detaches each of `attached`; all requests are in flight at the same time.
+
+    Returns the events in the order of `attached`; errors as those of `detach_target`, of the first request that failed.
+    """
+    state = read_state(vhost)
+    with ThreadPoolExecutor(max(len(attached), 1)) as threads:
+        asked = [
+            threads.submit(detach_target, vhost, each.controller, each.target, deadline, state) for each in attached
+        ]
+    return [each.result() for each in asked]
+
+
+def _check_free(state: VhostState, controller: str, disk: str, target: int) -> None:
+    """Raises `SetupError` unless `disk` can be attached there."""
+    _check_number(controller, target, first_free=True)
+    there = state.controller(controller)
+    state.disk(disk)
+    taken = [each.number for each in there.targets]
+    if target != FIRST_FREE and (other := there.disk_at(target)) is not None:
+        free = ", ".join(str(number) for number in range(TARGETS) if number not in taken) or "none"
+        raise SetupError(
+            f"Disk '{disk}' cannot be attached to controller '{controller}' target {target}: disk '{other}' is there. "
+            f"Free targets: {free}."
+        )
+    if target == FIRST_FREE and len(taken) >= TARGETS:
+        raise SetupError(f"Disk '{disk}' cannot be attached: all targets of controller '{controller}' are taken.")
 
 
 def _recorded(event: Event) -> Event:
@@ -153,53 +216,7 @@ def _recorded(event: Event) -> Event:
     return event
 
 
-def compare(expected: Expected, seen: Sequence[Attachment]) -> list[str]:
-    """What differs, one sentence part each: missing, extra, at another place, another disk; empty when nothing does."""
-    wanted = {(name, int(number)): disk for name, targets in expected.items() for number, disk in targets.items()}
-    actual = {(each.controller, each.target): each.disk for each in seen}
-    places: dict[str, list[tuple[str, int]]] = {}
-    for place, disk in actual.items():
-        places.setdefault(disk, []).append(place)
-    findings = []
-    for place, disk in wanted.items():
-        there = actual.get(place)
-        if there == disk:
-            continue
-        if there is not None:
-            findings.append(f"wrong: {_place(place)} has disk '{there}' instead of '{disk}'")
-            continue
-        elsewhere = [_place(other) for other in places.get(disk, []) if wanted.get(other) != disk]
-        moved = f" (it is at {', '.join(elsewhere)})" if elsewhere else ""
-        findings.append(f"missing: disk '{disk}' at {_place(place)}{moved}")
-    findings += [f"extra: disk '{disk}' at {_place(place)}" for place, disk in actual.items() if place not in wanted]
-    return findings
-
-
-def check_attachments(target: Target, expected: Expected, controllers: Sequence[str] = ()) -> None:
-    """Raises `AssertionError` that names each difference between what is attached to `controllers` and `expected`.
-
-    Without `controllers`, all are looked at. Those that `expected` does not name must be empty. A controller
-    that does not exist is a `SetupError`.
-    """
-    for name in expected:
-        find_controller(target, name)
-        if controllers and name not in controllers:
-            raise SetupError(
-                f"Disks are expected at controller '{name}', but only {listed(controllers)} are looked at."
-            )
-    if findings := compare(expected, get_attachments(target, controllers)):
-        raise AssertionError(f"vhost's attachments are not as expected: {'; '.join(findings)}.")
-
-
-def _place(place: tuple[str, int]) -> str:
-    return f"controller '{place[0]}' target {place[1]}"
-
-
-def _check_number(controller: str, number: int, *, first_free: bool) -> None:
-    if not (0 <= number < TARGETS or (first_free and number == FIRST_FREE)):
+def _check_number(controller: str, target: int, *, first_free: bool) -> None:
+    if not (0 <= target < TARGETS or (first_free and target == FIRST_FREE)):
         also = " or -1 for the first free one" if first_free else ""
-        raise SetupError(f"Controller '{controller}' has no target {number}; give 0 to {TARGETS - 1}{also}.")
-
-
-def _free(taken: Sequence[int]) -> str:
-    return ", ".join(str(number) for number in range(TARGETS) if number not in taken) or "none"
+        raise SetupError(f"Controller '{controller}' has no target {target}; give 0 to {TARGETS - 1}{also}.")

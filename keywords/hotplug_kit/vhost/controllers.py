@@ -5,63 +5,75 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hotplug_kit.domain.errors import SetupError
+from hotplug_kit.domain.finding import Check, FailureClass, Subject, fault
 from hotplug_kit.vhost.process.vhost_process import check_socket_path
 from hotplug_kit.vhost.quirks import refuse_while_connected
 from hotplug_kit.vhost.rpc.answers import Controller, controller_names, parse_controllers
-from hotplug_kit.vhost.vhost import Target
+from hotplug_kit.vhost.vhost import Vhost
 
 TARGETS = 8
 """SCSI targets of a controller (SPDK_VHOST_SCSI_CTRLR_MAX_DEVS)."""
 
 
-def get_controllers(target: Target) -> list[Controller]:
+def get_controllers(vhost: Vhost) -> list[Controller]:
     """All SCSI controllers of a vhost."""
-    return parse_controllers(target.require("vhost_get_controllers"))
+    return parse_controllers(vhost.require("vhost_get_controllers"))
 
 
-def find_controller(target: Target, name: str) -> Controller:
+def find_controller(vhost: Vhost, name: str) -> Controller:
     """The controller called `name`; raises `SetupError` that names the existing ones when there is none."""
-    controllers = get_controllers(target)
+    return controller_called(name, get_controllers(vhost))
+
+
+def controller_called(name: str, controllers: Sequence[Controller]) -> Controller:
+    """The one of `controllers` called `name`; raises `SetupError` that names them when there is none."""
     for controller in controllers:
         if controller.name == name:
             return controller
     raise SetupError(f"There is no controller '{name}'; vhost has {listed([each.name for each in controllers])}.")
 
 
-def create_controller(target: Target, name: str, cpumask: str = "") -> str:
+def create_controller(vhost: Vhost, name: str, cpumask: str = "") -> str:
     """Creates an empty controller and returns its socket's path. The name is the socket's file name."""
     if not name or "/" in name or name in (".", ".."):
         raise SetupError(f"'{name}' cannot name a controller: it becomes a file name, such as 'naa.ctrlr1'.")
-    existing = controller_names(target.require("vhost_get_controllers"))
+    existing = controller_names(vhost.require("vhost_get_controllers"))
     if name in existing:
         remedy = "delete it first or use it"
-        if not target.is_own:
+        if not vhost.is_own:
             remedy = (
                 "it is not this run's and stays as it is: give other names in the test bed's 'controllers' and 'vms'"
             )
         raise SetupError(f"Controller '{name}' exists already; vhost has {listed(existing)}; {remedy}.")
-    if target.socket_folder is not None:
-        check_socket_path(target.socket_folder / name, "shorten the name or set TMPDIR to a shorter folder")
-    target.require("vhost_create_scsi_controller", {"ctrlr": name} | ({"cpumask": cpumask} if cpumask else {}))
-    for controller in get_controllers(target):
+    if vhost.socket_folder is not None:
+        check_socket_path(vhost.socket_folder / name, "shorten the name or set TMPDIR to a shorter folder")
+    vhost.require("vhost_create_scsi_controller", {"ctrlr": name} | ({"cpumask": cpumask} if cpumask else {}))
+    for controller in get_controllers(vhost):
         if controller.name == name:
-            return str(_socket_of(target, controller))
-    raise AssertionError(f"vhost answered that it created controller '{name}', but does not list it.")
+            return str(_socket_of(vhost, controller))
+    raise fault(
+        Check.RPC_ANSWER,
+        FailureClass.WRONG_ANSWER,
+        f"vhost answered that it created controller '{name}', but does not list it.",
+        Subject(controller=name),
+    )
 
 
-def delete_controller(target: Target, name: str) -> None:
+def delete_controller(vhost: Vhost, name: str) -> None:
     """Deletes a controller with what is attached to it. Raises `SetupError` while a VM is connected to it."""
-    controller = find_controller(target, name)
+    controller = find_controller(vhost, name)
     refuse_while_connected(name, [each.name for each in controller.sessions or ()])
-    target.require("vhost_delete_controller", {"ctrlr": name})
+    vhost.require("vhost_delete_controller", {"ctrlr": name})
 
 
-def connected_sessions(target: Target, names: Sequence[str] = ()) -> dict[str, list[str]]:
+def connected_sessions(vhost: Vhost, names: Sequence[str] = ()) -> dict[str, list[str]]:
     """The sessions of each controller (of `names`, or of all) that has any.
 
     Raises `SetupError` for an unknown controller and where the vhost does not tell its sessions.
     """
-    controllers = [find_controller(target, name) for name in names] if names else get_controllers(target)
+    controllers = get_controllers(vhost)
+    if names:
+        controllers = [controller_called(name, controllers) for name in names]
     found: dict[str, list[str]] = {}
     for controller in controllers:
         if controller.sessions is None:
@@ -74,24 +86,24 @@ def connected_sessions(target: Target, names: Sequence[str] = ()) -> dict[str, l
     return found
 
 
-def controller_socket(target: Target, name: str) -> Path:
+def controller_socket(vhost: Vhost, name: str) -> Path:
     """The path of a controller's vhost-user socket, on this machine."""
-    return _socket_of(target, find_controller(target, name))
+    return _socket_of(vhost, find_controller(vhost, name))
 
 
-def _socket_of(target: Target, controller: Controller) -> Path:
+def _socket_of(vhost: Vhost, controller: Controller) -> Path:
     if not controller.socket:
-        if target.socket_folder is not None:
-            return target.socket_folder / controller.name
+        if vhost.socket_folder is not None:
+            return vhost.socket_folder / controller.name
         raise SetupError(
             f"This vhost does not tell the socket of controller '{controller.name}' (vhost_get_controllers has no "
             "'socket'); start it with Start Vhost."
         )
     path = Path(controller.socket)
-    if target.is_own:
+    if vhost.is_own:
         return path
     if not path.is_absolute():
-        path = _working_folder(target, controller) / path
+        path = _working_folder(vhost, controller) / path
     check_socket_path(path, "its owner must start it with a shorter -S")
     if not path.exists():
         raise SetupError(
@@ -103,10 +115,10 @@ def _socket_of(target: Target, controller: Controller) -> Path:
     return path
 
 
-def _working_folder(target: Target, controller: Controller) -> Path:
+def _working_folder(vhost: Vhost, controller: Controller) -> Path:
     """The folder that a foreign vhost's relative paths start from."""
     try:
-        return Path(f"/proc/{target.process.pid}/cwd").readlink()
+        return Path(f"/proc/{vhost.process.pid}/cwd").readlink()
     except OSError as error:
         raise SetupError(
             f"The vhost says that the socket of controller '{controller.name}' is '{controller.socket}', but not in "

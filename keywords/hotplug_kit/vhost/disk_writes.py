@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
-from hotplug_kit.domain.event import Event
+from hotplug_kit.domain.attachment import Event
+from hotplug_kit.domain.finding import Check, DeviceFault, FailureClass, Finding, Subject, fault
 from hotplug_kit.vhost.rpc.answers import answer_list, integer, mapping, text
 from hotplug_kit.vhost.rpc.client import RpcError
-from hotplug_kit.vhost.vhost import Target
+from hotplug_kit.vhost.vhost import Vhost
 
 _METHOD = "bdev_get_iostat"
 _METHOD_NOT_FOUND = -32601
@@ -19,14 +20,14 @@ class Writes:
     operations: int
 
 
-def get_writes(target: Target) -> dict[str, Writes]:
+def get_writes(vhost: Vhost) -> dict[str, Writes]:
     """The writes of each disk by name; none where the target keeps no statistics."""
     try:
-        answer = target.call(_METHOD)
+        answer = vhost.call(_METHOD)
     except RpcError as error:
         if error.code == _METHOD_NOT_FOUND:
             return {}
-        raise AssertionError(str(error)) from error
+        raise fault(Check.RPC_ANSWER, FailureClass.WRONG_ANSWER, str(error)) from error
     entries = answer_list(mapping(answer, _METHOD).get("bdevs"), _METHOD)
     return {
         text(entry, "name"): Writes(integer(entry, "bytes_written"), integer(entry, "num_write_ops"))
@@ -43,31 +44,34 @@ class DetachedDisks:
     def __init__(self) -> None:
         self._detached: dict[str, tuple[Event, Writes]] = {}
 
-    def apply(self, target: Target, event: Event) -> None:
+    def apply(self, vhost: Vhost, event: Event) -> None:
         """Takes account of an attach or detach; to be called as soon as that is answered."""
         self._detached.pop(event.disk, None)
-        if event.kind == "detach" and (writes := get_writes(target).get(event.disk)):
+        if event.kind == "detach" and (writes := get_writes(vhost).get(event.disk)):
             self._detached[event.disk] = (event, writes)
 
-    def check(self, target: Target) -> list[str]:
+    def check(self, vhost: Vhost) -> list[str]:
         """Why each detached disk counts as not written, one sentence each.
 
-        Raises `AssertionError` that names each disk which has been written. A disk that is no more is passed over.
+        Raises `DeviceFault` that names each disk which has been written. A disk that is no more is passed over.
         """
-        now = get_writes(target) if self._detached else {}
-        proofs, complaints = [], []
+        now = get_writes(vhost) if self._detached else {}
+        proofs: list[str] = []
+        findings: list[Finding] = []
         for disk, (event, before) in self._detached.items():
             writes = now.get(disk, before)
             if writes != before:
-                complaints.append(
+                said = (
                     f"Disk '{disk}' still took writes after the {event} was answered: "
                     f"{writes.bytes - before.bytes:,} bytes in {writes.operations - before.operations:,} operations "
                     f"by vhost's own statistics ({_METHOD})."
                 )
+                subject = Subject(controller=event.controller, target=event.target, disk=disk)
+                findings.append(Finding(Check.LATE_WRITES, FailureClass.DETACHED_IO, said, subject))
             proofs.append(
                 f"Proved: disk '{disk}' has taken no write since the {event} was answered; vhost counts "
                 f"{writes.bytes:,} bytes in {writes.operations:,} operations, as it did then."
             )
-        if complaints:
-            raise AssertionError(" ".join(complaints))
+        if findings:
+            raise DeviceFault(*findings)
         return proofs

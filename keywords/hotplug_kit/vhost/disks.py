@@ -8,9 +8,10 @@ from itertools import count
 from pathlib import Path
 
 from hotplug_kit.domain.errors import SetupError
+from hotplug_kit.domain.finding import Check, DeviceFault, FailureClass, Subject, fault
 from hotplug_kit.vhost.controllers import get_controllers, listed
 from hotplug_kit.vhost.rpc.answers import answer_list, integer, mapping, text
-from hotplug_kit.vhost.vhost import Target
+from hotplug_kit.vhost.vhost import Vhost
 
 _UNITS = {"": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
 _MALLOC, _AIO, _SPLIT = "Malloc disk", "AIO disk", "Split Disk"
@@ -63,36 +64,40 @@ def parse_disks(answer: object) -> list[Disk]:
     return found
 
 
-def get_disks(target: Target) -> list[Disk]:
+def get_disks(vhost: Vhost) -> list[Disk]:
     """All disks of a vhost."""
-    return parse_disks(target.require("bdev_get_bdevs"))
+    return parse_disks(vhost.require("bdev_get_bdevs"))
 
 
-def find_disk(target: Target, name: str) -> Disk:
+def find_disk(vhost: Vhost, name: str) -> Disk:
     """The disk called `name`; raises `SetupError` that names the existing ones when there is none."""
-    disks = get_disks(target)
+    return disk_called(name, get_disks(vhost))
+
+
+def disk_called(name: str, disks: Sequence[Disk]) -> Disk:
+    """The one of `disks` called `name`; raises `SetupError` that names them when there is none."""
     for disk in disks:
         if disk.name == name:
             return disk
     raise SetupError(f"There is no disk '{name}'; vhost has {listed([each.name for each in disks])}.")
 
 
-def create_malloc_disk(target: Target, name: str, size: int, block_size: int = 512) -> Disk:
+def create_malloc_disk(vhost: Vhost, name: str, size: int, block_size: int = 512) -> Disk:
     """Makes a disk in the memory of the target process; `size` and `block_size` in bytes."""
-    _check_new(target, name)
+    _check_new(vhost, name)
     _check_blocks(name, size, block_size)
-    target.require("bdev_malloc_create", {"name": name, "num_blocks": size // block_size, "block_size": block_size})
-    return _created(target, name, size)
+    vhost.require("bdev_malloc_create", {"name": name, "num_blocks": size // block_size, "block_size": block_size})
+    return _created(vhost, name, size)
 
 
-def create_aio_disk(target: Target, name: str, file: Path, size: int | None, block_size: int = 512) -> Disk:
+def create_aio_disk(vhost: Vhost, name: str, file: Path, size: int | None, block_size: int = 512) -> Disk:
     """Makes a disk of a file on the target's machine.
 
     With `size` (bytes) a missing file is made of that size, its room reserved, while an existing file must have that
     size; without it the file must exist. Raises `SetupError` when the file cannot be made or does not fit; an existing
     file is never changed.
     """
-    _check_new(target, name)
+    _check_new(vhost, name)
     path = file.expanduser().absolute()
     made = False
     if size is not None:
@@ -104,37 +109,37 @@ def create_aio_disk(target: Target, name: str, file: Path, size: int | None, blo
     else:
         size = path.stat().st_size if path.is_file() else None
     try:
-        target.require("bdev_aio_create", {"name": name, "filename": str(path), "block_size": block_size})
-        return _created(target, name, size)
+        vhost.require("bdev_aio_create", {"name": name, "filename": str(path), "block_size": block_size})
+        return _created(vhost, name, size)
     except BaseException:
         if made:
             path.unlink(missing_ok=True)
         raise
 
 
-def delete_disk(target: Target, name: str) -> None:
+def delete_disk(vhost: Vhost, name: str) -> None:
     """Deletes a malloc or AIO disk (its file stays), or the parts of a split disk when `name` is their base.
 
     Raises `SetupError` when the disk or one of its parts is attached to a controller, and for disks of other kinds.
     """
-    disk = find_disk(target, name)
-    parts = [each.name for each in get_disks(target) if each.base == name]
-    check_not_attached(target, [name, *parts])
+    disk = find_disk(vhost, name)
+    parts = [each.name for each in get_disks(vhost) if each.base == name]
+    check_not_attached(vhost, [name, *parts])
     if disk.product == _SPLIT:
         raise SetupError(f"Disk '{name}' is a part of disk '{disk.base}' and cannot go alone; delete '{disk.base}'.")
     method = {_MALLOC: "bdev_malloc_delete", _AIO: "bdev_aio_delete"}.get(disk.product)
     if method is None:
         raise SetupError(f"Disk '{name}' is a '{disk.product}', which is not deleted by this; use Call Rpc.")
     if parts:
-        target.require("bdev_split_delete", {"base_bdev": name})
-    target.require(method, {"name": name})
-    if name in (each.name for each in get_disks(target)):
-        raise AssertionError(f"vhost answered that it deleted disk '{name}', but still lists it.")
+        vhost.require("bdev_split_delete", {"base_bdev": name})
+    vhost.require(method, {"name": name})
+    if name in (each.name for each in get_disks(vhost)):
+        raise _wrong(name, f"vhost answered that it deleted disk '{name}', but still lists it.")
 
 
-def check_not_attached(target: Target, names: Sequence[str]) -> None:
+def check_not_attached(vhost: Vhost, names: Sequence[str]) -> None:
     """Raises `SetupError` when one of the disks `names`, which are to go, is attached to a controller."""
-    for controller in get_controllers(target):
+    for controller in get_controllers(vhost):
         for each in controller.targets:
             if each.disk in names:
                 raise SetupError(
@@ -143,8 +148,8 @@ def check_not_attached(target: Target, names: Sequence[str]) -> None:
                 )
 
 
-def _check_new(target: Target, name: str) -> None:
-    disks = [each.name for each in get_disks(target)]
+def _check_new(vhost: Vhost, name: str) -> None:
+    disks = [each.name for each in get_disks(vhost)]
     if name in disks:
         raise SetupError(f"A disk '{name}' exists already; vhost has {listed(disks)}.")
 
@@ -182,22 +187,26 @@ def _ensure_file(name: str, path: Path, size: int) -> None:
         raise SetupError(reason) from error
 
 
-def _created(target: Target, name: str, size: int | None) -> Disk:
-    for disk in get_disks(target):
+def _created(vhost: Vhost, name: str, size: int | None) -> Disk:
+    for disk in get_disks(vhost):
         if disk.name == name:
             if size is not None and disk.size != size:
-                raise AssertionError(f"vhost made disk '{name}' with {disk.size} bytes instead of {size}.")
+                raise _wrong(name, f"vhost made disk '{name}' with {disk.size} bytes instead of {size}.")
             return disk
-    raise AssertionError(f"vhost answered that it made disk '{name}', but does not list it.")
+    raise _wrong(name, f"vhost answered that it made disk '{name}', but does not list it.")
+
+
+def _wrong(disk: str, sentence: str) -> DeviceFault:
+    return fault(Check.RPC_ANSWER, FailureClass.WRONG_ANSWER, sentence, Subject(disk=disk))
 
 
 _PREFIX = "Hotplug"
 
 
-def disk_name_prefix(target: Target) -> str:
+def disk_name_prefix(vhost: Vhost) -> str:
     """What the names of the run's disks begin with: nothing in a vhost of its own, else what no other disk does."""
-    if target.is_own:
+    if vhost.is_own:
         return ""
-    names = [disk.name for disk in get_disks(target)]
+    names = [disk.name for disk in get_disks(vhost)]
     candidates = (f"{_PREFIX}{number if number > 1 else ''}-" for number in count(1))
     return next(each for each in candidates if not any(name.startswith(each) for name in names))

@@ -15,9 +15,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from hotplug_kit.domain.errors import SetupError
+from hotplug_kit.domain.finding import Check, DeviceFault, FailureClass, Subject, fault_of
 from hotplug_kit.monitor.deadline import wait_until
 from hotplug_kit.vhost.rpc.client import RpcError
-from hotplug_kit.vhost.vhost import Target
+from hotplug_kit.vhost.vhost import Vhost
 
 _ADD = "vhost_scsi_controller_add_target"
 _OCCUPIED = "File exists"
@@ -43,19 +44,19 @@ def refuse_while_connected(controller: str, sessions: Sequence[str]) -> None:
 
 
 def attach_when_free(
-    target: Target, params: Mapping[str, object], is_taken: Callable[[], bool], deadline: float | None = None
+    vhost: Vhost, params: Mapping[str, object], is_taken: Callable[[], bool], deadline: float | None = None
 ) -> Answer:
     """Asks for an attach, and asks again while the disk that was at the place is still in removal.
 
     `is_taken` tells whether vhost lists a disk there. `deadline`, in seconds, is that of a call; the client's own
-    unless given. Raises `AssertionError` as `Target.require` does, and when the removal does not end within it.
+    unless given. Raises `DeviceFault` as `Vhost.require` does, and when the removal does not end within it.
     """
 
     def ask() -> Answer | None:
         sent = time.monotonic()
         try:
-            value = target.require(_ADD, params, deadline)
-        except AssertionError as error:
+            value = vhost.require(_ADD, params, deadline)
+        except DeviceFault as error:
             cause = error.__cause__
             if isinstance(cause, RpcError) and cause.message == _OCCUPIED and not is_taken():
                 return None
@@ -64,9 +65,9 @@ def attach_when_free(
 
     return wait_until(
         ask,
-        deadline or target.rpc.deadline,
+        deadline or vhost.rpc.deadline,
         f"controller '{params['ctrlr']}' target {params['scsi_target_num']} to be free after a detach",
         last_seen=lambda: "vhost lists no disk there and says 'File exists': a request to the last disk is in flight",
         interval=_PAUSE_SECONDS,
-        error=AssertionError,
+        error=fault_of(Check.RPC_ANSWER, FailureClass.WRONG_ANSWER, Subject(controller=str(params["ctrlr"]))),
     )

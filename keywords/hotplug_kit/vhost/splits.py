@@ -3,14 +3,15 @@
 from collections.abc import Sequence
 
 from hotplug_kit.domain.errors import SetupError
+from hotplug_kit.domain.finding import Check, FailureClass, Subject, fault
 from hotplug_kit.vhost.controllers import listed
 from hotplug_kit.vhost.disks import Disk, check_not_attached, find_disk, get_disks
-from hotplug_kit.vhost.vhost import Target
+from hotplug_kit.vhost.vhost import Vhost
 
 _MIB = 1 << 20
 
 
-def split_disk(target: Target, base: str, count: int, part_size: int | None = None) -> list[str]:
+def split_disk(vhost: Vhost, base: str, count: int, part_size: int | None = None) -> list[str]:
     """Divides disk `base` into `count` equal disks and returns their names.
 
     Each part has `part_size` bytes, whole MiB, and what is left of the disk stays untouched; without it the parts share
@@ -18,7 +19,7 @@ def split_disk(target: Target, base: str, count: int, part_size: int | None = No
     """
     if count < 1:
         raise SetupError(f"Disk '{base}' cannot be split into {count} parts; give 1 or more.")
-    disk = _find_splittable(target, base)
+    disk = _find_splittable(vhost, base)
     size = {}
     if part_size is None:
         if disk.blocks // count == 0:
@@ -26,25 +27,27 @@ def split_disk(target: Target, base: str, count: int, part_size: int | None = No
     else:
         _check_size(disk, part_size, count)
         size = {"split_size_mb": part_size // _MIB}
-    answer = target.require("bdev_split_create", {"base_bdev": base, "split_count": count, **size})
+    answer = vhost.require("bdev_split_create", {"base_bdev": base, "split_count": count, **size})
     names = [str(name) for name in answer] if isinstance(answer, list) else []
     if len(names) != count:
-        raise AssertionError(f"vhost was asked to split disk '{base}' into {count} parts and answered {answer!r}.")
+        said = f"vhost was asked to split disk '{base}' into {count} parts and answered {answer!r}."
+        raise fault(Check.RPC_ANSWER, FailureClass.WRONG_ANSWER, said, Subject(disk=base))
     return names
 
 
-def unsplit_disk(target: Target, base: str) -> None:
+def unsplit_disk(vhost: Vhost, base: str) -> None:
     """Takes the parts of disk `base` away; the disk stays. Raises `SetupError` while a part is attached."""
-    parts = parts_of(target, base)
+    parts = parts_of(vhost, base)
     if not parts:
         raise SetupError(f"Disk '{base}' is not split.")
-    check_not_attached(target, parts)
-    target.require("bdev_split_delete", {"base_bdev": base})
-    if left := parts_of(target, base):
-        raise AssertionError(f"vhost answered that it deleted the parts of disk '{base}', but still lists {left}.")
+    check_not_attached(vhost, parts)
+    vhost.require("bdev_split_delete", {"base_bdev": base})
+    if left := parts_of(vhost, base):
+        said = f"vhost answered that it deleted the parts of disk '{base}', but still lists {listed(left)}."
+        raise fault(Check.RPC_ANSWER, FailureClass.WRONG_ANSWER, said, Subject(disk=base))
 
 
-def split_evenly(target: Target, bases: Sequence[str], count: int, size: int) -> list[str]:
+def split_evenly(vhost: Vhost, bases: Sequence[str], count: int, size: int) -> list[str]:
     """Makes `count` disks of at least `size` bytes, whole MiB, out of the disks `bases`, and returns their names.
 
     Where there are enough disks, the first `count` of them serve as they are. Where there are fewer, each is split, as
@@ -55,20 +58,20 @@ def split_evenly(target: Target, bases: Sequence[str], count: int, size: int) ->
         raise SetupError(f"There is no disk to make {count} disks of.")
     if len(bases) >= count:
         for base in bases[:count]:
-            _check_size(_find_splittable(target, base), size, 1)
+            _check_size(_find_splittable(vhost, base), size, 1)
         return list(bases[:count])
     shares = dict(zip(bases, even_shares(count, len(bases)), strict=True))
     for base, share in shares.items():
-        _check_size(_find_splittable(target, base), size, share)
+        _check_size(_find_splittable(vhost, base), size, share)
     names: list[str] = []
     done: list[str] = []
     try:
         for base, share in shares.items():
-            names += split_disk(target, base, share, size)
+            names += split_disk(vhost, base, share, size)
             done.append(base)
     except BaseException:
         for base in done:
-            unsplit_disk(target, base)
+            unsplit_disk(vhost, base)
         raise
     return names
 
@@ -78,14 +81,14 @@ def even_shares(whole: int, among: int) -> list[int]:
     return [whole // among + (1 if place < whole % among else 0) for place in range(among)]
 
 
-def parts_of(target: Target, base: str) -> list[str]:
+def parts_of(vhost: Vhost, base: str) -> list[str]:
     """The parts of a disk; none when it is not split."""
-    return [each.name for each in get_disks(target) if each.base == base]
+    return [each.name for each in get_disks(vhost) if each.base == base]
 
 
-def _find_splittable(target: Target, base: str) -> Disk:
-    disk = find_disk(target, base)
-    if parts := parts_of(target, base):
+def _find_splittable(vhost: Vhost, base: str) -> Disk:
+    disk = find_disk(vhost, base)
+    if parts := parts_of(vhost, base):
         raise SetupError(f"Disk '{base}' is split already, into {listed(parts)}; use these or delete the split first.")
     if disk.claimed:
         raise SetupError(

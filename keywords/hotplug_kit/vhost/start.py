@@ -8,13 +8,13 @@ from pathlib import Path
 from hotplug_kit.domain.errors import ConnectionLostError, DeadlineError, SetupError
 from hotplug_kit.monitor.chronicle import CHRONICLE, VHOST, Kind
 from hotplug_kit.monitor.deadline import Deadline, wait_until
-from hotplug_kit.monitor.run_monitor import VITAL_SIGNS
+from hotplug_kit.monitor.run_monitor import MONITOR
 from hotplug_kit.vhost.foreign.janitor import Janitor
-from hotplug_kit.vhost.process.launch import Launch, LaunchOptions, StartupRpc, TargetKind, plan_launch
+from hotplug_kit.vhost.process.launch import Launch, LaunchOptions, StartupRpc, VhostKind, plan_launch
 from hotplug_kit.vhost.process.start_hints import hint_for_start
 from hotplug_kit.vhost.process.vhost_process import ForeignVhost, OwnVhost, check_socket_path
 from hotplug_kit.vhost.rpc.client import RpcClient, RpcError, RpcProtocolError, socket_is_served
-from hotplug_kit.vhost.vhost import WATCH, Target
+from hotplug_kit.vhost.vhost import WATCH, Vhost
 
 _METHOD_NOT_FOUND = -32601
 _DYING_SECONDS = 1.0
@@ -22,8 +22,8 @@ _SHOWN_LINES = 10
 _SEARCHED_LINES = 200
 
 
-def start_target(
-    kind: TargetKind,
+def start_vhost(
+    kind: VhostKind,
     rpc: RpcClient,
     socket_folder: Path,
     log: Path,
@@ -31,7 +31,7 @@ def start_target(
     options: LaunchOptions | None = None,
     *,
     remove: Sequence[Path] = (),
-) -> Target:
+) -> Vhost:
     """Starts a target and waits, at most `deadline` seconds, until its RPC answers.
 
     `rpc` names its RPC socket, `socket_folder` is where it makes the controllers' sockets (made here, and removed at
@@ -42,7 +42,7 @@ def start_target(
     check_socket_path(rpc.path, "set TMPDIR to a folder with a short name")
     _claim(rpc.path)
     launch = plan_launch(kind, rpc.path, socket_folder, options)
-    VITAL_SIGNS.forget(WATCH)
+    MONITOR.forget(WATCH)
     socket_folder.mkdir(parents=True, exist_ok=True)
     scratch = (socket_folder, rpc.path, rpc.path.with_name(rpc.path.name + ".lock"))
     try:
@@ -56,17 +56,17 @@ def start_target(
         raise
     try:
         _await_answer(rpc, process, launch, Deadline(deadline))
-        target = Target(rpc, process, socket_folder, _how_started(launch), scratch, launch.kind == "embedded")
-        target.learn_methods()
+        vhost = Vhost(rpc, process, socket_folder, _how_started(launch), scratch, launch.kind == "embedded")
+        vhost.learn_methods()
     except BaseException:
-        VITAL_SIGNS.forget(WATCH)
+        MONITOR.forget(WATCH)
         process.stop(())
         rpc.close()
         for path in scratch:
             shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
         raise
     CHRONICLE.record(VHOST, Kind.READY, "vhost answers on its RPC socket")
-    return target
+    return vhost
 
 
 def _claim(rpc_socket: Path) -> None:
@@ -146,10 +146,10 @@ def _how_started(launch: Launch) -> str:
 _NOT_OURS = "This run does not start that vhost: its owner does."
 
 
-def connect_to_target(rpc: RpcClient, deadline: float, janitor_log: Path) -> Target:
+def connect_to_vhost(rpc: RpcClient, deadline: float, janitor_log: Path) -> Vhost:
     """Uses a target that runs already, by its RPC socket, for at most `deadline` seconds until it answers.
 
-    It is never stopped. What the run makes there goes with `Target.stop`, or, if the kit is killed, by the janitor,
+    It is never stopped. What the run makes there goes with `Vhost.stop`, or, if the kit is killed, by the janitor,
     which then writes `janitor_log`. Raises `SetupError` when none answers, when it lacks a method that every run needs,
     or before its framework is initialised.
     """
@@ -172,13 +172,13 @@ def connect_to_target(rpc: RpcClient, deadline: float, janitor_log: Path) -> Tar
             ) from error
         raise SetupError(f"No vhost answers on '{rpc.path}': {error} {_NOT_OURS}") from error
     how = f"process {pid or 'unknown'} behind RPC socket '{rpc.path}', not started by this run"
-    target = Target(rpc, ForeignVhost(pid, rpc.path), None, how, janitor=Janitor(rpc.path, pid, janitor_log))
+    vhost = Vhost(rpc, ForeignVhost(pid, rpc.path), None, how, janitor=Janitor(rpc.path, pid, janitor_log))
     try:
-        target.learn_methods()
-        target.call("vhost_get_controllers")
+        vhost.learn_methods()
+        vhost.call("vhost_get_controllers")
     except BaseException as error:
-        target.stop()
+        vhost.stop()
         if isinstance(error, RpcError):
             raise SetupError(f"The vhost behind '{rpc.path}' is not ready to be used: {error}") from error
         raise
-    return target
+    return vhost

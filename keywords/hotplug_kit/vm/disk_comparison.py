@@ -1,39 +1,48 @@
-"""Compares the disks that a guest has with those that it should have."""
+"""Compares three sides: what the run attached (the model), what vhost reports as attached, what the guests have.
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+Each guest is compared with what it should have. Then all guests are compared together, so that a disk which shows in
+another VM, in two VMs, or in exchange for another one is named as that.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from hotplug_kit.domain.attachment import Attachment
 from hotplug_kit.domain.errors import SetupError
+from hotplug_kit.domain.finding import VHOST_ITSELF, Check, DeviceFault, FailureClass, Finding, Subject
 from hotplug_kit.monitor.deadline import Deadline, wait_until
 from hotplug_kit.vm.definition import VmDefinition
 from hotplug_kit.vm.guest_disks import DiskList, GuestDisk, Read
+from hotplug_kit.vm.missing_disks import Reason
+
+_SETTLING_SECONDS = 2.0
+"""A disk too many, or a wrong one, may be about to go for this long; a missing one has the whole deadline."""
+
+_PAUSE_SECONDS = 0.1
+_ANSWER_SECONDS = 5.0
+
+Explain = Callable[[str, Attachment], Reason | None]
+"""Finds out why a VM, given by its name, does not have a disk."""
 
 
 @dataclass(frozen=True)
-class ExpectedDisk:
-    """A disk that should be at a place; `size` in bytes, or None where any size will do."""
+class Difference:
+    """One thing in which the sides differ: a phrase, the class of failure, and what it is about."""
 
-    controller: str
-    target: int
-    serial: str
-    size: int | None = None
+    phrase: str
+    failure: FailureClass = FailureClass.WRONG_DISKS
+    subject: Subject = VHOST_ITSELF
 
     def __str__(self) -> str:
-        return f"disk '{self.serial}' at controller '{self.controller}' target {self.target}"
+        return self.phrase
 
 
-def expected_disk(source: object) -> ExpectedDisk:
-    """Reads a mapping or an object's attributes: `controller`, `target`, `serial` (or `disk`), and `size` if there."""
+@dataclass(frozen=True)
+class Side:
+    """One VM's side: its definition, and the disks that its guest has."""
 
-    def get(name: str) -> object:
-        return source.get(name) if isinstance(source, Mapping) else getattr(source, name, None)
-
-    controller, target, serial, size = get("controller"), get("target"), get("serial") or get("disk"), get("size")
-    if controller is None or target is None or serial is None:
-        raise SetupError(
-            f"An expected disk needs a controller, a target and a serial (or disk), but this is {source!r}."
-        )
-    return ExpectedDisk(str(controller), int(str(target)), str(serial), None if size is None else int(str(size)))
+    vm: VmDefinition
+    found: DiskList
 
 
 def disk_at(vm: VmDefinition, disks: Sequence[GuestDisk], controller: str, target: int) -> GuestDisk:
@@ -47,204 +56,187 @@ def disk_at(vm: VmDefinition, disks: Sequence[GuestDisk], controller: str, targe
     )
 
 
-def differences(vm: VmDefinition, expected: Sequence[ExpectedDisk], found: DiskList) -> list[str]:
-    """One phrase for each disk that is missing, extra, doubled, misplaced, of the wrong size or not usable.
-
-    Block nodes and links of disks that are no more are named too.
-    """
-    result: list[str] = []
-    wanted = {(e.controller, e.target): e for e in expected}
-    present = {(d.controller, d.target, d.lun) for d in found.disks}
-    for place in expected:
-        if place.controller not in vm.controllers:
-            result.append(f"{place} is expected, but VM '{vm.name}' has no such controller")
-        elif (place.controller, place.target, 0) not in present:
-            result.append(_missing(place, found))
-    for disk in found.disks:
-        result += _judged(disk, wanted.get((disk.controller, disk.target)), expected)
-    result += _doubled(found)
-    owned = {disk.node for disk in found.disks}
-    result += [f"block node {node} is left over of a disk that is gone" for node in sorted(found.nodes - owned)]
-    places = {(disk.pci_address, disk.target) for disk in found.disks}
-    result += [
-        f"link by path {name} is left over of a disk that is gone"
-        for pci, target, name in found.links
-        if (pci, target) not in places
-    ]
-    return result
-
-
-def _missing(place: ExpectedDisk, found: DiskList) -> str:
-    elsewhere = [d for d in found.disks if d.serial == place.serial]
-    return f"{place} is missing" + (f" (it is at {elsewhere[0]})" if elsewhere else "")
-
-
-def _judged(disk: GuestDisk, wanted: ExpectedDisk | None, expected: Sequence[ExpectedDisk]) -> list[str]:
-    if wanted is None or disk.lun != 0:
-        belongs = next((f", expected as {e}" for e in expected if e.serial == disk.serial), "")
-        return [f"extra {disk}{belongs}"]
-    result = []
-    if disk.serial != wanted.serial:
-        result.append(
-            f"wrong serial at controller '{disk.controller}' target {disk.target}: '{disk.serial}', "
-            f"expected '{wanted.serial}'"
-        )
-    if wanted.size is not None and disk.size != wanted.size:
-        result.append(f"wrong size of {disk}: expected {wanted.size} bytes")
-    if not disk.node or disk.size == 0:
-        result.append(f"{disk} has no block node or no size")
-    if disk.state != "running":
-        result.append(f"{disk} is in state '{disk.state}', not 'running'")
-    return result
-
-
-def _doubled(found: DiskList) -> list[str]:
-    by_serial: dict[str, list[GuestDisk]] = {}
-    for disk in found.disks:
-        by_serial.setdefault(disk.serial, []).append(disk)
-    return [
-        f"disk '{serial}' is there {len(disks)} times: " + ", ".join(f"{d.controller} target {d.target}" for d in disks)
-        for serial, disks in by_serial.items()
-        if serial and len(disks) > 1
-    ]
-
-
-_SETTLING_SECONDS = 2.0
-"""A disk too many, or a wrong one, may be on its way out for so long; one that is missing has the whole deadline."""
-_PAUSE_SECONDS = 0.1
-_ANSWER_SECONDS = 5.0
-
-Explain = Callable[[str, ExpectedDisk], str]
-"""Looks why a VM misses a disk, given the VM's name; a sentence."""
-
-
-@dataclass(frozen=True)
-class Side:
-    """One VM's side: how it was defined, and what disks its guest has."""
-
-    vm: VmDefinition
-    found: DiskList
-
-
-def disagreements(model: Sequence[ExpectedDisk], vhost: Sequence[ExpectedDisk], guests: Sequence[Side]) -> list[str]:
-    """One phrase for each thing in which the three sides disagree; none when they agree.
+def compare(model: Sequence[Attachment], vhost: Sequence[Attachment], guests: Sequence[Side]) -> list[Difference]:
+    """One difference for each thing in which the three sides disagree; none when they agree.
 
     `model` and `vhost` may have controllers of other VMs than `guests`; these two sides are compared in full.
     """
-    findings = list(_model_against_vhost(model, vhost))
+    found = list(_model_against_vhost(model, vhost))
     for side in guests:
         expected = [disk for disk in vhost if disk.controller in side.vm.controllers]
-        findings += [f"VM '{side.vm.name}': {phrase}" for phrase in differences(side.vm, expected, side.found)]
-    return [*findings, *_exchanged(vhost, guests), *_in_other_vms(vhost, guests)]
+        found += _guest_against_vhost(side, expected)
+    return [*found, *_exchanged(vhost, guests), *_in_other_vms(vhost, guests)]
 
 
-def three_sides(model: Sequence[ExpectedDisk], vhost: Sequence[ExpectedDisk], guests: Sequence[Side]) -> str:
+def three_sides(model: Sequence[Attachment], vhost: Sequence[Attachment], guests: Sequence[Side]) -> str:
     """The places at which the three sides do not show the same disk of the same size, with what each shows there."""
-    places: dict[tuple[str, int], dict[str, ExpectedDisk]] = {}
+    places: dict[tuple[str, int], dict[str, Attachment]] = {}
     shown = [
-        ExpectedDisk(disk.controller, disk.target, disk.serial, disk.size)
-        for side in guests
-        for disk in side.found.disks
+        Attachment(disk.controller, disk.target, disk.serial, disk.size) for side in guests for disk in side.found.disks
     ]
     for name, disks in (("model", model), ("vhost", vhost), ("guest", shown)):
         for disk in disks:
-            places.setdefault((disk.controller, disk.target), {})[name] = disk
-    owners = {controller: side.vm.name for side in guests for controller in side.vm.controllers}
+            places.setdefault(disk.place, {})[name] = disk
+    owners = _owners(guests)
     rows = []
     for (controller, target), sides in sorted(places.items()):
         names = ["model", "vhost", *(["guest"] if controller in owners or "guest" in sides else [])]
         there = [sides.get(name) for name in names]
         sizes = {disk.size for disk in there if disk is not None and disk.size is not None}
-        if len({disk and disk.serial for disk in there}) > 1 or len(sizes) > 1:
-            said = ", ".join(f"{name} {_disk(disk)}" for name, disk in zip(names, there, strict=True))
+        if len({disk and disk.disk for disk in there}) > 1 or len(sizes) > 1:
+            said = ", ".join(f"{name} {_described(disk)}" for name, disk in zip(names, there, strict=True))
             vm = f" of VM '{owners[controller]}'" if controller in owners else ""
             rows.append(f"controller '{controller}'{vm} target {target}: {said}")
     return "; ".join(rows)
 
 
 def wait_until_agreed(
-    model: Sequence[ExpectedDisk],
-    vhost: Sequence[ExpectedDisk],
+    model: Sequence[Attachment],
+    vhost: Sequence[Attachment],
     guests: Sequence[tuple[VmDefinition, Read]],
     seconds: float,
-    explain: Explain = lambda vm, disk: "",
+    explain: Explain = lambda vm, disk: None,
 ) -> None:
-    """Waits until the guests have what vhost says, which must be what the model says, at once.
+    """Waits until the guests have what vhost reports. Model and vhost must agree at once.
 
-    Raises `AssertionError` that names each disagreement and shows all three sides: at the deadline, or as soon as
-    waiting cannot help. At the deadline `explain` is asked about the first disk that is missing.
+    Raises `DeviceFault` that names each difference and shows all three sides: at the deadline, or as soon as waiting
+    cannot help. At the deadline, `explain` is asked about the first disk that is missing.
     """
     limit = Deadline(seconds)
-    findings: list[str] = []
-    missing: list[tuple[str, ExpectedDisk]] = []
-    said, since = "", 0.0
+    found: list[Difference] = []
+    missing: list[tuple[str, Attachment]] = []
+    sides: list[Side] = []
+    since = 0.0
     hopeless = any(True for _ in _model_against_vhost(model, vhost))
 
+    def told() -> str:
+        words = "; ".join(map(str, found))
+        return f"{words}. The three sides: {three_sides(model, vhost, sides) or 'the same disks'}."
+
     def agreed() -> bool:
-        nonlocal said, since
-        sides = [Side(vm, read(Deadline(max(limit.remaining, _ANSWER_SECONDS)))) for vm, read in guests]
-        before = list(findings)
-        findings[:] = disagreements(model, vhost, sides)
-        missing[:] = _reconcile_missing(vhost, sides)
-        said = f"{'; '.join(findings)}. The three sides: {three_sides(model, vhost, sides) or 'the same disks'}."
-        if findings != before or missing:
+        nonlocal since
+        sides[:] = [Side(vm, read(Deadline(max(limit.remaining, _ANSWER_SECONDS)))) for vm, read in guests]
+        before = list(found)
+        found[:] = compare(model, vhost, sides)
+        missing[:] = _missing_in_guests(vhost, sides)
+        if found != before or missing:
             since = limit.elapsed
-        if findings and (hopeless or limit.elapsed - since > _SETTLING_SECONDS):
-            raise AssertionError(f"Model, vhost and guests do not agree on the disks: {said}")
-        return not findings
+        if found and (hopeless or limit.elapsed - since > _SETTLING_SECONDS):
+            raise _fault(f"Model, vhost and guests do not agree on the disks: {told()}", found[0])
+        return not found
+
+    def late(sentence: str) -> DeviceFault:
+        reason = explain(*missing[0]) if missing else None
+        return _fault(f"{sentence} {reason.sentence if reason else ''}".rstrip(), found[0])
 
     wait_until(
         agreed,
         limit,
         "model, vhost and guests to agree on the disks",
-        last_seen=lambda: " ".join([said, *(explain(*one) for one in missing[:1])]).rstrip(),
+        last_seen=told,
         interval=_PAUSE_SECONDS,
-        error=AssertionError,
+        error=late,
     )
 
 
-def _reconcile_missing(vhost: Sequence[ExpectedDisk], guests: Sequence[Side]) -> list[tuple[str, ExpectedDisk]]:
+def _fault(sentence: str, first: Difference) -> DeviceFault:
+    return DeviceFault(Finding(Check.DISKS_AGREE, first.failure, sentence, first.subject))
+
+
+def _guest_against_vhost(side: Side, expected: Sequence[Attachment]) -> Iterator[Difference]:
+    """Each disk that is missing, extra, doubled, misplaced, of the wrong size or not usable, and what is left over."""
+    vm, found = side.vm.name, side.found
+
+    def differs(phrase: str, controller: str = "", target: int | None = None, disk: str = "") -> Difference:
+        return Difference(f"VM '{vm}': {phrase}", subject=Subject(vm, controller, target, disk))
+
+    wanted = {each.place: each for each in expected}
+    present = {(d.controller, d.target, d.lun) for d in found.disks}
+    for each in expected:
+        if (each.controller, each.target, 0) not in present:
+            elsewhere = [d for d in found.disks if d.serial == each.disk]
+            moved = f" (it is at {elsewhere[0]})" if elsewhere else ""
+            yield differs(f"{each} is missing{moved}", each.controller, each.target, each.disk)
+    for disk in found.disks:
+        for phrase in _wrong_with(disk, wanted.get((disk.controller, disk.target)), expected):
+            yield differs(phrase, disk.controller, disk.target, disk.serial)
+    for serial, disks in _by_serial(found.disks).items():
+        if serial and len(disks) > 1:
+            places = ", ".join(f"{d.controller} target {d.target}" for d in disks)
+            yield differs(f"disk '{serial}' is there {len(disks)} times: {places}", disk=serial)
+    for node in sorted(found.nodes - {disk.node for disk in found.disks}):
+        yield differs(f"block node {node} is left over from a disk that is gone")
+    places_in_use = {(disk.pci_address, disk.target) for disk in found.disks}
+    for pci, target, name in found.links:
+        if (pci, target) not in places_in_use:
+            yield differs(f"link by path {name} is left over from a disk that is gone")
+
+
+def _wrong_with(disk: GuestDisk, wanted: Attachment | None, expected: Sequence[Attachment]) -> Iterator[str]:
+    if wanted is None or disk.lun != 0:
+        belongs = next((f", expected as {each}" for each in expected if each.disk == disk.serial), "")
+        yield f"extra {disk}{belongs}"
+        return
+    if disk.serial != wanted.disk:
+        yield (
+            f"wrong serial at controller '{disk.controller}' target {disk.target}: '{disk.serial}', "
+            f"expected '{wanted.disk}'"
+        )
+    if wanted.size is not None and disk.size != wanted.size:
+        yield f"wrong size of {disk}: expected {wanted.size} bytes"
+    if not disk.node or disk.size == 0:
+        yield f"{disk} has no block node or no size"
+    if disk.state != "running":
+        yield f"{disk} is in state '{disk.state}', not 'running'"
+
+
+def _missing_in_guests(vhost: Sequence[Attachment], guests: Sequence[Side]) -> list[tuple[str, Attachment]]:
     """What guests do not have at all at its place, with the name of the VM."""
     there = {(disk.controller, disk.target) for side in guests for disk in side.found.disks if disk.lun == 0}
-    owners = {controller: side.vm.name for side in guests for controller in side.vm.controllers}
-    return [
-        (owners[disk.controller], disk)
-        for disk in vhost
-        if disk.controller in owners and (disk.controller, disk.target) not in there
-    ]
+    owners = _owners(guests)
+    return [(owners[each.controller], each) for each in vhost if each.controller in owners and each.place not in there]
 
 
-def _model_against_vhost(model: Sequence[ExpectedDisk], vhost: Sequence[ExpectedDisk]) -> Iterator[str]:
-    wanted = {(disk.controller, disk.target): disk for disk in model}
-    told = {(disk.controller, disk.target): disk for disk in vhost}
-    for place, disk in wanted.items():
+def _model_against_vhost(model: Sequence[Attachment], vhost: Sequence[Attachment]) -> Iterator[Difference]:
+    wanted = {each.place: each for each in model}
+    told = {each.place: each for each in vhost}
+    for place, each in wanted.items():
         there = told.get(place)
         if there is None:
-            elsewhere = [str(other) for other in vhost if other.serial == disk.serial]
-            yield f"vhost says that {disk} is not attached" + (f", but has {elsewhere[0]}" if elsewhere else "")
-        elif there.serial != disk.serial:
-            yield f"vhost says that {there} is attached in place of disk '{disk.serial}'"
-    for place, disk in told.items():
+            elsewhere = [str(other) for other in vhost if other.disk == each.disk]
+            moved = f", but has {elsewhere[0]}" if elsewhere else ""
+            yield _vhost_differs(f"vhost reports that {each} is not attached{moved}", each)
+        elif there.disk != each.disk:
+            yield _vhost_differs(f"vhost reports that {there} is attached instead of disk '{each.disk}'", each)
+        elif each.size is not None and there.size != each.size:
+            yield _vhost_differs(f"vhost reports {there.size} bytes for {there}, it had {each.size}", each)
+    for place, each in told.items():
         if place not in wanted:
-            yield f"vhost says that {disk} is attached, which was not asked for or was detached"
+            said = f"vhost reports that {each} is attached, which was not asked for or was detached"
+            yield _vhost_differs(said, each)
 
 
-def _exchanged(vhost: Sequence[ExpectedDisk], guests: Sequence[Side]) -> Iterator[str]:
+def _vhost_differs(phrase: str, about: Attachment) -> Difference:
+    subject = Subject(controller=about.controller, target=about.target, disk=about.disk)
+    return Difference(phrase, FailureClass.WRONG_ANSWER, subject)
+
+
+def _exchanged(vhost: Sequence[Attachment], guests: Sequence[Side]) -> Iterator[Difference]:
     """Pairs of disks that stand in each other's place."""
-    wanted = {(disk.controller, disk.target): disk.serial for disk in vhost}
+    wanted = {each.place: each.disk for each in vhost}
     shown = {(disk.controller, disk.target): disk.serial for side in guests for disk in side.found.disks}
     places = list(wanted)
     for number, one in enumerate(places):
         for other in places[number + 1 :]:
             a, b = wanted[one], wanted[other]
             if a != b and (shown.get(one), shown.get(other)) == (b, a):
-                yield f"disks '{a}' and '{b}' are swapped"
+                yield Difference(f"disks '{a}' and '{b}' are swapped", subject=Subject(disk=a))
 
 
-def _in_other_vms(vhost: Sequence[ExpectedDisk], guests: Sequence[Side]) -> Iterator[str]:
+def _in_other_vms(vhost: Sequence[Attachment], guests: Sequence[Side]) -> Iterator[Difference]:
     """Disks that a VM has although they are attached to another one's controller, or that several VMs have."""
-    owner = {controller: side.vm.name for side in guests for controller in side.vm.controllers}
-    belongs = {disk.serial: disk for disk in vhost}
+    owners = _owners(guests)
+    belongs = {each.disk: each for each in vhost}
     holders: dict[str, list[tuple[str, GuestDisk]]] = {}
     for side in guests:
         for disk in side.found.disks:
@@ -253,15 +245,28 @@ def _in_other_vms(vhost: Sequence[ExpectedDisk], guests: Sequence[Side]) -> Iter
         place = belongs.get(serial)
         vms = sorted({vm for vm, _ in held})
         if len(vms) > 1:
-            yield f"disk '{serial}' shows in several VMs: {', '.join(vms)}"
-        elif place is not None and owner.get(place.controller) not in (None, vms[0]):
-            yield (
+            yield Difference(f"disk '{serial}' shows in several VMs: {', '.join(vms)}", subject=Subject(disk=serial))
+        elif place is not None and owners.get(place.controller) not in (None, vms[0]):
+            phrase = (
                 f"disk '{serial}' shows in VM '{vms[0]}' at controller '{held[0][1].controller}' target "
-                f"{held[0][1].target}, but it is attached for VM '{owner[place.controller]}'"
+                f"{held[0][1].target}, but it is attached for VM '{owners[place.controller]}'"
             )
+            yield Difference(phrase, subject=Subject(vm=vms[0], disk=serial))
 
 
-def _disk(disk: ExpectedDisk | None) -> str:
+def _by_serial(disks: Sequence[GuestDisk]) -> dict[str, list[GuestDisk]]:
+    found: dict[str, list[GuestDisk]] = {}
+    for disk in disks:
+        found.setdefault(disk.serial, []).append(disk)
+    return found
+
+
+def _owners(guests: Sequence[Side]) -> dict[str, str]:
+    """The VM of each controller."""
+    return {controller: side.vm.name for side in guests for controller in side.vm.controllers}
+
+
+def _described(disk: Attachment | None) -> str:
     if disk is None:
         return "nothing"
-    return f"'{disk.serial}'" + (f" ({disk.size} bytes)" if disk.size is not None else "")
+    return f"'{disk.disk}'" + (f" ({disk.size} bytes)" if disk.size is not None else "")

@@ -30,6 +30,10 @@ class DiskReader:
         self._conversation = self._vm.connection(limit).converse(command, limit)
         return self._ask(self._conversation, limit)
 
+    def last_at(self, controller: str, target: int) -> GuestDisk | None:
+        """The disk that was at a controller's target when the guest was last asked, without asking it again."""
+        return next((d for d in self.last_seen if (d.controller, d.target) == (controller, target)), None)
+
     def _ask(self, conversation: Conversation, limit: Deadline) -> DiskList:
         answer = conversation.ask("list", limit)
         found = parse_disks(answer, self._vm.definition, time.monotonic())

@@ -1,38 +1,54 @@
-"""Waits until a disk is there, until it is gone, until the set of disks is the expected one."""
+"""Waits until a disk can be used, until it is gone, and says how long the guest took to follow."""
 
-import shlex
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 
-from hotplug_kit.domain.errors import KitError
-from hotplug_kit.domain.event import Event
+from hotplug_kit.domain.attachment import Event
+from hotplug_kit.domain.finding import Check, DeviceFault, FailureClass, Finding, Subject, fault, fault_of
 from hotplug_kit.monitor.chronicle import CHRONICLE, Kind, disk_lane, place_of, vm_lane
 from hotplug_kit.monitor.deadline import Deadline, wait_until
 from hotplug_kit.vm.definition import VmDefinition
-from hotplug_kit.vm.disk_comparison import ExpectedDisk, differences
 from hotplug_kit.vm.guest_disks import DiskList, GuestDisk, Read
-from hotplug_kit.vm.virtual_machine import VirtualMachine
+from hotplug_kit.vm.missing_disks import Reason
 
 
-class WaitedInVain(AssertionError):
-    """A disk did not appear, or did not go, until the deadline; what the guest has then may tell why."""
+class DiskWaitTimedOut(DeviceFault):
+    """A disk did not appear, or did not go, by the deadline; what the guest has then may tell why."""
+
+    def explained(self, reason: Reason, quotes: str) -> DeviceFault:
+        """The same fault with the reason that was found, its class, and what others have to say (`quotes`)."""
+        finding = self.findings[0]
+        sentence = f"{finding.sentence.rstrip('.')}. {reason.sentence} {quotes}".rstrip()
+        return DeviceFault(replace(finding, sentence=sentence, failure=reason.failure))
+
+
+@dataclass(frozen=True)
+class Gone:
+    """A disk is gone: seen at `at`, and still there at `not_before` if a look found it (`time.monotonic()`)."""
+
+    at: float
+    not_before: float | None = None
 
 
 _PAUSE_SECONDS = 0.02
 _ANSWER_SECONDS = 5.0
-_WRONG_SERIAL_SECONDS = 2.0  # so long may the disk that was there before take to go
+_WRONG_SERIAL_SECONDS = 2.0  # the disk that was there before may take this long to go
 
 
 def wait_until_present(
     vm: VmDefinition, read: Read, controller: str, target: int, serial: str, seconds: float
-) -> GuestDisk:
+) -> tuple[GuestDisk, float | None]:
     """Waits until the disk can be used: block node there, size known, serial as expected.
 
-    Raises `WaitedInVain` at the deadline, and `AssertionError` soon when another disk stays at the place.
+    Returns the disk and the last moment (`time.monotonic()`) at which it could not be used yet, None when the first
+    look found it. Raises `DiskWaitTimedOut` at the deadline, and `DeviceFault` soon when another disk stays at that
+    place.
     """
     pci = vm.pci_address(controller)
     limit = Deadline(seconds)
+    subject = Subject(vm.name, controller, target, serial)
     seen, wrong_since = "nothing yet", None
+    not_before: float | None = None
 
     def usable() -> GuestDisk | None:
         nonlocal seen, wrong_since
@@ -45,41 +61,52 @@ def wait_until_present(
             return next((d for d in whole if d.state == "running"), None)
         wrong_since = wrong_since or disks.seen
         if disks.seen - wrong_since > _WRONG_SERIAL_SECONDS:
-            raise AssertionError(
+            said = (
                 f"VM '{vm.name}' has the wrong disk at controller '{controller}' target {target}: its serial is "
                 f"'{wrong[0].serial}', expected '{serial}'."
             )
+            raise fault(Check.DISK_APPEARS, FailureClass.WRONG_DISKS, said, subject)
         return None
 
+    def usable_now() -> GuestDisk | None:
+        nonlocal not_before
+        asked = time.monotonic()
+        found = usable()
+        if found is None:
+            not_before = asked
+        return found
+
     disk = wait_until(
-        usable,
+        usable_now,
         limit,
         f"disk '{serial}' to appear in VM '{vm.name}' at controller '{controller}' target {target}",
         last_seen=lambda: seen,
         interval=_PAUSE_SECONDS,
-        error=WaitedInVain,
+        error=lambda said: DiskWaitTimedOut(Finding(Check.DISK_APPEARS, FailureClass.LOST_EVENT, said, subject)),
     )
     text = f"VM '{vm.name}' can use it as {disk.node}"
     CHRONICLE.record(disk_lane(serial), Kind.USABLE, text, disk.seen, place=place_of(controller, target))
-    return disk
+    return disk, not_before
 
 
 def wait_until_gone(
-    vm: VmDefinition, read: Read, controller: str, target: int, seconds: float, node: str = ""
-) -> float:
+    vm: VmDefinition, read: Read, controller: str, target: int, seconds: float, node: str = "", serial: str = ""
+) -> Gone:
     """Waits until nothing is left of a disk: no SCSI device, not even in removal, no block node, no link by path.
 
-    `node` is the block node that it had ("/dev/sdb"), if known. Returns the host's monotonic time at which it was seen
-    to be gone. Raises `WaitedInVain` at the deadline, saying what is left.
+    `node` is the block node that it had ("/dev/sdb") and `serial` its name, if known. Raises `DiskWaitTimedOut` at the
+    deadline, saying what is left.
     """
     pci = vm.pci_address(controller)
     limit = Deadline(seconds)
     its_nodes = {node} - {""}
+    subject = Subject(vm.name, controller, target, serial)
     left = "nothing yet"
-    gone = 0.0
+    gone, not_before = 0.0, None
 
     def nothing_left() -> bool:
-        nonlocal left, gone
+        nonlocal left, gone, not_before
+        asked = time.monotonic()
         disks = read(_answer_limit(limit))
         there = disks.at(pci, target)
         its_nodes.update(d.node for d in there if d.node)
@@ -94,6 +121,7 @@ def wait_until_gone(
         if link := disks.link_at(pci, target):
             rest.append(f"its link /dev/disk/by-path/{link}")
         left, gone = " and ".join(rest) + " left", disks.seen
+        not_before = asked if rest else not_before
         return not rest
 
     wait_until(
@@ -102,35 +130,15 @@ def wait_until_gone(
         f"the disk at controller '{controller}' target {target} to be gone from VM '{vm.name}'",
         last_seen=lambda: left,
         interval=_PAUSE_SECONDS,
-        error=WaitedInVain,
+        error=lambda said: DiskWaitTimedOut(Finding(Check.DISK_GONE, FailureClass.DISK_STAYS, said, subject)),
     )
     place = place_of(controller, target)
     CHRONICLE.record(vm_lane(vm.name), Kind.GONE, f"nothing is left of the disk at {place}", gone, place=place)
-    return gone
-
-
-def wait_until_equal(vm: VmDefinition, read: Read, expected: list[ExpectedDisk], seconds: float) -> DiskList:
-    """Waits until the guest has exactly the expected disks; raises `AssertionError` that names each difference."""
-    limit = Deadline(seconds)
-    found: list[str] = []
-
-    def equal() -> DiskList | None:
-        disks = read(_answer_limit(limit))
-        found[:] = differences(vm, expected, disks)
-        return None if found else disks
-
-    return wait_until(
-        equal,
-        limit,
-        f"VM '{vm.name}' to have the {len(expected)} expected disks",
-        last_seen=lambda: "; ".join(found) + ".",
-        interval=_PAUSE_SECONDS * 5,
-        error=AssertionError,
-    )
+    return Gone(gone, not_before)
 
 
 def wait_until_hosts_are_up(vm: VmDefinition, read: Read, limit: Deadline) -> None:
-    """Waits until the guest's driver has taken all controllers; raises `AssertionError` naming those without one."""
+    """Waits until the guest's driver has taken all controllers; raises `DeviceFault` naming those without one."""
     missing: list[str] = list(vm.controllers)
 
     def all_up() -> bool:
@@ -144,7 +152,7 @@ def wait_until_hosts_are_up(vm: VmDefinition, read: Read, limit: Deadline) -> No
         limit,
         f"the guest of VM '{vm.name}' to drive its controllers",
         last_seen=lambda: f"no SCSI host for {', '.join(missing)}",
-        error=AssertionError,
+        error=fault_of(Check.GUEST_BOOT, FailureClass.GUEST, Subject(vm=vm.name)),
     )
 
 
@@ -162,140 +170,65 @@ def _what_is_at(disks: DiskList, pci: str, controller: str, target: int, serial:
     return text + "."
 
 
-_COMMAND_SECONDS = 10.0
-_LOOK_SECONDS = 2.0
-_RESCAN_SECONDS = 3
-_READ_SECONDS = 1
-_TIMED_OUT = 124
-_BLOCK_BYTES = 4096
-_NO_HOST = 64
-
-Run = Callable[[str], int]
-"""Runs a command as root in the guest; its exit code."""
-
-
-def runner(vm: VirtualMachine) -> Run:
-    """Runs commands in a VM's guest, each under a bound."""
-    return lambda command: vm.run(vm.as_root(command), _COMMAND_SECONDS).exit_code
-
-
-def where_else(serial: str, missing_at: tuple[str, str, int], guests: Sequence[tuple[str, Read]]) -> str:
-    """A sentence about the disks with a serial in all guests (name and reader of each), but for the place given.
-
-    That is VM, controller and target. Empty when there is none, or no guest answers.
-    """
-    found = []
-    for vm, read in guests:
-        try:
-            disks = read(Deadline(_LOOK_SECONDS)).disks
-        except KitError:
-            continue
-        places = [disk for disk in disks if disk.serial == serial]
-        found += [f"VM '{vm}' has {disk}" for disk in places if (vm, disk.controller, disk.target) != missing_at]
-    return f"Misplaced: {'; '.join(found)}." if found else ""
-
-
-def after_missing_attach(run: Run, read: Read, pci_address: str, target: int) -> str:
-    """A sentence: whether a disk that did not appear is found by a rescan of its target on its controller's SCSI host.
-
-    Of that target alone: to look for all targets that a host might have takes a slow guest longer than anybody waits.
-    """
-    try:
-        code = run(
-            f"for h in /sys/class/scsi_host/*; do case $(readlink -f $h) in */{pci_address}/*) "
-            f"{_within(_RESCAN_SECONDS, f'echo 0 {target} - > $h/scan')}; exit;; esac; done; exit {_NO_HOST}"
-        )
-        if code == _NO_HOST:
-            return "The guest has no SCSI host for that controller any more."
-        if code == _TIMED_OUT:
-            return (
-                f"Target silent: a rescan of it in the guest hangs for {_RESCAN_SECONDS} s, for it does not answer, or "
-                "another target of that controller does not."
-            )
-        if code != 0:
-            return f"A rescan in the guest failed (exit code {code})."
-        found = read(Deadline(_COMMAND_SECONDS)).at(pci_address, target)
-    except KitError as error:
-        return f"Whether the event was lost is unknown: {error}"
-    if found:
-        return f"Event lost: the disk is present after a rescan of its target ({found[0]})."
-    return "Target absent: not even a rescan finds it."
-
-
-def after_missing_detach(run: Run, disks: DiskList, pci_address: str, target: int) -> str:
-    """A sentence: whether a disk that did not go is still served, or only its removal was not told."""
-    nodes = [disk.node for disk in disks.at(pci_address, target) if disk.node]
-    if not nodes:
-        return "Only leftovers of the disk are there, none that could be read."
-    node = shlex.quote(nodes[0])
-    try:
-        code = run(_read_whole_block(node))
-    except KitError as error:
-        return f"Whether the event was lost is unknown: {error}"
-    if code == 0:
-        return f"Target still served: {nodes[0]} can be read."
-    if code == _TIMED_OUT:
-        return f"Target neither served nor gone: a read of {nodes[0]} hangs for {_READ_SECONDS} s."
-    return f"Event lost: {nodes[0]} is a stale node, a read of it gives no data."
-
-
-def _read_whole_block(node: str) -> str:
-    """A command that succeeds when a block comes from the disk; of a dead one, a read may succeed with 0 bytes."""
-    read = f"[ $(dd if={node} bs={_BLOCK_BYTES} count=1 iflag=direct | wc -c) -eq {_BLOCK_BYTES} ]"
-    return _within(_READ_SECONDS, read)
-
-
-def _within(seconds: int, command: str) -> str:
-    """A command that runs another one and gives up on it after a time, with exit code 124.
-
-    timeout(1) would wait for a process that hangs in the kernel, where no signal reaches it.
-    """
-    return (
-        f"( {command} ) </dev/null >/dev/null 2>&1 & p=$!; n={seconds * 10}; while kill -0 $p 2>/dev/null; do "
-        f"[ $n -gt 0 ] || {{ kill -9 $p; exit {_TIMED_OUT}; }}; n=$((n - 1)); sleep 0.1; done; wait $p"
-    )
+EXACT_SECONDS = 0.5
+"""A moment is known when the look before it was no longer ago than this."""
 
 
 @dataclass(frozen=True)
 class EventLatency:
-    """The way of `event` through the parts: `followed` is when its guest was seen to have followed.
+    """How long the guest of `vm` took to follow `event`.
 
-    `exact` is false where nobody looked before that, so that it may have been earlier. Times are `time.monotonic()`.
+    `followed` is when it was seen to have followed; `not_before` is the last moment at which it had not, None when
+    nobody looked before. Times are `time.monotonic()`.
     """
 
     vm: str
     event: Event
     followed: float
-    exact: bool = True
+    not_before: float | None = None
 
     @property
     def seconds(self) -> float:
-        """From the request to the guest."""
+        """From the request until the guest was seen to have followed."""
         return self.followed - self.event.sent
+
+    @property
+    def at_least(self) -> float:
+        """From the request to the last moment at which the guest had not followed."""
+        return max(0.0, (self.not_before or self.event.sent) - self.event.sent)
+
+    @property
+    def exact(self) -> bool:
+        """Whether `seconds` is when the guest followed, and not only when somebody looked."""
+        return self.seconds - self.at_least <= EXACT_SECONDS
 
     def __str__(self) -> str:
         answered = (self.event.answered - self.event.sent) * 1000
         state = "usable" if self.event.kind == "attach" else "gone"
         at_most = "" if self.exact else "at most "
         return (
-            f"The {self.event} was answered {answered:.0f} ms after it was asked for; "
-            f"the disk was {state} in VM '{self.vm}' {at_most}{self.seconds:.2f} s after that request"
+            f"The {self.event} was answered {answered:.0f} ms after the request; "
+            f"the disk was {state} in VM '{self.vm}' {at_most}{self.seconds:.2f} s after the request"
         )
 
     def judge(self, bound: float | None) -> None:
-        """Records the latency; raises `AssertionError` when it exceeds `bound` seconds.
+        """Records the latency; raises `DeviceFault` when the guest had not followed within `bound` seconds.
 
-        One that is not exact is no evidence against anybody.
+        Only a look that found the disk as it was before is evidence; a late look proves nothing.
         """
         place = place_of(self.event.controller, self.event.target)
         figures = {"seconds": self.seconds, "exact": float(self.exact)}
         CHRONICLE.record(vm_lane(self.vm), Kind.LATENCY, str(self), self.followed, place=place, **figures)
-        if bound is None or self.seconds <= bound or not self.exact:
+        if bound is None or self.at_least <= bound:
             return
         event = self.event
-        disk = f"disk '{event.disk}' at controller '{event.controller}' target {event.target}"
-        followed = f"made {disk} usable" if event.kind == "attach" else f"noticed the end of {disk}"
-        raise AssertionError(
-            f"VM '{self.vm}' {followed} {self.seconds:.1f} s after the {event.kind} was asked for, more than the "
-            f"{bound:g} s that bounds.{event.kind}_latency allows."
+        followed = (
+            f"made {event.attachment} usable" if event.kind == "attach" else f"noticed the end of {event.attachment}"
+        )
+        raise fault(
+            Check.EVENT_LATENCY,
+            FailureClass.WRONG_EVENT,
+            f"VM '{self.vm}' {followed} {self.seconds:.1f} s after the {event.kind} was requested, more than the "
+            f"{bound:g} s that bounds.{event.kind}_latency allows.",
+            Subject(self.vm, event.controller, event.target, event.disk),
         )

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hotplug_kit.domain.errors import SetupError
+from hotplug_kit.domain.finding import DeviceFault
 from hotplug_kit.monitor.deadline import Deadline
 from hotplug_kit.process.run_directory import RunDirectory
 from hotplug_kit.vm.definition import VmDefinition, check_controllers_are_free
 from hotplug_kit.vm.disk_reader import DiskReader
 from hotplug_kit.vm.disk_waits import wait_until_hosts_are_up
 from hotplug_kit.vm.guest_disks import GuestDisk
-from hotplug_kit.vm.health import HealthWatch
+from hotplug_kit.vm.health import GuestHealthCheck
 from hotplug_kit.vm.ssh_key import SshKey, make_ssh_key
 from hotplug_kit.vm.virtual_machine import VirtualMachine
 from hotplug_kit.vm.vm_watch import DEFAULT_LONGEST_BLOCK, VmWatch
@@ -23,7 +24,7 @@ class Member:
 
     machine: VirtualMachine
     disks: DiskReader
-    health: HealthWatch
+    health: GuestHealthCheck
     watch: VmWatch
 
     def wait_ready(self, seconds: float) -> None:
@@ -46,13 +47,13 @@ class Member:
         self.watch.follow_guest(self.machine.connection(limit))
 
     def check_health(self, seconds: float, detached: Sequence[GuestDisk] = ()) -> list[str]:
-        """Raises `AssertionError` with what the watch has found, or what `HealthWatch.check` finds now.
+        """Raises `DeviceFault` with what the watch has found, or what `GuestHealthCheck.check` finds now.
 
         Raises `KitError` when the watch itself has broken. Returns a sentence for each of its streams that has ended,
         after beginning them anew.
         """
         if (finding := self.watch.finding) is not None:
-            raise AssertionError(finding.sentence)
+            raise DeviceFault(finding)
         self.watch.check_works()
         self.health.check(seconds, detached)
         if lost := self.watch.lost_streams():
@@ -100,7 +101,7 @@ class Fleet:
         machine = VirtualMachine.start(definition, files, self._key, log)
         self._machines.append(machine)
         disks = DiskReader(machine)
-        health = HealthWatch(machine, lambda: disks.last_seen)
+        health = GuestHealthCheck(machine, lambda: disks.last_seen)
         self._members[name] = Member(machine, disks, health, VmWatch(machine, self.longest_block))
         self._members[name].watch.start()
         return self._members[name]
@@ -127,7 +128,7 @@ class Fleet:
         member.watch.stop()
         if (finding := member.watch.finding) is not None:
             member.machine.kill()
-            raise AssertionError(finding.sentence)
+            raise DeviceFault(finding)
         member.machine.shut_down(seconds)
 
     def kill(self, name: str) -> None:

@@ -4,7 +4,8 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from hotplug_kit.domain.errors import KitError, SymptomError
+from hotplug_kit.domain.errors import KitError
+from hotplug_kit.domain.finding import Check, DeviceFault, FailureClass, Finding, Subject, Symptom, fault
 from hotplug_kit.monitor.deadline import Deadline
 from hotplug_kit.vm.definition import VmDefinition
 from hotplug_kit.vm.guest_disks import GuestDisk
@@ -34,19 +35,36 @@ def parse_kernel_messages(text: str) -> list[KernelMessage]:
     return [KernelMessage(int(m["number"]), int(m["microseconds"]) / 1e6, m["text"]) for m in matches if m]
 
 
-def lost_controller(vm: VmDefinition, chardevs: object) -> str | None:
-    """A sentence about the controllers whose connection QEMU has lost, by its answer to `query-chardev`."""
+def lost_controller(vm: VmDefinition, chardevs: object) -> Finding | None:
+    """A finding about the controllers whose connection QEMU has lost, by its answer to `query-chardev`."""
     lost = []
     for index, controller in enumerate(vm.controllers):
         for chardev in chardevs if isinstance(chardevs, list) else []:
             if chardev.get("label") == f"controller{index}" and "disconnected" in str(chardev.get("filename")):
-                lost.append(f"'{controller}'")
+                lost.append(controller)
     if not lost:
         return None
-    return f"QEMU of VM '{vm.name}' lost its connection to controller{'s' * (len(lost) > 1)} {', '.join(lost)}."
+    names = ", ".join(f"'{name}'" for name in lost)
+    return Finding(
+        Check.CONTROLLER_CONNECTION,
+        FailureClass.DISCONNECTED,
+        f"QEMU of VM '{vm.name}' lost its connection to controller{'s' * (len(lost) > 1)} {names}.",
+        Subject(vm=vm.name, controller=lost[0]),
+    )
 
 
-class HealthWatch:
+def kernel_finding(vm: str, found: str, disk: GuestDisk | None = None) -> Finding:
+    """The finding for what the kernel of a guest said (see `find_fault`), about `disk` where it is known."""
+    named = f"; that is {disk}." if disk is not None else ""
+    subject = Subject(vm=vm)
+    if disk is not None:
+        subject = Subject(vm=vm, controller=disk.controller, target=disk.target, disk=disk.serial)
+    failure = FailureClass.NEIGHBOUR if disk is not None else FailureClass.GUEST
+    said = f"The guest of VM '{vm}' is in trouble, {found}{named}"
+    return Finding(Check.GUEST_KERNEL, failure, said, subject, evidence=(f"{vm}.console.log",))
+
+
+class GuestHealthCheck:
     """Judges one VM; each check looks only at what is new since the check before.
 
     `disks` tells which disks the guest had lately, so that the one that a line is about can be named.
@@ -72,7 +90,7 @@ class HealthWatch:
         self._superseded += same
 
     def check(self, seconds: float, detached: Sequence[GuestDisk] = ()) -> None:
-        """Raises `AssertionError` with the telling line when the VM is not well.
+        """Raises `DeviceFault` with the telling line when the VM is not well.
 
         `detached` are disks, as they were known before, that were detached since the last check: what the kernel
         prints about them is no fault. Those of `expect_detach` are counted in.
@@ -86,29 +104,30 @@ class HealthWatch:
             found = find_fault([str(message) for message in self._new_messages(limit)], detached)
         if found is not None:
             disk = disk_of(found, self._disks())
-            named = f"; that is {disk}." if disk is not None else ""
-            raise AssertionError(f"The guest of VM '{self._vm.name}' is in trouble, {found}{named}")
+            raise DeviceFault(kernel_finding(self._vm.name, found, disk))
 
     def check_qemu(self, limit: Deadline) -> None:
         """Looks at QEMU alone: process, events, run state, and its connections to the controllers."""
         vm = self._vm
         if (trouble := vm.trouble()) is not None:
-            raise AssertionError(trouble)
+            raise DeviceFault(trouble)
         status = vm.qmp.execute("query-status", seconds=max(limit.slice(5.0), 0.1))
         state = status.get("status") if isinstance(status, dict) else None
         if state != "running":
-            raise AssertionError(f"VM '{vm.name}' does not run: QEMU's state is '{state}', expected 'running'.")
+            said = f"VM '{vm.name}' does not run: QEMU's state is '{state}', expected 'running'."
+            raise fault(Check.VM_ALIVE, FailureClass.GUEST, said, Subject(vm=vm.name))
         chardevs = vm.qmp.execute("query-chardev", seconds=max(limit.slice(5.0), 0.1))
         if (lost := lost_controller(vm.definition, chardevs)) is not None:
-            raise SymptomError(lost)
+            raise Symptom(lost)
 
     def _new_console_lines(self) -> list[str]:
         text = self._vm.console()
         if len(text) > _CONSOLE_FLOOD_BYTES:
-            raise AssertionError(
+            said = (
                 f"The console of VM '{self._vm.name}' is flooded: more than {_CONSOLE_FLOOD_BYTES >> 20} MiB, "
                 f"lately {text[-200:]!r}."
             )
+            raise fault(Check.GUEST_KERNEL, FailureClass.GUEST, said, Subject(vm=self._vm.name))
         end = text.rfind("\n") + 1  # the rest of a line is read with its end
         new, self._console_read = text[self._console_read : end], end
         return new.splitlines()

@@ -14,6 +14,7 @@ from typing import TypeVar
 from qemu.qmp import EventListener, ExecuteError, Message, QMPClient, QMPError, Runstate
 
 from hotplug_kit.domain.errors import ConnectionLostError, DeadlineError, KitError
+from hotplug_kit.domain.finding import Check, FailureClass, Finding, Subject
 from hotplug_kit.monitor.chronicle import CHRONICLE, Kind, vm_lane
 from hotplug_kit.monitor.deadline import Deadline, wait_until
 from hotplug_kit.process.bounded_log import BoundedLog
@@ -184,10 +185,10 @@ ON_REQUEST: Mapping[str, str] = {
     "SHUTDOWN": "VM '{vm}' shut down though nobody asked for it",
     "STOP": "VM '{vm}' was stopped though nobody asked for it",
 }
-"""Events that are faults unless `EventWatch.expect` announced them."""
+"""Events that are faults unless `QmpEventFilter.expect` announced them."""
 
 
-class EventWatch:
+class QmpEventFilter:
     """Keeps all events of one QEMU and the first one that is a fault."""
 
     def __init__(self, vm: str) -> None:
@@ -196,11 +197,11 @@ class EventWatch:
         self._events: list[QmpEvent] = []
         self._expected = dict.fromkeys(ON_REQUEST, False)
         self._reset_at = float("-inf")
-        self._fault: str | None = None
+        self._fault: Finding | None = None
 
     @property
-    def fault(self) -> str | None:
-        """One sentence about the first event that is a fault, or None."""
+    def fault(self) -> Finding | None:
+        """The finding about the first event that is a fault, or None."""
         return self._fault
 
     @property
@@ -231,8 +232,9 @@ class EventWatch:
                     self._expected[event.name] = False
                     self._reset_at = event.monotonic if event.name == "RESET" else self._reset_at
             if sentence is not None and self._fault is None:
-                self._fault = f"{sentence.format(vm=self.vm)} (QMP event {event.name}{_details(event.data)})."
-                CHRONICLE.record(vm_lane(self.vm), Kind.FINDING, self._fault, event.monotonic)
+                said = f"{sentence.format(vm=self.vm)} (QMP event {event.name}{_details(event.data)})."
+                self._fault = Finding(Check.VM_ALIVE, FailureClass.GUEST, said, Subject(vm=self.vm), at=event.monotonic)
+                CHRONICLE.record(vm_lane(self.vm), Kind.FINDING, said, event.monotonic)
 
     def _is_the_firmwares(self, event: QmpEvent) -> bool:
         """Whether a reset belongs to the one before: SeaBIOS adds one or two when it finds the memory in use."""

@@ -12,11 +12,12 @@ from pathlib import Path
 import psutil
 
 from hotplug_kit.domain.errors import ConnectionLostError, DeadlineError, KitError, SetupError
+from hotplug_kit.domain.finding import Check, DeviceFault, FailureClass, Finding, Subject, fault
 from hotplug_kit.guest.root import as_root, require_root
 from hotplug_kit.guest.ssh import CommandResult, SshAddress, SshConnection
 from hotplug_kit.monitor.chronicle import CHRONICLE, Kind, vm_lane
 from hotplug_kit.monitor.deadline import Deadline, wait_until
-from hotplug_kit.monitor.run_monitor import VITAL_SIGNS
+from hotplug_kit.monitor.run_monitor import MONITOR, RunMonitor
 from hotplug_kit.process.bounded_log import read_log, tail_of
 from hotplug_kit.process.child_process import ChildProcess, ExitStatus
 from hotplug_kit.process.run_directory import RunDirectory
@@ -24,7 +25,7 @@ from hotplug_kit.vm import accelerator
 from hotplug_kit.vm.boot_source import SSH_LISTENS, kit_guest, user_disk
 from hotplug_kit.vm.command_line import Launch, qemu_command
 from hotplug_kit.vm.definition import VmDefinition
-from hotplug_kit.vm.qmp import EventWatch, QmpConnection
+from hotplug_kit.vm.qmp import QmpConnection, QmpEventFilter
 from hotplug_kit.vm.ssh_key import SshKey
 
 _LOG_BYTES = 16 << 20
@@ -43,19 +44,26 @@ _REMEDIES = {
 class VirtualMachine:
     """A running QEMU and its guest; made by `start`.
 
-    Every method that waits takes seconds and raises `AssertionError` when QEMU or the guest died meanwhile.
+    Every method that waits takes seconds and raises `DeviceFault` when QEMU or the guest died meanwhile.
     """
 
-    def __init__(self, definition: VmDefinition, chosen: accelerator.Accelerator, files: RunDirectory) -> None:
+    def __init__(
+        self,
+        definition: VmDefinition,
+        chosen: accelerator.Accelerator,
+        files: RunDirectory,
+        monitor: RunMonitor = MONITOR,
+    ) -> None:
         self.definition = definition
         self.accelerator = chosen
-        self.events = EventWatch(definition.name)
+        self._monitor = monitor
+        self.events = QmpEventFilter(definition.name)
         self.console_log = files.file(f"{definition.name}.console.log")
         self.qemu_log = files.file(f"{definition.name}.qemu.log")
         self.qmp_log = files.file(f"{definition.name}.qmp.jsonl")
         self.boot_id = ""
         self._booted_at = time.monotonic()
-        self._death = ""
+        self._death: Finding | None = None
         self._rebooting_from = ""
         self._resets_before = 0
         self._marks_before = 0
@@ -117,18 +125,22 @@ class VirtualMachine:
         """How QEMU ended, or None while it runs."""
         return self._process.exit_status
 
-    def trouble(self) -> str | None:
-        """One sentence when QEMU died or the guest did what nobody asked for; None while all is well."""
+    def trouble(self) -> Finding | None:
+        """What is wrong: QEMU died, or the guest did what nobody asked for; None while all is well."""
         if self.events.fault is not None:
             return self.events.fault
         if self._qmp.connected:
             return None
         status = self._process.wait(1.0)  # the connection ends a moment before the process
         if status is None:
-            return f"QEMU of VM '{self.name}' closed its QMP connection, but its process {self.pid} still runs."
-        if not self._death:
-            self._death = f"QEMU of VM '{self.name}' died: {status}. {_last_words(self.qemu_log)}"
-            self._record(Kind.END, self._death)
+            said = f"QEMU of VM '{self.name}' closed its QMP connection, but its process {self.pid} still runs."
+            return Finding(Check.VM_ALIVE, FailureClass.GUEST, said, Subject(vm=self.name))
+        if self._death is None:
+            said = f"QEMU of VM '{self.name}' died: {status}. {_last_words(self.qemu_log)}"
+            self._death = Finding(
+                Check.VM_ALIVE, FailureClass.CRASH, said, Subject(vm=self.name), evidence=(self.qemu_log.name,)
+            )
+            self._record(Kind.END, said)
         return self._death
 
     def wait_ready(self, seconds: float) -> SshConnection:
@@ -171,7 +183,7 @@ class VirtualMachine:
     def wait_rebooted(self, seconds: float) -> SshConnection:
         """Waits until the guest runs with a new boot id, seen over a new connection after QEMU's RESET event.
 
-        Raises `AssertionError`: a guest that does not come back is a fault.
+        Raises `DeviceFault`: a guest that does not come back is a fault.
         """
         if not self._rebooting_from:
             raise KitError(f"VM '{self.name}' was not asked to reboot; use Reboot Vm first.")
@@ -188,15 +200,19 @@ class VirtualMachine:
             connection = self.connection(limit)
             boot_id = self._read_boot_id(connection, limit)
         except (DeadlineError, ConnectionLostError) as error:
-            raise AssertionError(
+            said = (
                 f"VM '{self.name}' did not come back from its reboot within {seconds:g} s: {error} "
                 f"{_console_end(self.console_log)}"
-            ) from error
+            )
+            raise self._boot_fault(said) from error
         if boot_id == self._rebooting_from:
-            raise AssertionError(f"VM '{self.name}' has the boot id {boot_id} still, so its guest did not reboot.")
+            raise self._boot_fault(f"VM '{self.name}' still has the boot id {boot_id}, so its guest did not reboot.")
         self.boot_id, self._rebooting_from = boot_id, ""
         self._record_ready("the guest has rebooted and answers over SSH")
         return connection
+
+    def _boot_fault(self, sentence: str) -> DeviceFault:
+        return fault(Check.GUEST_BOOT, FailureClass.GUEST, sentence, Subject(vm=self.name))
 
     def _marks(self) -> int:
         return self.console().count(SSH_LISTENS)
@@ -229,12 +245,12 @@ class VirtualMachine:
     def shut_down(self, seconds: float) -> None:
         """Powers the guest off and waits for QEMU's end; ends QEMU by force when that fails.
 
-        Raises `AssertionError` when force was needed or QEMU did not end with exit code 0.
+        Raises `DeviceFault` when force was needed or QEMU did not end with exit code 0.
         """
         trouble = self.trouble()
         if trouble is not None:
             self.kill()
-            raise AssertionError(trouble)
+            raise DeviceFault(trouble)
         self.events.expect("SHUTDOWN")
         self._forget()
         limit = Deadline(seconds)
@@ -248,15 +264,16 @@ class VirtualMachine:
         finally:
             ended = self._end()
         if status is None:
-            raise AssertionError(
+            raise self._boot_fault(
                 f"VM '{self.name}' did not shut down within {seconds:g} s; QEMU was ended by force. "
                 f"{_console_end(self.console_log)}"
             )
         if ended.code != 0:
-            raise AssertionError(
-                f"QEMU of VM '{self.name}' ended with {ended} at shut-down, not exit code 0. "
+            said = (
+                f"QEMU of VM '{self.name}' ended with {ended} at shutdown, not exit code 0. "
                 f"{_last_words(self.qemu_log)}"
             )
+            raise fault(Check.VM_ALIVE, FailureClass.CRASH, said, Subject(vm=self.name))
 
     def kill(self) -> None:
         """Ends QEMU with SIGKILL, as a crash would."""
@@ -295,7 +312,7 @@ class VirtualMachine:
             if isinstance(error, ConnectionLostError):
                 self._check_launched()
             raise
-        VITAL_SIGNS.watch(f"VM {name}", self.trouble)
+        self._monitor.watch(f"VM {name}", self.trouble)
 
     def _check_launched(self) -> None:
         if (status := self._process.exit_status) is not None:
@@ -338,7 +355,7 @@ class VirtualMachine:
             self._connection = None
 
     def _forget(self) -> None:
-        VITAL_SIGNS.forget(f"VM {self.name}")
+        self._monitor.forget(f"VM {self.name}")
 
     def _end(self) -> ExitStatus:
         """Ends whatever still runs of the VM."""

@@ -5,16 +5,18 @@ console's log level comes over SSH, in a stream that may break without any fault
 """
 
 import time
+from dataclasses import replace
 
 from hotplug_kit.domain.errors import ConnectionLostError, DeadlineError, KitError
+from hotplug_kit.domain.finding import Check, FailureClass, Finding, Subject
 from hotplug_kit.guest.ssh import RunningCommand, SshConnection
 from hotplug_kit.monitor.chronicle import CHRONICLE, Kind, vm_lane
 from hotplug_kit.monitor.periodic import Periodic
-from hotplug_kit.monitor.run_monitor import VITAL_SIGNS, Finding
+from hotplug_kit.monitor.run_monitor import MONITOR, RunMonitor
 from hotplug_kit.process.bounded_log import LogFollower
 from hotplug_kit.process.child_process import describe_state
 from hotplug_kit.vm.blocked_tasks import SAMPLE, BlockedTasks
-from hotplug_kit.vm.health import lost_controller, parse_kernel_messages
+from hotplug_kit.vm.health import kernel_finding, lost_controller, parse_kernel_messages
 from hotplug_kit.vm.kernel_messages import find_unforgivable
 from hotplug_kit.vm.virtual_machine import VirtualMachine
 
@@ -41,9 +43,12 @@ class VmWatch:
     to the health checks at the steps of a case, which know the disks that were detached.
     """
 
-    def __init__(self, vm: VirtualMachine, longest_block: float = DEFAULT_LONGEST_BLOCK) -> None:
+    def __init__(
+        self, vm: VirtualMachine, longest_block: float = DEFAULT_LONGEST_BLOCK, monitor: RunMonitor = MONITOR
+    ) -> None:
         self.finding: Finding | None = None
         self._vm = vm
+        self._monitor = monitor
         self._name = f"watch of VM {vm.name}"
         self._longest_block = longest_block
         self._console = LogFollower(vm.console_log)
@@ -57,7 +62,7 @@ class VmWatch:
 
     def start(self) -> None:
         """Begins on the host's side; whatever waits ends at the first finding."""
-        VITAL_SIGNS.watch(self._name, lambda: self.finding)
+        self._monitor.watch(self._name, lambda: self.finding)
         self._looks.start()
 
     def follow_guest(self, connection: SshConnection) -> None:
@@ -95,7 +100,7 @@ class VmWatch:
 
     def stop(self) -> None:
         """Ends the watch, for use before an end that is wanted."""
-        VITAL_SIGNS.forget(self._name)
+        self._monitor.forget(self._name)
         self._looks.stop()
         self.leave_guest()
         self._console.close()
@@ -117,17 +122,18 @@ class VmWatch:
             since = self._unanswered_since
             self._unanswered_since = asked if since is None else since
             if since is not None:  # a second time: not this machine that stood still for a moment
-                self._find(
-                    since,
+                said = (
                     f"QEMU of VM '{self._vm.name}' is alive as a process but does not answer its monitor, for "
-                    f"{time.monotonic() - since:.0f} s now. {describe_state(self._vm.pid)}".rstrip(),
+                    f"{time.monotonic() - since:.0f} s now. {describe_state(self._vm.pid)}"
                 )
+                subject = Subject(vm=self._vm.name)
+                self._find(Finding(Check.VM_ALIVE, FailureClass.BLOCKED, said.rstrip(), subject, at=since))
         except (ConnectionLostError, KitError):
             return  # the end of QEMU is seen by `VirtualMachine.trouble`
         else:
             self._unanswered_since = None
-            if (sentence := lost_controller(self._vm.definition, chardevs)) is not None:
-                self._find(asked, sentence)
+            if (lost := lost_controller(self._vm.definition, chardevs)) is not None:
+                self._find(replace(lost, at=asked))
 
     def _take_kernel_message(self, stream: str, line: str, at: float) -> None:
         if stream == "stdout":
@@ -138,16 +144,16 @@ class VmWatch:
 
     def _take_sample(self, stream: str, line: str, at: float) -> None:
         if stream == "stdout" and (phrase := self._blocked.take(line, at)) is not None:
-            self._find(at, f"The guest of VM '{self._vm.name}' is in trouble, hung task: {phrase}.")
+            self._find(replace(kernel_finding(self._vm.name, f"hung task: {phrase}."), at=at))
 
     def _judge_lines(self, lines: list[str], at: float) -> None:
         if (found := find_unforgivable(lines)) is not None:
-            self._find(at, f"The guest of VM '{self._vm.name}' is in trouble, {found}")
+            self._find(replace(kernel_finding(self._vm.name, found), at=at))
 
-    def _find(self, at: float, sentence: str) -> None:
+    def _find(self, finding: Finding) -> None:
         if self.finding is None:
-            self.finding = Finding(at, sentence)
-            CHRONICLE.record(vm_lane(self._vm.name), Kind.FINDING, sentence, at)
+            self.finding = finding
+            CHRONICLE.record(vm_lane(self._vm.name), Kind.FINDING, finding.sentence, finding.at)
 
 
 def _reason(stream: RunningCommand) -> str:

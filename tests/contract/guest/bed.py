@@ -13,13 +13,13 @@ from hotplug_kit.vhost.disks import create_aio_disk, create_malloc_disk
 from hotplug_kit.vhost.rpc.client import RpcClient
 from hotplug_kit.vhost.rpc.trace import RpcTrace
 from hotplug_kit.vhost.splits import split_disk
-from hotplug_kit.vhost.start import start_target
-from hotplug_kit.vhost.vhost import Target
+from hotplug_kit.vhost.start import start_vhost
+from hotplug_kit.vhost.vhost import Vhost
 from hotplug_kit.vm.definition import VmDefinition
 from hotplug_kit.vm.disk_waits import wait_until_gone, wait_until_present
 from hotplug_kit.vm.fleet import Fleet, Member
 from hotplug_kit.vm.guest_disks import GuestDisk
-from tests.contract.agreement import TargetKind
+from tests.contract.agreement import VhostKind
 from tests.contract.target_program import launch_options
 
 FIRST, SECOND = "naa.contract1", "naa.contract2"
@@ -38,7 +38,7 @@ _START_SECONDS, _BOOT_SECONDS, _FOLLOW_SECONDS = 60.0, 120.0, 15.0
 class GuestBed:
     """A target with two controllers and eight disks: `SPLIT` parts of one, a malloc disk and a file of `aio_file`."""
 
-    def __init__(self, target: Target, fleet: Fleet, aio_file: Path, say: Callable[[str], None]) -> None:
+    def __init__(self, target: Vhost, fleet: Fleet, aio_file: Path, say: Callable[[str], None]) -> None:
         self.target = target
         self.aio_file = aio_file
         self._fleet = fleet
@@ -142,7 +142,7 @@ class GuestBed:
 
 
 @contextmanager
-def guest_bed(kind: TargetKind, spdk_vhost: str, folder: Path, say: Callable[[str], None]) -> Iterator[GuestBed]:
+def guest_bed(kind: VhostKind, spdk_vhost: str, folder: Path, say: Callable[[str], None]) -> Iterator[GuestBed]:
     """Starts a target with controllers and disks; the VM is started when it is first asked for."""
     with ExitStack() as stack:
         files = RunDirectory(folder)
@@ -152,7 +152,7 @@ def guest_bed(kind: TargetKind, spdk_vhost: str, folder: Path, say: Callable[[st
         rpc = RpcClient(files.sockets / "rpc.sock", trace=trace)
         log = files.file("vhost.log")
         options = launch_options(kind, spdk_vhost)
-        target = start_target(kind, rpc, files.sockets / "vhost", log, _START_SECONDS, options)
+        target = start_vhost(kind, rpc, files.sockets / "vhost", log, _START_SECONDS, options)
         stack.callback(target.stop)
         create_malloc_disk(target, "Contract0", len(SPLIT) * DISK_BYTES)
         split_disk(target, "Contract0", len(SPLIT))

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 import pytest
 
 from hotplug_kit.vm.guest_disks import GuestDisk
-from tests.contract.agreement import Agreement, Part, TargetKind
+from tests.contract.agreement import Agreement, Part, VhostKind
 from tests.contract.guest.bed import SPLIT, GuestBed, guest_bed
 
 
 @pytest.fixture(scope="session")
 def running_bed(
-    target_kind: TargetKind, spdk_vhost: str, tmp_path_factory: pytest.TempPathFactory
+    target_kind: VhostKind, spdk_vhost: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[GuestBed]:
     """The bed of the whole run."""
     with guest_bed(target_kind, spdk_vhost, tmp_path_factory.mktemp("guest"), print) as bed:

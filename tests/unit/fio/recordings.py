@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hotplug_kit.domain.event import Event
+from hotplug_kit.domain.attachment import Event
 from hotplug_kit.fio.live_output import LiveOutput
 from hotplug_kit.fio.result import DiskResult, RunResult, jobs_by_disk, parse_output
 from hotplug_kit.process.bounded_log import BoundedLog

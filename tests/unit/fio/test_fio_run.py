@@ -11,17 +11,17 @@ from pathlib import Path
 import psutil
 import pytest
 
+from hotplug_kit.domain.attachment import Event
 from hotplug_kit.domain.errors import ConnectionLostError, KitError, SetupError
-from hotplug_kit.domain.event import Event
 from hotplug_kit.fio import guest_scripts, progress, stalls, verdict
 from hotplug_kit.fio.job_file import parse_template, render
-from hotplug_kit.fio.progress import StallWatch, ensure_running, wait_until_job_ended, wait_until_moving
+from hotplug_kit.fio.progress import StallCheck, ensure_running, wait_until_job_ended, wait_until_moving
 from hotplug_kit.fio.result import RunResult
 from hotplug_kit.fio.run import FioRun, RunFiles, prepare_fio, start_fio
 from hotplug_kit.fio.stalls import Bounds, DiskProgress, RunProgress, Stall
 from hotplug_kit.monitor.chronicle import CHRONICLE, Kind
 from hotplug_kit.monitor.deadline import wait_until
-from hotplug_kit.monitor.run_monitor import VITAL_SIGNS
+from hotplug_kit.monitor.run_monitor import MONITOR
 from tests.unit.fio.local_guest import LocalGuest
 
 
@@ -97,7 +97,7 @@ def test_detach_stops_one_job_while_the_other_goes_on(guest: LocalGuest) -> None
         moving(run, guest, except_disks=("serial-a",))
         result = run.wait()
     assert verdict.failed_only_on(result, "serial-a", event, 5) == []
-    assert verdict.met_event(result, event, failing="serial-a") == []
+    assert verdict.met_event(result, event, detached="serial-a") == []
     assert "Input/output error" in run.files.errors.read_text()
 
 
@@ -243,7 +243,7 @@ WATCHED = Bounds(io_latency=0.15, io_gap=0.15)
 
 
 def watched(run: FioRun) -> RunResult:
-    return run.wait(StallWatch([run], WATCHED).check)
+    return run.wait(StallCheck([run], WATCHED).check)
 
 
 def test_disk_that_stands_still_ends_the_wait_long_before_fio_ends(
@@ -278,11 +278,11 @@ def test_stalls_of_others_are_left_to_the_verdict_at_the_end(
     shown = RunProgress("vm1", eight.began, {"serial-b": DiskProgress("serial-b", "/dev/sdb", [eight])})
     with fio(guest, runtime=30) as run:
         monkeypatch.setattr(run, "progress", lambda now, held: shown)
-        StallWatch([run], WATCHED, besides="serial-b").check()
+        StallCheck([run], WATCHED, except_disk="serial-b").check()
         with pytest.raises(AssertionError, match="stood still for 8"):
-            StallWatch([run], WATCHED).check()
+            StallCheck([run], WATCHED).check()
         monkeypatch.setattr(run, "progress", lambda now, held: replace(shown, host_pauses=[eight]))
-        StallWatch([run], WATCHED).check()
+        StallCheck([run], WATCHED).check()
 
 
 def test_stop_asks_first(guest: LocalGuest) -> None:
@@ -309,14 +309,14 @@ def test_stop_kills_what_does_not_listen(guest: LocalGuest) -> None:
 def test_death_of_vhost_ends_the_wait_at_once(guest: LocalGuest) -> None:
     with fio(guest, runtime=60) as run:
         moving(run, guest)
-        VITAL_SIGNS.watch("vhost", lambda: "vhost died: killed by signal 11 (SIGSEGV).")
+        MONITOR.watch("vhost", lambda: "vhost died: killed by signal 11 (SIGSEGV).")
         started = time.monotonic()
         try:
             for wait in (run.wait, lambda: moving(run, guest)):
                 with pytest.raises(AssertionError, match="vhost died"):
                     wait()
         finally:
-            VITAL_SIGNS.forget("vhost")
+            MONITOR.forget("vhost")
         assert time.monotonic() - started < 10
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from hotplug_kit.domain.attachment import Event
 from hotplug_kit.domain.errors import KitError
-from hotplug_kit.domain.event import Event
 from hotplug_kit.fio import verdict
 from hotplug_kit.fio.result import RunResult
 from hotplug_kit.fio.stalls import Sample, Stall
@@ -146,7 +146,7 @@ def test_buffer_that_a_removed_disk_left_unfilled_is_the_detach(tmp_path: Path) 
     detach = Recording.load("detach").with_job(0, error=84)
     run = Recording(detach.out, f"{STALE}\n{STALE}\n", 1).result(tmp_path)
     verdict.enforce(verdict.failed_only_on(run, GONE, DETACH, 5))
-    verdict.enforce(verdict.passed(run, besides=GONE))
+    verdict.enforce(verdict.passed(run, except_disk=GONE))
 
 
 @pytest.mark.parametrize(
@@ -241,7 +241,7 @@ def attach(at: float) -> Event:
 
 
 def met(run: RunResult, event: Event, failing: str | None = None) -> list[Finding]:
-    return verdict.met_event(run, event, failing=failing)
+    return verdict.met_event(run, event, detached=failing)
 
 
 def test_event_met_every_job(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from hotplug_kit.domain.errors import ConnectionLostError, DeadlineError, SetupError
 from hotplug_kit.guest.ssh import SshAddress, SshConnection
-from hotplug_kit.monitor.run_monitor import VITAL_SIGNS
+from hotplug_kit.monitor.run_monitor import MONITOR
 from tests.unit.guest.ssh_server import SshServer, finish, write_key
 
 # The server's side runs in this process too, and its threads fail when a test cuts the connection under them.
@@ -178,13 +178,13 @@ def test_command_that_the_server_does_not_start_in_time(server: SshServer, conne
 def test_death_of_something_vital_ends_a_wait(server: SshServer, connection: SshConnection) -> None:
     server.commands["slow"] = lambda channel: None
     running = connection.start("slow")
-    VITAL_SIGNS.watch("test", lambda: "vhost died: killed by signal 9 (SIGKILL).")
+    MONITOR.watch("test", lambda: "vhost died: killed by signal 9 (SIGKILL).")
     began = time.monotonic()
     try:
         with pytest.raises(AssertionError, match="vhost died"):
             running.wait(20)
     finally:
-        VITAL_SIGNS.forget("test")
+        MONITOR.forget("test")
     assert time.monotonic() - began < 1.0
 
 

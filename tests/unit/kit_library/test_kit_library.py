@@ -10,8 +10,9 @@ from robot.api.deco import keyword
 from robot.utils import ErrorDetails  # type: ignore[import-untyped]
 
 import kit_library
-from hotplug_kit.domain.errors import ConnectionLostError, SetupError, SymptomError
-from hotplug_kit.monitor.run_monitor import VITAL_SIGNS
+from hotplug_kit.domain.errors import ConnectionLostError, SetupError
+from hotplug_kit.domain.finding import Symptom
+from hotplug_kit.monitor.run_monitor import MONITOR
 from kit_library import KitLibrary, link_to_file
 
 
@@ -26,7 +27,7 @@ class Keywords:
 
     @keyword
     def lose_a_controller(self) -> None:
-        raise SymptomError("QEMU of VM 'vm1' lost its connection to controller 'naa.1'.")
+        raise Symptom("QEMU of VM 'vm1' lost its connection to controller 'naa.1'.")
 
     @keyword
     def fill_the_disk(self) -> None:
@@ -48,9 +49,9 @@ class Library(KitLibrary):
 
 @pytest.fixture
 def dead_vhost() -> Iterator[None]:
-    VITAL_SIGNS.watch("test", lambda: "vhost died: exit code 1.")
+    MONITOR.watch("test", lambda: "vhost died: exit code 1.")
     yield
-    VITAL_SIGNS.forget("test")
+    MONITOR.forget("test")
 
 
 def test_error_of_a_keyword_stays_what_it_is(tmp_path: Path) -> None:
@@ -73,12 +74,12 @@ def test_error_that_names_the_first_cause_already_is_not_wrapped(tmp_path: Path)
 @pytest.mark.parametrize("name", ["lose_the_guest", "lose_a_controller"])
 def test_a_cause_may_follow_a_lost_connection(tmp_path: Path, name: str) -> None:
     said = iter([None, None])
-    VITAL_SIGNS.watch("test", lambda: next(said, "vhost died."))
+    MONITOR.watch("test", lambda: next(said, "vhost died."))
     try:
         with pytest.raises(AssertionError, match=r"^vhost died\. Noticed .*connection"):
             Library(tmp_path).run_keyword(name, [])
     finally:
-        VITAL_SIGNS.forget("test")
+        MONITOR.forget("test")
 
 
 def test_symptom_without_a_cause_reads_as_the_devices_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from hotplug_kit.domain.disk_node import DiskNode
 from hotplug_kit.domain.errors import DeadlineError, KitError, SetupError
 from hotplug_kit.guest.ssh import CommandResult, GuestCommand, LineSink
 from hotplug_kit.ledger.block import region_start
 from hotplug_kit.ledger.guest_io import check, renew
-from hotplug_kit.ledger.ledger import Ledger, LedgerDisk
+from hotplug_kit.ledger.ledger import Ledger
 
 SIZE = 8 << 20
 
@@ -47,14 +48,14 @@ class StuckGuest(ShellGuest):
 
 
 @pytest.fixture
-def disks(tmp_path: Path) -> list[LedgerDisk]:
+def disks(tmp_path: Path) -> list[DiskNode]:
     for name in ("D0", "D1"):
         with (tmp_path / name).open("wb") as file:
             file.truncate(SIZE)
-    return [LedgerDisk(name, str(tmp_path / name), SIZE) for name in ("D0", "D1")]
+    return [DiskNode(name, str(tmp_path / name), SIZE) for name in ("D0", "D1")]
 
 
-def test_written_data_is_found_again_and_only_the_end_was_written(disks: list[LedgerDisk]) -> None:
+def test_written_data_is_found_again_and_only_the_end_was_written(disks: list[DiskNode]) -> None:
     ledger, guest = Ledger(seed=7), ShellGuest()
     check(ledger, [(guest, disks)])
     for _ in range(2):
@@ -68,7 +69,7 @@ def test_written_data_is_found_again_and_only_the_end_was_written(disks: list[Le
     renew(ledger, [])
 
 
-def test_guests_are_looked_at_together(disks: list[LedgerDisk]) -> None:
+def test_guests_are_looked_at_together(disks: list[DiskNode]) -> None:
     ledger, guests = Ledger(seed=7), [(ShellGuest(), disks[:1]), (ShellGuest(), disks[1:])]
     renew(ledger, guests)
     check(ledger, guests)
@@ -77,7 +78,7 @@ def test_guests_are_looked_at_together(disks: list[LedgerDisk]) -> None:
         check(ledger, guests)
 
 
-def test_disks_that_changed_places_are_named(disks: list[LedgerDisk]) -> None:
+def test_disks_that_changed_places_are_named(disks: list[DiskNode]) -> None:
     ledger, guest = Ledger(seed=7), ShellGuest()
     renew(ledger, [(guest, disks)])
     first, second = (Path(disk.node).read_bytes() for disk in disks)
@@ -92,18 +93,18 @@ def test_disks_that_changed_places_are_named(disks: list[LedgerDisk]) -> None:
     assert f"of VM 'vm1' at byte offset {region_start(SIZE)}" in str(caught.value)
 
 
-def test_disk_that_cannot_be_read_or_written_is_at_fault(disks: list[LedgerDisk]) -> None:
+def test_disk_that_cannot_be_read_or_written_is_at_fault(disks: list[DiskNode]) -> None:
     ledger, guest = Ledger(seed=7), ShellGuest()
-    gone = [disks[0], LedgerDisk("Gone", "/nonexistent/sdx", SIZE)]
+    gone = [disks[0], DiskNode("Gone", "/nonexistent/sdx", SIZE)]
     with pytest.raises(AssertionError, match=r"'Gone' \(/nonexistent/sdx\) of VM 'vm1' cannot be read: dd: .*No such"):
         check(ledger, [(guest, gone)])
     with pytest.raises(AssertionError, match=r"Disk 'Gone' .* cannot be written"):
         renew(ledger, [(guest, gone)])
 
 
-def test_disk_shorter_than_it_says_is_noticed(disks: list[LedgerDisk]) -> None:
+def test_disk_shorter_than_it_says_is_noticed(disks: list[DiskNode]) -> None:
     with pytest.raises(KitError, match="sent 16384 bytes of 2 disks"):
-        check(Ledger(), [(ShellGuest(), [disks[0], LedgerDisk("D1", disks[1].node, SIZE * 4)])])
+        check(Ledger(), [(ShellGuest(), [disks[0], DiskNode("D1", disks[1].node, SIZE * 4)])])
 
 
 def fake_dd(folder: Path, words: str) -> str:
@@ -121,20 +122,20 @@ def fake_dd(folder: Path, words: str) -> str:
     ],
 )
 def test_guest_that_cannot_is_the_set_ups_fault(
-    disks: list[LedgerDisk], tmp_path: Path, make_path: Callable[[Path], str], words: str
+    disks: list[DiskNode], tmp_path: Path, make_path: Callable[[Path], str], words: str
 ) -> None:
     with pytest.raises(SetupError, match=words):
         check(Ledger(), [(ShellGuest(make_path(tmp_path / "bin")), disks)])
 
 
-def test_disk_that_never_answers_is_told_from_a_guest_that_does_not(disks: list[LedgerDisk]) -> None:
+def test_disk_that_never_answers_is_told_from_a_guest_that_does_not(disks: list[DiskNode]) -> None:
     with pytest.raises(AssertionError, match=r"although the guest itself does.*D1"):
         check(Ledger(), [(StuckGuest(dead=False), disks)])
     with pytest.raises(DeadlineError):
         check(Ledger(), [(StuckGuest(dead=True), disks)])
 
 
-def test_failed_write_leaves_the_older_content_right(disks: list[LedgerDisk]) -> None:
+def test_failed_write_leaves_the_older_content_right(disks: list[DiskNode]) -> None:
     ledger, guest = Ledger(seed=7), ShellGuest()
     renew(ledger, [(guest, disks)])
     with pytest.raises(DeadlineError):

@@ -4,16 +4,17 @@ from collections.abc import Callable
 
 import pytest
 
+from hotplug_kit.domain.disk_node import DiskNode
 from hotplug_kit.domain.errors import SetupError
 from hotplug_kit.ledger.block import BLOCK_BYTES, PART_BYTES, SPARED_BYTES, Block, block_offsets, claim_of, region_start
-from hotplug_kit.ledger.ledger import Ledger, LedgerDisk
+from hotplug_kit.ledger.ledger import Ledger
 
 SIZE = 64 << 20
-A, B = LedgerDisk("Malloc0p3", "/dev/sda", SIZE), LedgerDisk("Malloc0p5", "/dev/sdb", SIZE)
+A, B = DiskNode("Malloc0p3", "/dev/sda", SIZE), DiskNode("Malloc0p5", "/dev/sdb", SIZE)
 FIRST = SIZE - SPARED_BYTES
 
 
-def write(ledger: Ledger, disk: LedgerDisk) -> bytes:
+def write(ledger: Ledger, disk: DiskNode) -> bytes:
     content = ledger.next_content(disk)
     ledger.written(disk)
     return content

@@ -7,16 +7,16 @@ import pytest
 
 from hotplug_kit.domain.errors import DeadlineError, SetupError
 from hotplug_kit.monitor.deadline import Deadline, wait_until
-from hotplug_kit.monitor.run_monitor import VITAL_SIGNS
+from hotplug_kit.monitor.run_monitor import MONITOR
 
 
 @pytest.fixture
 def dead() -> Iterator[list[str]]:
     """Whatever is put into the list is the first cause of a death."""
     causes: list[str] = []
-    VITAL_SIGNS.watch("test", lambda: causes[0] if causes else None)
+    MONITOR.watch("test", lambda: causes[0] if causes else None)
     yield causes
-    VITAL_SIGNS.forget("test")
+    MONITOR.forget("test")
 
 
 def test_deadline_counts_down_and_stays_at_zero() -> None:

@@ -4,12 +4,12 @@ import time
 
 import pytest
 
-from hotplug_kit.monitor.run_monitor import TOGETHER_SECONDS, Finding, VitalSigns
+from hotplug_kit.monitor.run_monitor import TOGETHER_SECONDS, Finding, RunMonitor
 
 
 @pytest.fixture
-def signs() -> VitalSigns:
-    return VitalSigns(settle=0)
+def signs() -> RunMonitor:
+    return RunMonitor(settle=0)
 
 
 def found(at: float, sentence: str) -> Finding:
@@ -17,14 +17,14 @@ def found(at: float, sentence: str) -> Finding:
     return Finding(time.monotonic() - 1000 + at, sentence)
 
 
-def test_all_well_without_checks_and_with_healthy_ones(signs: VitalSigns) -> None:
+def test_all_well_without_checks_and_with_healthy_ones(signs: RunMonitor) -> None:
     signs.check()
     signs.watch("vhost", lambda: None)
     assert signs.first_cause() is None
     signs.check()
 
 
-def test_of_findings_at_one_time_the_check_registered_first_is_named(signs: VitalSigns) -> None:
+def test_of_findings_at_one_time_the_check_registered_first_is_named(signs: RunMonitor) -> None:
     signs.watch("vhost", lambda: "vhost died.")
     signs.watch("vm1", lambda: "QEMU died.")
     assert signs.first_cause() == "vhost died."
@@ -36,7 +36,7 @@ def test_of_findings_at_one_time_the_check_registered_first_is_named(signs: Vita
     ("vhost_died_after", "named"),
     [(-5.0, "vhost died."), (TOGETHER_SECONDS / 2, "vhost died."), (TOGETHER_SECONDS * 2, "The guest panicked.")],
 )
-def test_earlier_in_time_is_named(vhost_died_after: float, named: str, signs: VitalSigns) -> None:
+def test_earlier_in_time_is_named(vhost_died_after: float, named: str, signs: RunMonitor) -> None:
     panic = found(0, "The guest panicked.")
     death = Finding(panic.at + vhost_died_after, "vhost died.")
     signs.watch("vhost", lambda: death)
@@ -44,7 +44,7 @@ def test_earlier_in_time_is_named(vhost_died_after: float, named: str, signs: Vi
     assert signs.first_cause() == named
 
 
-def test_bare_sentence_counts_from_when_it_was_first_heard(signs: VitalSigns) -> None:
+def test_bare_sentence_counts_from_when_it_was_first_heard(signs: RunMonitor) -> None:
     signs.watch("vhost", lambda: "vhost died.")
     assert signs.first_cause() == "vhost died."
     later = Finding(time.monotonic() + TOGETHER_SECONDS * 2, "The guest panicked.")
@@ -52,7 +52,7 @@ def test_bare_sentence_counts_from_when_it_was_first_heard(signs: VitalSigns) ->
     assert signs.first_cause() == "vhost died."
 
 
-def test_same_sentence_about_the_next_process_counts_anew(signs: VitalSigns) -> None:
+def test_same_sentence_about_the_next_process_counts_anew(signs: RunMonitor) -> None:
     signs.watch("vm1", lambda: "QEMU died.")
     assert signs.first_cause() == "QEMU died."
     signs.forget("vm1")
@@ -63,14 +63,14 @@ def test_same_sentence_about_the_next_process_counts_anew(signs: VitalSigns) -> 
 
 
 def test_symptom_waits_for_its_cause() -> None:
-    signs = VitalSigns(settle=0.05)
+    signs = RunMonitor(settle=0.05)
     symptom = Finding(time.monotonic(), "QEMU lost its connection.")
     signs.watch("vhost", lambda: "vhost died." if time.monotonic() > symptom.at + 0.02 else None)
     signs.watch("vm1", lambda: symptom)
     assert signs.first_cause() == "vhost died."
 
 
-def test_forgotten_and_replaced_checks_are_not_asked(signs: VitalSigns) -> None:
+def test_forgotten_and_replaced_checks_are_not_asked(signs: RunMonitor) -> None:
     signs.watch("vhost", lambda: "vhost died.")
     signs.watch("vm1", lambda: "QEMU died.")
     signs.forget("vhost")

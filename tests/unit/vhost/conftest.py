@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from hotplug_kit.monitor.run_monitor import VITAL_SIGNS
+from hotplug_kit.monitor.run_monitor import MONITOR
 from hotplug_kit.vhost.process.vhost_process import ForeignVhost
 from hotplug_kit.vhost.rpc.client import RpcClient
-from hotplug_kit.vhost.vhost import WATCH, Target
+from hotplug_kit.vhost.vhost import WATCH
 from tests.unit.vhost.fake_rpc_server import FakeRpcServer, FakeVhost
 
 Connect = Callable[..., RpcClient]
@@ -45,4 +45,4 @@ def target(server: FakeRpcServer) -> Iterator[Target]:
     target = Target(RpcClient(server.path, 0.5), ForeignVhost(None, server.path), None, "made for a test")
     yield target
     target.stop()
-    VITAL_SIGNS.forget(WATCH)
+    MONITOR.forget(WATCH)

@@ -5,8 +5,8 @@ import time
 
 import pytest
 
+from hotplug_kit.domain.attachment import Event
 from hotplug_kit.domain.errors import SetupError
-from hotplug_kit.domain.event import Event
 from hotplug_kit.vhost.attachments import (
     Attachment,
     AttachmentModel,
@@ -17,7 +17,7 @@ from hotplug_kit.vhost.attachments import (
     free_disk,
     get_attachments,
 )
-from hotplug_kit.vhost.vhost import Target
+from hotplug_kit.vhost.vhost import Vhost
 from tests.unit.vhost.fake_rpc_server import FakeRpcServer, FakeVhost, answer, refusal
 
 ADD, REMOVE = "vhost_scsi_controller_add_target", "vhost_scsi_controller_remove_target"
@@ -27,7 +27,7 @@ def sent(server: FakeRpcServer, method: str) -> int:
     return [request["method"] for request in server.requests].count(method)
 
 
-def test_attach_to_the_first_free_target_and_detach(target: Target, vhost: FakeVhost) -> None:
+def test_attach_to_the_first_free_target_and_detach(target: Vhost, vhost: FakeVhost) -> None:
     vhost.targets["c1"][0] = "D1"
     before = time.monotonic()
     event = attach_target(target, "c1", "D0")
@@ -49,7 +49,7 @@ def test_attach_to_the_first_free_target_and_detach(target: Target, vhost: FakeV
     ],
 )
 def test_wrong_attach_is_a_setup_error_and_not_sent(
-    target: Target, vhost: FakeVhost, server: FakeRpcServer, controller: str, disk: str, number: int, words: str
+    target: Vhost, vhost: FakeVhost, server: FakeRpcServer, controller: str, disk: str, number: int, words: str
 ) -> None:
     vhost.targets["c1"][0] = "D0"
     with pytest.raises(SetupError) as caught:
@@ -58,7 +58,7 @@ def test_wrong_attach_is_a_setup_error_and_not_sent(
     assert sent(server, ADD) == 0
 
 
-def test_attach_to_a_full_controller(target: Target, vhost: FakeVhost) -> None:
+def test_attach_to_a_full_controller(target: Vhost, vhost: FakeVhost) -> None:
     vhost.targets["c1"] = dict.fromkeys(range(8), "D0")
     with pytest.raises(SetupError, match="all targets of controller 'c1' are taken"):
         attach_target(target, "c1", "D1")
@@ -66,14 +66,14 @@ def test_attach_to_a_full_controller(target: Target, vhost: FakeVhost) -> None:
 
 @pytest.mark.parametrize(("controller", "number"), [("nope", 0), ("c1", 3), ("c1", 8), ("c1", -1)])
 def test_wrong_detach_is_a_setup_error_and_not_sent(
-    target: Target, server: FakeRpcServer, controller: str, number: int
+    target: Vhost, server: FakeRpcServer, controller: str, number: int
 ) -> None:
     with pytest.raises(SetupError):
         detach_target(target, controller, number)
     assert sent(server, REMOVE) == 0
 
 
-def test_refused_attach_is_the_devices_fault(target: Target, vhost: FakeVhost) -> None:
+def test_refused_attach_is_the_devices_fault(target: Vhost, vhost: FakeVhost) -> None:
     vhost.faults[ADD] = lambda request: [refusal(request, -32602, "Input/output error")]
     with pytest.raises(AssertionError) as caught:
         attach_target(target, "c1", "D0")
@@ -81,21 +81,21 @@ def test_refused_attach_is_the_devices_fault(target: Target, vhost: FakeVhost) -
         assert part in str(caught.value)
 
 
-def test_refused_detach_is_the_devices_fault(target: Target, vhost: FakeVhost) -> None:
+def test_refused_detach_is_the_devices_fault(target: Vhost, vhost: FakeVhost) -> None:
     vhost.targets["c1"][0] = "D0"
     vhost.faults[REMOVE] = lambda request: [refusal(request, -32602, "Device or resource busy")]
     with pytest.raises(AssertionError, match="Device or resource busy"):
         detach_target(target, "c1", 0)
 
 
-def test_silent_detach_is_the_devices_fault(target: Target, vhost: FakeVhost) -> None:
+def test_silent_detach_is_the_devices_fault(target: Vhost, vhost: FakeVhost) -> None:
     vhost.targets["c1"][0] = "D0"
     vhost.faults[REMOVE] = lambda request: [3.0]
     with pytest.raises(AssertionError, match=r"did not answer vhost_scsi_controller_remove_target.* within 0\.5 s"):
         detach_target(target, "c1", 0)
 
 
-def test_attach_and_detach_take_a_deadline_of_their_own(target: Target, vhost: FakeVhost) -> None:
+def test_attach_and_detach_take_a_deadline_of_their_own(target: Vhost, vhost: FakeVhost) -> None:
     vhost.faults |= {ADD: lambda request: [3.0], REMOVE: lambda request: [3.0]}
     with pytest.raises(AssertionError, match=r"add_target.* within 0\.1 s"):
         attach_target(target, "c1", "D1", deadline=0.1)
@@ -119,7 +119,7 @@ class Beating:
 
 @pytest.mark.parametrize("beats", [True, False])
 def test_silence_tells_whether_other_calls_are_answered(
-    target: Target, vhost: FakeVhost, monkeypatch: pytest.MonkeyPatch, beats: bool
+    target: Vhost, vhost: FakeVhost, monkeypatch: pytest.MonkeyPatch, beats: bool
 ) -> None:
     vhost.faults[ADD] = lambda request: [3.0]
     monkeypatch.setattr(target, "_watch", Beating(beats))
@@ -129,26 +129,26 @@ def test_silence_tells_whether_other_calls_are_answered(
 
 
 @pytest.mark.parametrize("wrong", [5, True, None, "0"])
-def test_attach_answered_with_another_target(target: Target, vhost: FakeVhost, wrong: object) -> None:
+def test_attach_answered_with_another_target(target: Vhost, vhost: FakeVhost, wrong: object) -> None:
     vhost.faults[ADD] = lambda request: [answer(request, wrong)]
     with pytest.raises(AssertionError, match="and answered"):
         attach_target(target, "c1", "D0", 1)
 
 
-def test_connection_closed_by_a_living_vhost_is_the_devices_fault(target: Target, vhost: FakeVhost) -> None:
+def test_connection_closed_by_a_living_vhost_is_the_devices_fault(target: Vhost, vhost: FakeVhost) -> None:
     vhost.faults[ADD] = lambda request: [None]
     with pytest.raises(AssertionError, match="closed before vhost had answered"):
         attach_target(target, "c1", "D0")
 
 
-def test_attachments_with_sizes(target: Target, vhost: FakeVhost) -> None:
+def test_attachments_with_sizes(target: Vhost, vhost: FakeVhost) -> None:
     vhost.targets["c2"] = {3: "D1"}
     vhost.targets["c1"] = {0: "D0"}
     assert get_attachments(target) == [Attachment("c1", 0, "D0", 8192 * 512), Attachment("c2", 3, "D1", 8192 * 512)]
     assert get_attachments(target, ["c2"]) == [Attachment("c2", 3, "D1", 8192 * 512)]
 
 
-def test_free_disk(target: Target, vhost: FakeVhost) -> None:
+def test_free_disk(target: Vhost, vhost: FakeVhost) -> None:
     vhost.targets["c1"] = {0: "D0"}
     assert free_disk(target) == "D1"
     assert free_disk(target, ["D0", "D2"]) == "D2"
@@ -175,7 +175,7 @@ def test_swapped_disks_are_both_named() -> None:
     assert len(compare({"c1": {0: "A", 1: "B"}}, seen)) == 2
 
 
-def test_check_looks_at_all_controllers_or_at_the_named(target: Target, vhost: FakeVhost) -> None:
+def test_check_looks_at_all_controllers_or_at_the_named(target: Vhost, vhost: FakeVhost) -> None:
     vhost.targets["c2"] = {3: "D1"}
     check_attachments(target, {"c1": {}}, ["c1"])
     with pytest.raises(AssertionError, match="extra: disk 'D1' at controller 'c2' target 3"):

@@ -13,7 +13,7 @@ from hotplug_kit.vhost.controllers import (
     find_controller,
 )
 from hotplug_kit.vhost.rpc.answers import parse_controllers
-from hotplug_kit.vhost.vhost import Target
+from hotplug_kit.vhost.vhost import Vhost
 from tests.unit.vhost.fake_rpc_server import FakeRpcServer, FakeVhost, Request, answer
 
 RECORDED = Path(__file__).parents[2] / "data" / "spdk-v26.05-rpc.jsonl"
@@ -78,41 +78,41 @@ def test_unknown_shapes_are_the_kits_error(shape: object) -> None:
         parse_controllers(shape)
 
 
-def test_unknown_controller_names_those_that_exist(target: Target) -> None:
+def test_unknown_controller_names_those_that_exist(target: Vhost) -> None:
     with pytest.raises(SetupError, match="no controller 'nope'; vhost has 'c1', 'c2'"):
         find_controller(target, "nope")
 
 
-def test_create_returns_the_socket(target: Target, vhost: FakeVhost) -> None:
+def test_create_returns_the_socket(target: Vhost, vhost: FakeVhost) -> None:
     assert create_controller(target, "c3") == "/run/fake/c3"
     assert "c3" in vhost.targets
 
 
-def test_create_of_an_existing_controller_is_not_sent(target: Target, server: FakeRpcServer) -> None:
+def test_create_of_an_existing_controller_is_not_sent(target: Vhost, server: FakeRpcServer) -> None:
     with pytest.raises(SetupError, match="'c1' exists already"):
         create_controller(target, "c1")
     assert "vhost_create_scsi_controller" not in [request["method"] for request in server.requests]
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b"])
-def test_bad_names(target: Target, name: str) -> None:
+def test_bad_names(target: Vhost, name: str) -> None:
     with pytest.raises(SetupError, match="cannot name a controller"):
         create_controller(target, name)
 
 
-def test_socket_path_too_long(target: Target, tmp_path: Path) -> None:
+def test_socket_path_too_long(target: Vhost, tmp_path: Path) -> None:
     target.socket_folder = tmp_path
     with pytest.raises(SetupError, match="107"):
         create_controller(target, "c" * 100)
 
 
-def test_created_but_not_listed_is_the_devices_fault(target: Target, vhost: FakeVhost) -> None:
+def test_created_but_not_listed_is_the_devices_fault(target: Vhost, vhost: FakeVhost) -> None:
     vhost.faults["vhost_create_scsi_controller"] = lambda request: [answer(request, True)]
     with pytest.raises(AssertionError, match="does not list it"):
         create_controller(target, "c3")
 
 
-def test_delete_while_a_vm_is_connected_is_not_sent(target: Target, vhost: FakeVhost, server: FakeRpcServer) -> None:
+def test_delete_while_a_vm_is_connected_is_not_sent(target: Vhost, vhost: FakeVhost, server: FakeRpcServer) -> None:
     vhost.sessions["c1"] = ["c1s0"]
     with pytest.raises(SetupError, match="shut the VM down first"):
         delete_controller(target, "c1")
@@ -121,7 +121,7 @@ def test_delete_while_a_vm_is_connected_is_not_sent(target: Target, vhost: FakeV
     assert list(vhost.targets) == ["c1"]
 
 
-def test_delete_that_is_never_answered_is_the_devices_fault(target: Target, vhost: FakeVhost) -> None:
+def test_delete_that_is_never_answered_is_the_devices_fault(target: Vhost, vhost: FakeVhost) -> None:
     def silent(_: Request) -> list[bytes | float | None]:
         return [3.0]
 
@@ -130,7 +130,7 @@ def test_delete_that_is_never_answered_is_the_devices_fault(target: Target, vhos
         delete_controller(target, "c1")
 
 
-def test_sessions_of_named_controllers_only(target: Target, vhost: FakeVhost) -> None:
+def test_sessions_of_named_controllers_only(target: Vhost, vhost: FakeVhost) -> None:
     vhost.sessions["c1"] = ["c1s0"]
     assert connected_sessions(target) == {"c1": ["c1s0"]}
     assert connected_sessions(target, ["c2"]) == {}

@@ -2,10 +2,10 @@
 
 import pytest
 
+from hotplug_kit.domain.attachment import Event
 from hotplug_kit.domain.errors import KitError
-from hotplug_kit.domain.event import Event
 from hotplug_kit.vhost.disk_writes import DetachedDisks, get_writes
-from hotplug_kit.vhost.vhost import Target
+from hotplug_kit.vhost.vhost import Vhost
 from tests.unit.vhost.fake_rpc_server import FakeVhost, answer, refusal
 
 DETACH = Event("detach", "c1", 0, "D0", 1.0, 1.01)
@@ -18,7 +18,7 @@ def count(vhost: FakeVhost, **written: int) -> None:
     vhost.faults["bdev_get_iostat"] = lambda request: [answer(request, {"tick_rate": 1, "ticks": 1, "bdevs": bdevs})]
 
 
-def test_detached_disk_that_takes_no_write_is_proved(target: Target, vhost: FakeVhost) -> None:
+def test_detached_disk_that_takes_no_write_is_proved(target: Vhost, vhost: FakeVhost) -> None:
     detached = DetachedDisks()
     count(vhost, D0=7, D1=1)
     detached.apply(target, DETACH)
@@ -27,7 +27,7 @@ def test_detached_disk_that_takes_no_write_is_proved(target: Target, vhost: Fake
     assert "disk 'D0' has taken no write since the detach" in proof and "3,584 bytes in 7 operations" in proof
 
 
-def test_detached_disk_that_takes_a_write_is_the_devices_fault(target: Target, vhost: FakeVhost) -> None:
+def test_detached_disk_that_takes_a_write_is_the_devices_fault(target: Vhost, vhost: FakeVhost) -> None:
     detached = DetachedDisks()
     count(vhost, D0=7)
     detached.apply(target, DETACH)
@@ -38,7 +38,7 @@ def test_detached_disk_that_takes_a_write_is_the_devices_fault(target: Target, v
     assert detached.check(target) == []
 
 
-def test_disk_that_is_deleted_after_its_detach_is_passed_over(target: Target, vhost: FakeVhost) -> None:
+def test_disk_that_is_deleted_after_its_detach_is_passed_over(target: Vhost, vhost: FakeVhost) -> None:
     detached = DetachedDisks()
     count(vhost, D0=7)
     detached.apply(target, DETACH)
@@ -46,13 +46,13 @@ def test_disk_that_is_deleted_after_its_detach_is_passed_over(target: Target, vh
     assert detached.check(target)
 
 
-def test_target_without_statistics_proves_nothing(target: Target) -> None:
+def test_target_without_statistics_proves_nothing(target: Vhost) -> None:
     detached = DetachedDisks()
     detached.apply(target, DETACH)
     assert get_writes(target) == {} and detached.check(target) == []
 
 
-def test_other_refusals_and_strange_answers_are_no_statistics(target: Target, vhost: FakeVhost) -> None:
+def test_other_refusals_and_strange_answers_are_no_statistics(target: Vhost, vhost: FakeVhost) -> None:
     vhost.faults["bdev_get_iostat"] = lambda request: [refusal(request, -19, "No such device")]
     with pytest.raises(AssertionError, match="No such device"):
         get_writes(target)

@@ -7,7 +7,6 @@ import pytest
 
 from hotplug_kit.vhost.process.vhost_process import ForeignVhost
 from hotplug_kit.vhost.rpc.client import RpcClient
-from hotplug_kit.vhost.vhost import Target
 from hotplug_kit.vhost.watch.leaks import (
     MOST_MORE,
     MOST_MORE_ALIKE,

@@ -4,7 +4,7 @@ import pytest
 
 from hotplug_kit.domain.errors import SetupError
 from hotplug_kit.vhost.rpc.methods import METHODS, NEEDED_ALWAYS, check_methods
-from hotplug_kit.vhost.vhost import Target
+from hotplug_kit.vhost.vhost import Vhost
 from tests.unit.vhost.fake_rpc_server import FakeVhost
 
 CURRENT = [*METHODS, "nvmf_create_transport"]
@@ -43,7 +43,7 @@ def test_a_missing_method_is_named(available: list[str], needed: list[str], word
         check_methods(available, "SPDK v1", needed)
 
 
-def test_a_method_that_only_some_runs_need_is_missed_when_it_is_called(target: Target, vhost: FakeVhost) -> None:
+def test_a_method_that_only_some_runs_need_is_missed_when_it_is_called(target: Vhost, vhost: FakeVhost) -> None:
     target.learn_methods()
     with pytest.raises(SetupError, match=r"This vhost \(Fake v1\) lacks method 'bdev_split_create'"):
         target.require("bdev_split_create", {"base_bdev": "D0", "split_count": 2})

@@ -13,11 +13,11 @@ from hotplug_kit.vhost.attachments import attach_target, detach_target
 from hotplug_kit.vhost.controllers import controller_socket, create_controller
 from hotplug_kit.vhost.disks import create_malloc_disk, disk_name_prefix
 from hotplug_kit.vhost.foreign import created_objects as undo_module
-from hotplug_kit.vhost.foreign.created_objects import Owned, Ownership, made_by, undo
+from hotplug_kit.vhost.foreign.created_objects import CreatedObject, CreatedObjects, made_by, undo
 from hotplug_kit.vhost.foreign.janitor import Janitor
 from hotplug_kit.vhost.rpc.client import RpcClient, RpcError
-from hotplug_kit.vhost.start import connect_to_target
-from hotplug_kit.vhost.vhost import Target
+from hotplug_kit.vhost.start import connect_to_vhost
+from hotplug_kit.vhost.vhost import Vhost
 from tests.unit.vhost.conftest import Connect
 from tests.unit.vhost.fake_rpc_server import FakeRpcServer, FakeVhost, Request, refusal
 
@@ -33,15 +33,15 @@ def foreign(vhost: FakeVhost) -> FakeVhost:
 
 
 @pytest.fixture
-def connected(server: FakeRpcServer, foreign: FakeVhost, tmp_path: Path) -> Target:
-    return connect_to_target(RpcClient(server.path, 2), 2, tmp_path / "janitor.log")
+def connected(server: FakeRpcServer, foreign: FakeVhost, tmp_path: Path) -> Vhost:
+    return connect_to_vhost(RpcClient(server.path, 2), 2, tmp_path / "janitor.log")
 
 
 def state(vhost: FakeVhost) -> State:
     return copy.deepcopy((vhost.disks, vhost.targets))
 
 
-def use(target: Target, folder: Path) -> None:
+def use(target: Vhost, folder: Path) -> None:
     """What a run does: a controller, a disk, an attachment to its own and to a foreign controller, a detach."""
     (folder / "mine").touch()
     create_malloc_disk(target, "M0", MIB)
@@ -52,7 +52,7 @@ def use(target: Target, folder: Path) -> None:
     detach_target(target, "mine", 5)
 
 
-def test_the_vhost_is_as_it_was_after_the_stop(connected: Target, foreign: FakeVhost, tmp_path: Path) -> None:
+def test_the_vhost_is_as_it_was_after_the_stop(connected: Vhost, foreign: FakeVhost, tmp_path: Path) -> None:
     before = state(foreign)
     use(connected, tmp_path)
     assert state(foreign) != before
@@ -62,7 +62,7 @@ def test_the_vhost_is_as_it_was_after_the_stop(connected: Target, foreign: FakeV
 
 
 def test_the_janitor_deletes_when_its_pipe_closes(
-    connected: Target, foreign: FakeVhost, server: FakeRpcServer, tmp_path: Path
+    connected: Vhost, foreign: FakeVhost, server: FakeRpcServer, tmp_path: Path
 ) -> None:
     before = state(foreign)
     use(connected, tmp_path)
@@ -85,7 +85,7 @@ def test_the_janitor_deletes_when_its_pipe_closes(
     assert state(foreign) == before
 
 
-def test_nothing_is_touched_while_a_vm_is_connected(connected: Target, foreign: FakeVhost, tmp_path: Path) -> None:
+def test_nothing_is_touched_while_a_vm_is_connected(connected: Vhost, foreign: FakeVhost, tmp_path: Path) -> None:
     use(connected, tmp_path)
     foreign.sessions["mine"] = ["mines0"]
     meanwhile = state(foreign)
@@ -100,8 +100,8 @@ def test_another_process_behind_the_socket_has_nothing_of_ours(
     connect: Connect, server: FakeRpcServer, foreign: FakeVhost
 ) -> None:
     before = state(foreign)
-    owned = [Owned("disk", "D1", "bdev_malloc_delete", {"name": "D1"})]
-    gone: list[Owned] = []
+    owned = [CreatedObject("disk", "D1", "bdev_malloc_delete", {"name": "D1"})]
+    gone: list[CreatedObject] = []
     assert undo(owned, connect(server.path), Deadline(1), pid=os.getpid() + 1, gone=gone.append) == []
     assert state(foreign) == before
     assert gone == owned
@@ -125,8 +125,8 @@ def test_what_cannot_be_deleted_is_named_and_the_rest_goes(
     foreign.faults["bdev_aio_delete"] = hung
     foreign.disks["M0"] = 8
     owned = [
-        Owned("disk", "M0", "bdev_malloc_delete", {"name": "M0"}),
-        Owned("disk", "A0", "bdev_aio_delete", {"name": "A0"}),
+        CreatedObject("disk", "M0", "bdev_malloc_delete", {"name": "M0"}),
+        CreatedObject("disk", "A0", "bdev_aio_delete", {"name": "A0"}),
     ]
     (left,) = undo(owned, connect(server.path), Deadline(1))
     assert str(left).startswith("disk 'A0' is still there: vhost answered bdev_aio_delete(name=A0) with error -16")
@@ -139,12 +139,12 @@ def test_a_vhost_that_hangs_does_not_hold_up_the_end(
     monkeypatch.setattr(undo_module, "_LEAST_CALL_SECONDS", 0.1)
     server.behaviour = lambda request: [5.0]
     began = time.monotonic()
-    (left,) = undo([Owned("controller", "c", "vhost_delete_controller")], connect(server.path, 0.2), Deadline(0.1))
+    (left,) = undo([CreatedObject("controller", "c", "vhost_delete_controller")], connect(server.path, 0.2), Deadline(0.1))
     assert "did not answer" in left.reason
     assert time.monotonic() - began < 2
 
 
-def test_names_of_others_are_never_taken(connected: Target, foreign: FakeVhost) -> None:
+def test_names_of_others_are_never_taken(connected: Vhost, foreign: FakeVhost) -> None:
     before = state(foreign)
     with pytest.raises(SetupError, match=r"'c1' exists already; .* not this run's and stays as it is.*'controllers'"):
         create_controller(connected, "c1")
@@ -157,7 +157,7 @@ def test_names_of_others_are_never_taken(connected: Target, foreign: FakeVhost) 
 
 
 def test_the_socket_of_a_controller_is_where_its_vhost_says(
-    connected: Target, foreign: FakeVhost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    connected: Vhost, foreign: FakeVhost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(SetupError, match="socket of controller 'c1' is '/run/fake/c1', but there is no such file here"):
         controller_socket(connected, "c1")
@@ -171,7 +171,7 @@ def test_the_socket_of_a_controller_is_where_its_vhost_says(
     connected.stop()
 
 
-def test_disk_names_are_free(connected: Target, foreign: FakeVhost, target: Target) -> None:
+def test_disk_names_are_free(connected: Vhost, foreign: FakeVhost, target: Vhost) -> None:
     assert disk_name_prefix(connected) == "Hotplug-"
     foreign.disks["Hotplug-Malloc0"] = 8
     assert disk_name_prefix(connected) == "Hotplug2-"
@@ -180,8 +180,8 @@ def test_disk_names_are_free(connected: Target, foreign: FakeVhost, target: Targ
 
 
 def test_calls_that_make_and_unmake() -> None:
-    told: list[list[Owned]] = []
-    ownership = Ownership(told.append)
+    told: list[list[CreatedObject]] = []
+    ownership = CreatedObjects(told.append)
     disk = {"name": "M", "num_blocks": 8, "block_size": 512}
     ownership.announce("bdev_malloc_create", disk)
     assert [each.name for each in told[-1]] == ["M"]  # known before the call is sent
@@ -198,7 +198,7 @@ def test_calls_that_make_and_unmake() -> None:
         ("bdev_split_delete", {"base_bdev": "Malloc7"}),
         ("vhost_scsi_controller_remove_target", {"ctrlr": "c", "scsi_target_num": 3}),
     ]
-    assert [Owned.from_json(each.as_json()) for each in told[-1]] == ownership.owned
+    assert [CreatedObject.from_json(each.as_json()) for each in told[-1]] == ownership.owned
     ownership.answered("vhost_delete_controller", {"ctrlr": "c"}, True)
     ownership.answered("bdev_split_delete", {"base_bdev": "Malloc7"}, True)
     ownership.answered("bdev_malloc_delete", {"name": "other"}, True)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from hotplug_kit.domain.errors import ConnectionLostError, DeadlineError
-from hotplug_kit.monitor.run_monitor import VITAL_SIGNS
+from hotplug_kit.monitor.run_monitor import MONITOR
 from hotplug_kit.vhost.rpc.client import RpcError, RpcProtocolError, socket_is_served
 from hotplug_kit.vhost.rpc.trace import RpcTrace, read_trace
 from tests.unit.vhost.conftest import Connect
@@ -248,7 +248,7 @@ def test_calls_from_several_threads_do_not_wait_for_each_other(connect: Connect,
 
 def test_death_of_something_vital_ends_a_call(connect: Connect, tmp_path: Path) -> None:
     dead: list[str] = []
-    VITAL_SIGNS.watch("thing", lambda: dead[0] if dead else None)
+    MONITOR.watch("thing", lambda: dead[0] if dead else None)
     try:
         with serve(tmp_path, lambda _: [5.0]) as server:
             threading.Timer(0.1, lambda: dead.append("thing died.")).start()
@@ -257,7 +257,7 @@ def test_death_of_something_vital_ends_a_call(connect: Connect, tmp_path: Path) 
                 connect(server.path, deadline=5).call("m")
             assert time.monotonic() - began < 3
     finally:
-        VITAL_SIGNS.forget("thing")
+        MONITOR.forget("thing")
 
 
 def test_connections_leave_no_log_handlers_behind(

@@ -13,17 +13,17 @@ import pytest
 
 from hotplug_kit.domain.errors import SetupError
 from hotplug_kit.monitor.deadline import wait_until
-from hotplug_kit.monitor.run_monitor import VITAL_SIGNS
+from hotplug_kit.monitor.run_monitor import MONITOR
 from hotplug_kit.vhost.process.launch import LaunchOptions
 from hotplug_kit.vhost.process.vhost_process import STOP_SIGNALS
 from hotplug_kit.vhost.rpc.client import RpcClient
-from hotplug_kit.vhost.start import connect_to_target, start_target
-from hotplug_kit.vhost.vhost import Target
+from hotplug_kit.vhost.start import connect_to_vhost, start_vhost
+from hotplug_kit.vhost.vhost import Vhost
 from tests.unit.vhost import fake_vhost_program
 from tests.unit.vhost.conftest import Connect
 from tests.unit.vhost.fake_rpc_server import FakeRpcServer, FakeVhost
 
-Start = Callable[..., Target]
+Start = Callable[..., Vhost]
 
 
 @pytest.fixture
@@ -36,12 +36,12 @@ def program(tmp_path: Path) -> str:
 
 @pytest.fixture
 def start(tmp_path: Path, program: str) -> Iterator[Start]:
-    started: list[Target] = []
+    started: list[Vhost] = []
 
-    def run(*arguments: str, deadline: float = 10) -> Target:
+    def run(*arguments: str, deadline: float = 10) -> Vhost:
         rpc = RpcClient(tmp_path / "rpc.sock", 2)
         folder, log = tmp_path / "sockets", tmp_path / "vhost.log"
-        target = start_target("spdk", rpc, folder, log, deadline, LaunchOptions(program, arguments))
+        target = start_vhost("spdk", rpc, folder, log, deadline, LaunchOptions(program, arguments))
         started.append(target)
         return target
 
@@ -72,7 +72,7 @@ def test_start_describe_and_stop(start: Start, tmp_path: Path, program: str) -> 
     assert target.stop() is None
     assert left_behind(tmp_path) == []
     assert running(program) == []
-    assert VITAL_SIGNS.first_cause() is None
+    assert MONITOR.first_cause() is None
 
 
 def test_start_that_dies_shows_the_log_at_once(start: Start, tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ def test_start_of_a_vhost_that_lacks_a_method(start: Start, tmp_path: Path, prog
         start("--lack", "vhost_delete_controller")
     assert left_behind(tmp_path) == []
     assert running(program) == []
-    assert VITAL_SIGNS.first_cause() is None
+    assert MONITOR.first_cause() is None
 
 
 def test_start_that_never_answers(start: Start, tmp_path: Path, program: str) -> None:
@@ -115,7 +115,7 @@ def test_crash_is_named_by_whatever_waits(start: Start) -> None:
 def test_wanted_kill_is_no_complaint(start: Start, tmp_path: Path) -> None:
     target = start()
     target.kill(signal.SIGKILL)
-    assert VITAL_SIGNS.first_cause() is None
+    assert MONITOR.first_cause() is None
     assert target.stop() is None
     assert left_behind(tmp_path) == []
 
@@ -123,7 +123,7 @@ def test_wanted_kill_is_no_complaint(start: Start, tmp_path: Path) -> None:
 def test_kill_as_crash_counts(start: Start) -> None:
     target = start()
     target.kill(signal.SIGABRT, as_crash=True)
-    assert "SIGABRT" in str(VITAL_SIGNS.first_cause())
+    assert "SIGABRT" in str(MONITOR.first_cause())
     assert "SIGABRT" in str(target.stop())
 
 
@@ -167,34 +167,34 @@ def test_dead_rpc_socket_gives_way_but_a_file_does_not(start: Start, tmp_path: P
 def test_socket_path_too_long(tmp_path: Path) -> None:
     long = tmp_path / ("x" * 100) / "rpc.sock"
     with pytest.raises(SetupError, match="may have 107; set TMPDIR"):
-        start_target("embedded", RpcClient(long), tmp_path / "s", tmp_path / "log", 1)
+        start_vhost("embedded", RpcClient(long), tmp_path / "s", tmp_path / "log", 1)
 
 
 def test_foreign_vhost_is_watched_but_never_ended(start: Start, tmp_path: Path, program: str) -> None:
     own = start()
     own.rpc.close()  # the program serves one connection at a time
-    foreign = connect_to_target(RpcClient(tmp_path / "rpc.sock", 2), 2, tmp_path / "janitor.log")
+    foreign = connect_to_vhost(RpcClient(tmp_path / "rpc.sock", 2), 2, tmp_path / "janitor.log")
     assert foreign.process.pid == own.process.pid
     with pytest.raises(SetupError, match="not started by this run"):
         foreign.kill(signal.SIGKILL)
     assert foreign.stop() is None
     assert running(program) == [own.process.pid]
-    foreign = connect_to_target(RpcClient(tmp_path / "rpc.sock", 2), 2, tmp_path / "janitor.log")
+    foreign = connect_to_vhost(RpcClient(tmp_path / "rpc.sock", 2), 2, tmp_path / "janitor.log")
     assert own.process.pid is not None
     os.kill(own.process.pid, signal.SIGKILL)
     assert foreign.process.wait(5)
-    assert f"process {own.process.pid}" in str(VITAL_SIGNS.first_cause())
+    assert f"process {own.process.pid}" in str(MONITOR.first_cause())
     foreign.stop()
 
 
 def test_nobody_to_connect_to(tmp_path: Path) -> None:
     with pytest.raises(SetupError, match="There is no RPC socket"):
-        connect_to_target(RpcClient(tmp_path / "none.sock"), 1, tmp_path / "janitor.log")
+        connect_to_vhost(RpcClient(tmp_path / "none.sock"), 1, tmp_path / "janitor.log")
     (tmp_path / "file").write_text("")
     with pytest.raises(SetupError, match="is not a socket"):
-        connect_to_target(RpcClient(tmp_path / "file"), 1, tmp_path / "janitor.log")
+        connect_to_vhost(RpcClient(tmp_path / "file"), 1, tmp_path / "janitor.log")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as left:
         left.bind(str(tmp_path / "dead.sock"))
     with pytest.raises(SetupError, match="No vhost answers"):
-        connect_to_target(RpcClient(tmp_path / "dead.sock"), 1, tmp_path / "janitor.log")
-    assert VITAL_SIGNS.first_cause() is None
+        connect_to_vhost(RpcClient(tmp_path / "dead.sock"), 1, tmp_path / "janitor.log")
+    assert MONITOR.first_cause() is None

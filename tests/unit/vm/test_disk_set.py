@@ -2,8 +2,8 @@
 
 import pytest
 
+from hotplug_kit.domain.attachment import Event
 from hotplug_kit.domain.errors import SetupError
-from hotplug_kit.domain.event import Event
 from hotplug_kit.vm.disk_comparison import ExpectedDisk, differences, expected_disk
 from tests.unit.vm.made_up_disks import VM, disk, disk_list
 

@@ -6,7 +6,7 @@ import pytest
 
 from guest_image.initramfs import ROOT_FILES
 from hotplug_kit.vm.boot_source import SSH_LISTENS
-from hotplug_kit.vm.health import HealthWatch, lost_controller
+from hotplug_kit.vm.health import GuestHealthCheck, lost_controller
 from tests.unit.vm.made_up_disks import VM, disk
 
 GONE = disk("naa.2", 0, "S", "sda")  # HCTL 1:0:0:0
@@ -45,22 +45,22 @@ def vm() -> Vm:
 
 
 @pytest.fixture
-def watch(vm: Vm) -> HealthWatch:
-    return HealthWatch(vm)  # type: ignore[arg-type]
+def watch(vm: Vm) -> GuestHealthCheck:
+    return GuestHealthCheck(vm)  # type: ignore[arg-type]
 
 
 def error(node: str) -> str:
     return f"I/O error, dev {node}, sector 8 op 0x1:(WRITE)"
 
 
-def test_detached_disk_is_forgiven_again_and_again(vm: Vm, watch: HealthWatch) -> None:
+def test_detached_disk_is_forgiven_again_and_again(vm: Vm, watch: GuestHealthCheck) -> None:
     watch.expect_detach(GONE)
     for _ in range(2):
         vm.say(error("sda"))
         watch.check(5)
 
 
-def test_other_disk_is_never_forgiven(vm: Vm, watch: HealthWatch) -> None:
+def test_other_disk_is_never_forgiven(vm: Vm, watch: GuestHealthCheck) -> None:
     watch.expect_detach(GONE)
     vm.say(error("sdb"))
     with pytest.raises(AssertionError, match="I/O error, dev sdb"):
@@ -71,7 +71,7 @@ def test_other_disk_is_never_forgiven(vm: Vm, watch: HealthWatch) -> None:
     "line", [error("sdb"), "sd 1:0:1:0: [sdb] tag#101 FAILED Result: hostbyte=DID_OK driverbyte=DRIVER_OK"]
 )
 def test_disk_in_trouble_is_named(line: str, vm: Vm) -> None:
-    watch = HealthWatch(vm, lambda: [GONE, OTHER])  # type: ignore[arg-type]
+    watch = GuestHealthCheck(vm, lambda: [GONE, OTHER])  # type: ignore[arg-type]
     vm.say(line)
     with pytest.raises(AssertionError, match=r"that is disk 'T' at controller 'naa\.1' target 1 \(/dev/sdb"):
         watch.check(5)
@@ -79,7 +79,7 @@ def test_disk_in_trouble_is_named(line: str, vm: Vm) -> None:
 
 @pytest.mark.parametrize("successor", [disk("naa.2", 0, "N", "sdz"), disk("naa.1", 3, "N", "sda")])
 def test_forgiveness_ends_after_the_check_that_follows_the_next_disk(
-    successor: object, vm: Vm, watch: HealthWatch
+    successor: object, vm: Vm, watch: GuestHealthCheck
 ) -> None:
     watch.expect_detach(GONE)
     watch.expect_disk(successor)  # type: ignore[arg-type]
@@ -90,7 +90,7 @@ def test_forgiveness_ends_after_the_check_that_follows_the_next_disk(
         watch.check(5)
 
 
-def test_disk_elsewhere_ends_no_forgiveness(vm: Vm, watch: HealthWatch) -> None:
+def test_disk_elsewhere_ends_no_forgiveness(vm: Vm, watch: GuestHealthCheck) -> None:
     watch.expect_detach(GONE)
     watch.expect_disk(OTHER)
     for _ in range(2):

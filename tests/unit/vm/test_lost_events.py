@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from hotplug_kit.domain.attachment import Event
 from hotplug_kit.domain.errors import ConnectionLostError
-from hotplug_kit.domain.event import Event
 from hotplug_kit.monitor.deadline import Deadline
-from hotplug_kit.vm.disk_waits import EventLatency, after_missing_attach, after_missing_detach, where_else
 from hotplug_kit.vm.guest_disks import DiskList
+from hotplug_kit.vm.missing_disks import EventLatency, after_missing_attach, after_missing_detach, where_else
 from tests.unit.vm.made_up_disks import VM, disk, disk_list
 
 PCI = VM.pci_address("naa.1")

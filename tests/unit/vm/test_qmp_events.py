@@ -1,10 +1,10 @@
 """Which QMP events are faults."""
 
-from hotplug_kit.vm.qmp import EventWatch, QmpEvent
+from hotplug_kit.vm.qmp import QmpEvent, QmpEventFilter
 
 
 def seen(*events: tuple[str, float], expected: tuple[str, ...] = ()) -> str | None:
-    watch = EventWatch("vm1")
+    watch = QmpEventFilter("vm1")
     for name in expected:
         watch.expect(name)
     for name, when in events:

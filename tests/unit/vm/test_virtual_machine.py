@@ -13,7 +13,7 @@ import pytest
 
 from hotplug_kit.domain.errors import ConnectionLostError, DeadlineError, KitError, SetupError
 from hotplug_kit.monitor.deadline import Deadline
-from hotplug_kit.monitor.run_monitor import VITAL_SIGNS
+from hotplug_kit.monitor.run_monitor import MONITOR
 from hotplug_kit.process.run_directory import RunDirectory
 from hotplug_kit.vm import virtual_machine
 from hotplug_kit.vm.boot_source import KernelBoot, user_disk
@@ -41,7 +41,7 @@ def fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fleet]:
     yield fleet
     fleet.kill_all()
     files.remove_sockets()
-    assert VITAL_SIGNS.first_cause() is None
+    assert MONITOR.first_cause() is None
 
 
 @pytest.fixture
@@ -108,7 +108,7 @@ def test_killed_qemu_ends_waits(start: Start) -> None:
 def test_events_that_nobody_asked_for(start: Start, name: str, words: str) -> None:
     vm = start(f"event:{name}")
     assert words in wait_for_trouble(vm)
-    assert words in str(VITAL_SIGNS.first_cause())
+    assert words in str(MONITOR.first_cause())
     with pytest.raises(AssertionError, match=r"VM 'vm1'"):
         vm.shut_down(1)
 

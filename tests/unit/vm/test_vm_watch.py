@@ -10,7 +10,7 @@ import pytest
 
 from hotplug_kit.domain.errors import DeadlineError
 from hotplug_kit.monitor.deadline import wait_until
-from hotplug_kit.monitor.run_monitor import VITAL_SIGNS
+from hotplug_kit.monitor.run_monitor import MONITOR
 from hotplug_kit.vm import vm_watch
 from hotplug_kit.vm.blocked_tasks import BlockedTasks
 from hotplug_kit.vm.vm_watch import KERNEL_STREAM, VmWatch
@@ -87,7 +87,7 @@ def test_panic_on_the_console_ends_whatever_waits(vm: Vm, watch: VmWatch) -> Non
     with pytest.raises(AssertionError, match=r"The guest of VM 'vm1' is in trouble, kernel panic: .*Fatal exception"):
         wait_until(lambda: None, 5, "nothing")
     watch.stop()
-    assert VITAL_SIGNS.first_cause() is None
+    assert MONITOR.first_cause() is None
 
 
 def test_lost_connection_to_a_controller_is_found(vm: Vm, watch: VmWatch) -> None:

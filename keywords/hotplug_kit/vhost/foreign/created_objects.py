@@ -1,6 +1,7 @@
 """What a run has made in a vhost, learnt from its own RPC calls, so that it alone is taken away again."""
 
 import contextlib
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -45,7 +46,7 @@ _MAKERS = {
 
 
 @dataclass(frozen=True)
-class Owned:
+class CreatedObject:
     """One thing that the run has made: `delete` with `params` takes it away. A target holds `disk`."""
 
     kind: Kind
@@ -71,7 +72,7 @@ class Owned:
         return cls(**data)  # type: ignore[arg-type]
 
 
-def made_by(method: str, params: Mapping[str, object], result: object = None) -> Owned | None:
+def made_by(method: str, params: Mapping[str, object], result: object = None) -> CreatedObject | None:
     """What a call makes, or None; before its answer (`result` None) as far as the parameters tell."""
     maker = _MAKERS.get(method)
     if maker is None:
@@ -82,11 +83,13 @@ def made_by(method: str, params: Mapping[str, object], result: object = None) ->
     arguments: dict[str, object] = {maker.by: name} | {key: params[key] for key in maker.more if key in params}
     if method == _ADD_TARGET:
         number = params.get("scsi_target_num") if result is None else result
-        return Owned("target", name, maker.delete, arguments | {"scsi_target_num": number}, str(params["bdev_name"]))
-    return Owned(maker.kind, name, maker.delete, arguments)
+        return CreatedObject(
+            "target", name, maker.delete, arguments | {"scsi_target_num": number}, str(params["bdev_name"])
+        )
+    return CreatedObject(maker.kind, name, maker.delete, arguments)
 
 
-def is_unmade_by(owned: Owned, method: str, params: Mapping[str, object]) -> bool:
+def is_unmade_by(owned: CreatedObject, method: str, params: Mapping[str, object]) -> bool:
     """Whether a call that succeeded has taken `owned` away."""
     if method == "vhost_delete_controller":
         return owned.kind != "disk" and owned.name == params.get("ctrlr")  # its targets go with it
@@ -96,46 +99,51 @@ def is_unmade_by(owned: Owned, method: str, params: Mapping[str, object]) -> boo
     return all(owned.params.get(key) == params.get(key) for key in wanted)
 
 
-def _by(owned: Owned) -> str:
+def _by(owned: CreatedObject) -> str:
     return next(maker.by for maker in _MAKERS.values() if maker.delete == owned.delete)
 
 
-class Ownership:
+class CreatedObjects:
     """What the run owns in one vhost, oldest first; `tell` is called with the whole of it after each change."""
 
-    def __init__(self, tell: Callable[[list[Owned]], None] = lambda owned: None) -> None:
-        self._owned: list[Owned] = []
+    def __init__(self, tell: Callable[[list[CreatedObject]], None] = lambda owned: None) -> None:
+        self._owned: list[CreatedObject] = []
         self._tell = tell
+        self._lock = threading.Lock()
+        """Several calls may be under way at the same time."""
 
     @property
-    def owned(self) -> list[Owned]:
+    def owned(self) -> list[CreatedObject]:
         """What is owned now, oldest first."""
         return list(self._owned)
 
     def announce(self, method: str, params: Mapping[str, object]) -> None:
         """A call is about to be sent whose success was made sure of: what it makes is ours even without an answer."""
         if (owned := made_by(method, params)) is not None:
-            self._change([*self._owned, owned])
+            with self._lock:
+                self._change([*self._owned, owned])
 
     def answered(self, method: str, params: Mapping[str, object], result: object) -> None:
         """A call has succeeded."""
         announced = made_by(method, params)
         made = made_by(method, params, result)
-        kept = [each for each in self._owned if each not in (announced, made)]
-        kept = [each for each in kept if not is_unmade_by(each, method, params)]
-        self._change([*kept, made] if made is not None else kept)
+        with self._lock:
+            kept = [each for each in self._owned if each not in (announced, made)]
+            kept = [each for each in kept if not is_unmade_by(each, method, params)]
+            self._change([*kept, made] if made is not None else kept)
 
     def refused(self, method: str, params: Mapping[str, object]) -> None:
         """A call that was announced was refused, so it has made nothing."""
         announced = made_by(method, params)
-        self._change([each for each in self._owned if each != announced])
+        with self._lock:
+            self._change([each for each in self._owned if each != announced])
 
-    def gone(self, owned: Owned) -> None:
+    def gone(self, owned: CreatedObject) -> None:
         """Something owned was taken away."""
-        with contextlib.suppress(KitError):  # nobody to tell is no reason to leave the rest
+        with self._lock, contextlib.suppress(KitError):  # nobody to tell is no reason to leave the rest
             self._change([each for each in self._owned if each != owned])
 
-    def _change(self, owned: list[Owned]) -> None:
+    def _change(self, owned: list[CreatedObject]) -> None:
         if owned != self._owned:
             self._owned = owned
             self._tell(owned)
@@ -151,7 +159,7 @@ _GONE = ("No such device", "No such file")
 class Left:
     """Something of the run that is still there, and why."""
 
-    owned: Owned
+    owned: CreatedObject
     reason: str
 
     def __str__(self) -> str:
@@ -159,12 +167,12 @@ class Left:
 
 
 def undo(
-    owned: Sequence[Owned],
+    owned: Sequence[CreatedObject],
     rpc: RpcClient,
     limit: Deadline,
     *,
     pid: int | None = None,
-    gone: Callable[[Owned], None] = lambda owned: None,
+    gone: Callable[[CreatedObject], None] = lambda owned: None,
 ) -> list[Left]:
     """Deletes what is `owned`, the newest first, and returns what could not be deleted.
 
@@ -214,7 +222,7 @@ def _await_disconnection(controllers: set[str], rpc: RpcClient, limit: Deadline)
     return None
 
 
-def _delete(owned: Owned, rpc: RpcClient, limit: Deadline) -> str | None:
+def _delete(owned: CreatedObject, rpc: RpcClient, limit: Deadline) -> str | None:
     """Deletes one thing; None when it is gone, else the reason why it is not."""
     params = dict(owned.params)
     if owned.kind != "disk":
@@ -238,7 +246,7 @@ def _delete(owned: Owned, rpc: RpcClient, limit: Deadline) -> str | None:
     return None
 
 
-def _target_of(owned: Owned, controller: Controller) -> int | None:
+def _target_of(owned: CreatedObject, controller: Controller) -> int | None:
     """The target that holds the owned disk; another disk at its number is none of ours."""
     return next((each.number for each in controller.targets if each.disk == owned.disk), None)
 

@@ -25,7 +25,7 @@ if __name__ == "__main__":
 
 from hotplug_kit.domain.errors import KitError
 from hotplug_kit.monitor.deadline import Deadline
-from hotplug_kit.vhost.foreign.created_objects import Left, Owned, undo
+from hotplug_kit.vhost.foreign.created_objects import CreatedObject, Left, undo
 from hotplug_kit.vhost.rpc.client import RpcClient, socket_is_served
 
 _SECONDS = 60.0
@@ -46,7 +46,7 @@ class Janitor:
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
 
-    def tell(self, owned: Sequence[Owned]) -> None:
+    def tell(self, owned: Sequence[CreatedObject]) -> None:
         """Tells what the run owns now."""
         with self._lock:
             if self._process is None:
@@ -85,20 +85,20 @@ def _wait(process: "subprocess.Popen[bytes]") -> None:
         print(f"The clean-up of vhost goes on in process {process.pid}.", file=sys.stderr)
 
 
-def _last_told(lines: Iterable[str]) -> list[Owned]:
+def _last_told(lines: Iterable[str]) -> list[CreatedObject]:
     """What the last whole line tells; a line cut by the owner's death is passed over."""
-    owned: list[Owned] = []
+    owned: list[CreatedObject] = []
     for line in lines:
         if line.endswith("\n"):
-            owned = [Owned.from_json(each) for each in json.loads(line)]
+            owned = [CreatedObject.from_json(each) for each in json.loads(line)]
     return owned
 
 
-def _clean_up(owned: list[Owned], rpc: RpcClient, pid: int | None, log: TextIO) -> list[Left]:
+def _clean_up(owned: list[CreatedObject], rpc: RpcClient, pid: int | None, log: TextIO) -> list[Left]:
     """Tries until all is gone, the vhost has ended, or the time is over; returns what is left."""
     remaining = list(owned)
 
-    def gone(each: Owned) -> None:
+    def gone(each: CreatedObject) -> None:
         remaining.remove(each)
         print(f"{each} is gone.", file=log, flush=True)
 

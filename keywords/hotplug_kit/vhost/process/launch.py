@@ -11,7 +11,7 @@ from typing import Literal
 from hotplug_kit.domain.errors import SetupError
 from hotplug_kit.vhost.process.hugepages import HugepageMount, HugepageUse, hugepage_mounts, takes_hugepages
 
-TargetKind = Literal["embedded", "spdk"]
+VhostKind = Literal["embedded", "spdk"]
 DEFAULT_CORE_MASK = "0x1"
 DEFAULT_MEMORY_MIB = 2048  # 16 memory disks of 64 MiB and what SPDK needs itself
 _WAIT_FOR_RPC = "--wait-for-rpc"
@@ -50,7 +50,7 @@ class Launch:
     the suite's own. `leftovers` and `locks` are what a killed one may leave (see `hotplug_kit.process.keeper`).
     """
 
-    kind: TargetKind
+    kind: VhostKind
     command: list[str]
     note: str
     startup_rpcs: Sequence[StartupRpc]
@@ -60,7 +60,7 @@ class Launch:
 
 
 def plan_launch(
-    kind: TargetKind,
+    kind: VhostKind,
     rpc_socket: Path,
     socket_folder: Path,
     options: LaunchOptions | None = None,

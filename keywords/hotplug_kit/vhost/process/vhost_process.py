@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from hotplug_kit.domain.errors import SetupError
+from hotplug_kit.domain.finding import Check, FailureClass, Finding
 from hotplug_kit.monitor.chronicle import CHRONICLE, VHOST, Kind
 from hotplug_kit.monitor.deadline import Deadline
 from hotplug_kit.process.bounded_log import DEFAULT_BOUND
@@ -40,8 +41,8 @@ class VhostProcess(Protocol):
     def send_signal(self, number: signal.Signals) -> None:
         """Sends a signal; nothing happens when the process has ended."""
 
-    def stop(self, signals: Sequence[tuple[signal.Signals, float]] = STOP_SIGNALS) -> str | None:
-        """Ends the process if it is ours; returns a sentence when it did not end as it should."""
+    def stop(self, signals: Sequence[tuple[signal.Signals, float]] = STOP_SIGNALS) -> Finding | None:
+        """Ends the process if it is ours; returns what was wrong with its end, or None."""
 
 
 class OwnVhost:
@@ -101,10 +102,10 @@ class OwnVhost:
         """Says that the death that follows is wanted, so that `stop` does not complain of it."""
         self._death_wanted = True
 
-    def stop(self, signals: Sequence[tuple[signal.Signals, float]] = STOP_SIGNALS) -> str | None:
+    def stop(self, signals: Sequence[tuple[signal.Signals, float]] = STOP_SIGNALS) -> Finding | None:
         """Sends the signals in turn, each with its time; at last SIGKILL to the whole process group.
 
-        Returns None when the process obeyed the first signal and ended with exit code 0, else a sentence.
+        Returns None when the process obeyed the first signal and ended with exit code 0, else what was wrong.
         """
         self._await_core()
         already = self.death()
@@ -122,13 +123,18 @@ class OwnVhost:
         if self._death_wanted:
             return None
         if already is not None:
-            return already
+            return self._finding(Check.VHOST_ALIVE, FailureClass.CRASH, already)
         if status.code == 0 and len(sent) == 1:
             return None
         words = f"{self._last_words()} {self._core(status)}".rstrip()
         if len(sent) == 1:
-            return f"vhost was asked to stop with {sent[0]}, but did not end in order: {status}. {words}"
-        return f"vhost did not stop as asked, with {', then '.join(sent)}; its end at last: {status}. {words}"
+            said = f"vhost was asked to stop with {sent[0]}, but did not exit cleanly: {status}. {words}"
+        else:
+            said = f"vhost did not stop when asked with {', then '.join(sent)}; how it ended: {status}. {words}"
+        return self._finding(Check.VHOST_EXIT, FailureClass.BAD_EXIT, said)
+
+    def _finding(self, check: Check, failure: FailureClass, sentence: str) -> Finding:
+        return Finding(check, failure, sentence, evidence=(self._child.log.name,))
 
     def _await_core(self) -> None:
         """Lets the kernel write the core of a crash, for a while: SIGKILL would cut it short."""
@@ -194,13 +200,13 @@ class ForeignVhost:
             "use Start Vhost where vhost is to be killed."
         )
 
-    def stop(self, signals: Sequence[tuple[signal.Signals, float]] = STOP_SIGNALS) -> str | None:
-        """Only ends the watch."""
+    def stop(self, signals: Sequence[tuple[signal.Signals, float]] = STOP_SIGNALS) -> Finding | None:
+        """Only ends the watch; returns the process's death, if it has died."""
         death = self.death()
         if self._watched is not None:
             os.close(self._watched)
             self._watched = None
-        return death
+        return Finding(Check.VHOST_ALIVE, FailureClass.CRASH, death) if death is not None else None
 
 
 def check_socket_path(path: Path, remedy: str) -> None:

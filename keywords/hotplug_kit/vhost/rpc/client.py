@@ -21,7 +21,7 @@ from spdk.rpc.client import JSONRPCClient
 
 from hotplug_kit.domain.errors import ConnectionLostError, DeadlineError, KitError
 from hotplug_kit.monitor.deadline import Deadline
-from hotplug_kit.monitor.run_monitor import VITAL_SIGNS
+from hotplug_kit.monitor.run_monitor import MONITOR, RunMonitor
 from hotplug_kit.vhost.rpc.hints import hint_for_deadline, hint_for_error
 from hotplug_kit.vhost.rpc.trace import RpcTrace
 
@@ -65,8 +65,9 @@ def describe_call(method: str, params: Mapping[str, object]) -> str:
 class _Connection(JSONRPCClient):  # type: ignore[misc]
     """One connection; not to be shared between threads while a call is under way."""
 
-    def __init__(self, path: Path, limit: Deadline) -> None:
+    def __init__(self, path: Path, limit: Deadline, monitor: RunMonitor) -> None:
         self._limit = limit
+        self._monitor = monitor
         self._text = codecs.getincrementaldecoder("utf-8")("replace")
         logger = logging.getLogger(f"JSONRPCClient({path})")
         logger.setLevel(logging.CRITICAL)  # before the official client logs to standard error
@@ -86,7 +87,7 @@ class _Connection(JSONRPCClient):  # type: ignore[misc]
                 except BlockingIOError as error:  # full backlog: the target hangs, or comes round in a moment
                     if self._limit.expired:
                         raise TimeoutError from error
-                VITAL_SIGNS.check()
+                self._monitor.check()
                 time.sleep(self._limit.slice(_RETRY_SECONDS))
         except BaseException:
             self.sock.close()
@@ -131,7 +132,7 @@ class _Connection(JSONRPCClient):  # type: ignore[misc]
             if not poller.poll(limit.slice(_POLL_SECONDS) * 1000):
                 if limit.expired:
                     raise TimeoutError(_shown("".join(parts)) if parts else "nothing")
-                VITAL_SIGNS.check()
+                self._monitor.check()
                 continue
             if limit.expired:
                 raise TimeoutError(_shown("".join(parts)) if parts else "nothing")
@@ -163,10 +164,17 @@ class RpcClient:
     every call.
     """
 
-    def __init__(self, path: Path, deadline: float = DEFAULT_DEADLINE, trace: RpcTrace | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        deadline: float = DEFAULT_DEADLINE,
+        trace: RpcTrace | None = None,
+        monitor: RunMonitor = MONITOR,
+    ) -> None:
         self.path = path
         self.deadline = deadline
         self.trace = trace
+        self._monitor = monitor
         self._idle: list[_Connection] = []
         self._lock = threading.Lock()
         self._refusals: deque[tuple[float, float]] = deque(maxlen=_KEPT_REFUSALS)
@@ -187,7 +195,7 @@ class RpcClient:
 
         Raises `RpcError` when the target answers with an error, `RpcDeadlineError` when it does not answer in
         time, `ConnectionLostError` when nobody listens or the connection closes, `RpcProtocolError` when
-        what comes is no answer to this call, and `AssertionError` when something that must live dies meanwhile.
+        what comes is no answer to this call, and `DeviceFault` when something that must live dies meanwhile.
         """
         given = dict(params or {})
         seconds = self.deadline if deadline is None else deadline
@@ -250,7 +258,7 @@ class RpcClient:
             if (refusal := answer.get("error")) is not None:
                 raise _rpc_error(method, params, refusal)
             return answer.get("result")
-        raise AssertionError("unreachable")
+        raise RuntimeError("The loop above returns or raises.")
 
     def _take(self, limit: Deadline) -> _Connection:
         while True:
@@ -262,7 +270,7 @@ class RpcClient:
                 return connection
             connection.drop()
         try:
-            return _Connection(self.path, limit)
+            return _Connection(self.path, limit, self._monitor)
         except TimeoutError as error:
             raise RpcDeadlineError(
                 f"RPC socket '{self.path}' accepted no connection within {limit.seconds:g} s: its process hangs."

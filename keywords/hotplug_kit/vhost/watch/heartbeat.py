@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from hotplug_kit.domain.finding import Check, FailureClass, Finding
 from hotplug_kit.monitor.periodic import Periodic
-from hotplug_kit.monitor.run_monitor import Finding
 
 METHOD = "spdk_get_version"
 """The harmless call; every SPDK application has it."""
@@ -64,11 +64,11 @@ class Heartbeat:
             self.beats += 1
             self.answered_at = time.monotonic()
         elif not self._thread.stopping.is_set():
-            self.finding = Finding(
-                asked,
-                f"vhost is alive as a process but does not answer: for {self._silence:g} s it has owed the answer to "
-                f"{METHOD} on RPC socket '{self._path}'. {self._describe()}".rstrip(),
+            said = (
+                f"vhost is alive as a process but does not answer: no reply to {METHOD} on RPC socket '{self._path}' "
+                f"for {self._silence:g} s. {self._describe()}"
             )
+            self.finding = Finding(Check.VHOST_HEARTBEAT, FailureClass.BLOCKED, said.rstrip(), at=asked)
             self._thread.stopping.set()
 
     def _ask(self) -> bool:

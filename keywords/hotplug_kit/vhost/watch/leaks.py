@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from hotplug_kit.domain.finding import Check, FailureClass, fault
 from hotplug_kit.monitor.deadline import Deadline
 from hotplug_kit.vhost.controllers import get_controllers
-from hotplug_kit.vhost.vhost import Target
+from hotplug_kit.vhost.vhost import Vhost
 
 MOST_MORE = 16
 """So many descriptors more may other disks account for, as files of their own or as connections to them."""
@@ -93,21 +94,21 @@ class HeldBefore:
         self._connected_alike = {connections: now}
 
 
-def check_held(target: Target, before: HeldBefore, seconds: float = _RELEASE_SECONDS) -> Held | None:
-    """Raises `AssertionError` when the vhost holds more than before and does not let go of it within `seconds`.
+def check_held(vhost: Vhost, before: HeldBefore, seconds: float = _RELEASE_SECONDS) -> Held | None:
+    """Raises `DeviceFault` when the vhost holds more than before and does not let go of it within `seconds`.
 
     Returns what it holds; None where that cannot be seen.
     """
-    pid = target.process.pid
+    pid = vhost.process.pid
     if pid is None:
         return None
     limit = Deadline(seconds)
     while True:
         final = limit.expired
-        controllers = get_controllers(target)
+        controllers = get_controllers(vhost)
         connections = tuple((c.name, tuple(s.started for s in c.sessions or ())) for c in controllers)
         disks = tuple((c.name, tuple(each.number for each in c.targets)) for c in controllers)
-        held = read_held(pid, besides=target.rpc.open_connections)
+        held = read_held(pid, besides=vhost.rpc.open_connections)
         if held is None:
             return None
         growth = before.growth(connections, disks, held)
@@ -115,7 +116,7 @@ def check_held(target: Target, before: HeldBefore, seconds: float = _RELEASE_SEC
             return held
         if final:
             before.accept(connections, disks, held)
-            raise AssertionError(f"vhost (process {pid}) {growth}.")
+            raise fault(Check.VHOST_LEAKS, FailureClass.LEAK, f"vhost (process {pid}) {growth}.")
         time.sleep(limit.slice(_PAUSE_SECONDS))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hotplug_kit.monitor.run_monitor import Finding
+from hotplug_kit.domain.finding import Check, FailureClass, Finding
 from hotplug_kit.process.bounded_log import LogFollower
 
 GRACE_SECONDS = 1.0
@@ -114,7 +114,8 @@ class LogWatch:
 
     def _find(self, at: float, sentence: str) -> None:
         if self.finding is None:
-            self.finding = Finding(at, sentence)
+            evidence = (self._path.name,)
+            self.finding = Finding(Check.VHOST_LOG, FailureClass.LOGGED_FAULT, sentence, at=at, evidence=evidence)
 
 
 def _shown(line: bytes) -> str:

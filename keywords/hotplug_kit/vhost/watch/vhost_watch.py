@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from hotplug_kit.domain.errors import KitError
+from hotplug_kit.domain.finding import Check, FailureClass, Finding
 from hotplug_kit.monitor.chronicle import CHRONICLE, VHOST, Kind
 from hotplug_kit.monitor.periodic import Periodic
-from hotplug_kit.monitor.run_monitor import Finding
 from hotplug_kit.process.child_process import describe_state
 from hotplug_kit.vhost.process.vhost_process import VhostProcess, writes_core
 from hotplug_kit.vhost.rpc.client import RpcClient
@@ -60,7 +60,7 @@ class VhostWatch:
         return min(found, key=lambda finding: finding.at, default=None)
 
     def said(self, since: float, subject: str) -> str:
-        """What the log says about a subject since a moment, as a sentence; see `hotplug_kit.monitor.run_monitor`."""
+        """What the log says about a subject since a moment, as a sentence; see `RunMonitor.quotes`."""
         return self._log.said(since, subject) if self._log is not None else ""
 
     def start(self) -> None:
@@ -105,10 +105,8 @@ class VhostWatch:
         if self._died_at is None and self._process.death() is not None:
             self._died_at = time.monotonic()
         if self._crash is None and writes_core(self._process.pid):
-            self._crash = Finding(
-                time.monotonic(),
-                f"vhost died: it crashed, and the kernel is still writing its core (process {self._process.pid}).",
-            )
+            said = f"vhost died: it crashed, and the kernel is still writing its core (process {self._process.pid})."
+            self._crash = Finding(Check.VHOST_ALIVE, FailureClass.CRASH, said)
         finding = self.finding
         if finding is not None and not self._told:
             self._told = True
@@ -126,7 +124,11 @@ def trouble_of(process: VhostProcess, watch: VhostWatch | None) -> Finding | Non
         return finding
     died_at = (watch.died_at if watch is not None else None) or time.monotonic()
     if finding is None:
-        return Finding(died_at, death)
+        return _death(death, died_at)
     if died_at - finding.at > _DEATH_FOLLOWS_SECONDS:
         return finding
-    return Finding(min(finding.at, died_at), death)
+    return _death(death, min(finding.at, died_at))
+
+
+def _death(sentence: str, at: float) -> Finding:
+    return Finding(Check.VHOST_ALIVE, FailureClass.CRASH, sentence, at=at)
