@@ -63,7 +63,7 @@ trends: $(VENV)/ready ## draw the figures of the runs so far to results/trends.h
 faults: setup ## plant every fault of docs/faults.md and prove that the right check names it; FAULTS='name ...' for some
 	@$(VENV)/bin/python -m tests.faults $(FAULTS)
 
-bench: setup ## measure speed and size against their bounds; SPDK_VHOST=... adds the lines against SPDK
+bench: setup ## measure speed and size against their limits; SPDK_VHOST=... adds the lines against SPDK
 	@$(VENV)/bin/python -m benchmarks --spdk-vhost '$(SPDK_VHOST)'
 
 clean: ## remove results, caches and the virtual environment (the guest image stays cached)

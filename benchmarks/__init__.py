@@ -1,1 +1,1 @@
-"""Measures the kit's speed and size against their bounds: `python -m benchmarks` (or `make bench`)."""
+"""Measures the kit's speed and size against their limits: `python -m benchmarks` (or `make bench`)."""

@@ -1,30 +1,47 @@
-"""`python -m benchmarks [NAME ...]`: measures, prints the table, and fails where a line falls short."""
+"""`python -m benchmarks [NAME ...]`: measures, prints the table, and fails when a threshold is missed."""
 
 import argparse
 import os
 import signal
 import sys
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
-from benchmarks.catalogue import MEASUREMENTS, select
-from benchmarks.claims import Figure, Line
-from benchmarks.record import write_record
-from benchmarks.table import number, render
-from benchmarks.workshop import Measurement, Workshop, fresh_folder
+from benchmarks import fio_rates, latency, make_targets, plan_run, vhost_footprint
+from benchmarks.context import Context, Measurement, empty_folder
+from benchmarks.results import Figure, Line, number, render, write_record
 from hotplug_kit.domain.errors import SetupError
 from hotplug_kit.process.run_directory import RunDirectory
+
+MEASUREMENTS: Sequence[Measurement] = (
+    fio_rates.AGAINST_QEMU,
+    latency.RPC,
+    latency.HOTPLUG,
+    vhost_footprint.MEASUREMENT,
+    make_targets.RUN,
+    make_targets.UNIT,
+    plan_run.ON_EMBEDDED_VHOST,
+    fio_rates.AGAINST_SPDK,
+    plan_run.ON_SPDK,
+    make_targets.TEST,
+)
+"""All measurements, in the order in which they are made and shown."""
+
+Selection = Mapping[str, frozenset[str]]
+"""Measurement name to the names of those of its thresholds that are wanted."""
 
 _ROOT = Path(__file__).resolve().parent.parent
 _INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Returns 0 when every line holds, 1 when one falls short, 2 for a wrong name, 130 after an interruption."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measures speed and size of the kit.")
-    parser.add_argument("names", nargs="*", metavar="NAME", help="lines or groups of lines to measure; all without")
-    parser.add_argument("--list", action="store_true", help="list the lines and end")
+    """Returns 0 when every threshold is met, 1 when one is missed, 2 for an unknown name, 130 when interrupted."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description="Measures speed and size of the kit against their limits."
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help="lines or groups of lines to measure (default: all)")
+    parser.add_argument("--list", action="store_true", help="list the lines and exit")
     parser.add_argument("--without-tests", action="store_true", help="leave out 'make test', which takes minutes")
     parser.add_argument("--without-plan", action="store_true", help="leave out the run of the whole plan")
     parser.add_argument("--spdk-vhost", default="", metavar="PATH", help="SPDK's vhost, for the lines that need it")
@@ -41,58 +58,80 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for ending in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ending, _interrupt)
     load_before, began = os.getloadavg(), time.monotonic()
-    shop = _workshop(given.spdk_vhost)
-    left_out = [each for each in MEASUREMENTS if each.needs_spdk and each.name in selection and not shop.spdk_vhost]
+    context = _context(given.spdk_vhost)
+    wanted = [each for each in MEASUREMENTS if each.name in selection]
+    left_out = [each for each in wanted if each.needs_spdk and not context.spdk_vhost]
     lines: list[Line] = []
     try:
-        for measurement in MEASUREMENTS:
-            if measurement not in left_out and (wanted := selection.get(measurement.name)):
-                lines += _measured(measurement, shop, wanted)
+        for measurement in wanted:
+            if measurement not in left_out:
+                lines += _measured(measurement, context, selection[measurement.name])
     except KeyboardInterrupt:
         print("Interrupted; everything that was started has been ended.", file=sys.stderr)
         return _INTERRUPTED
-    record = shop.results / "bench.json"
+    record = context.results / "bench.json"
     write_record(record, lines, load_before)
     table = f"{render(lines)}{_left_out(left_out)}"
     seconds = time.monotonic() - began
-    print(f"\n{table}Took {seconds:.0f} s. Load before: {load_before[0]:.1f}. All in {record}.")
-    return 0 if all(line.holds for line in lines) else 1
+    print(f"\n{table}Took {seconds:.0f} s. Load before: {load_before[0]:.1f}. All figures are in {record}.")
+    return 0 if all(line.met for line in lines) else 1
 
 
-def _measured(measurement: Measurement, shop: Workshop, wanted: Collection[str]) -> list[Line]:
-    """The lines of a measurement; what it could not measure becomes a line without a figure."""
+def select(names: Sequence[str], without: Sequence[str] = ()) -> Selection:
+    """Selects thresholds by their own names or by those of their measurements: all without `names`.
+
+    Those named in `without` are left out. Raises `SetupError` for a name that is neither.
+    """
+    valid = {each.name for each in MEASUREMENTS} | {line.name for each in MEASUREMENTS for line in each.thresholds}
+    if unknown := [name for name in names if name not in valid]:
+        raise SetupError(f"There is no line '{unknown[0]}'; there are {', '.join(sorted(valid))}.")
+    selection = {}
+    for each in MEASUREMENTS:
+        wanted = frozenset(
+            threshold.name
+            for threshold in each.thresholds
+            if not {each.name, threshold.name}.intersection(without)
+            and (not names or each.name in names or threshold.name in names)
+        )
+        if wanted:
+            selection[each.name] = wanted
+    return selection
+
+
+def _measured(measurement: Measurement, context: Context, wanted: Collection[str]) -> list[Line]:
+    """Returns the wanted lines of a measurement; one that could not be measured has no figure."""
     figures: dict[str, Figure] = {}
     failure = "its measurement gave no figure"
     try:
-        for name, figure in measurement.measure(shop, wanted):
+        for name, figure in measurement.measure(context, wanted):
             figures[name] = figure
     except Exception as error:  # one failed measurement must not hide the others' figures
         failure = f"{type(error).__name__}: {' '.join(str(error).split())}"
-    lines = [Line(claim, figures.get(claim.name), failure) for claim in measurement.claims if claim.name in wanted]
+    lines = [Line(each, figures.get(each.name), failure) for each in measurement.thresholds if each.name in wanted]
     for line in lines:
-        value = number(line.figure.value, line.claim.unit) if line.figure else f"not measured ({line.failure})"
-        shop.say(f"{line.claim.what}: {value}")
+        value = number(line.figure.value, line.threshold.unit) if line.figure else f"not measured ({line.failure})"
+        context.say(f"{line.threshold.what}: {value}")
     return lines
 
 
 def _left_out(measurements: Sequence[Measurement]) -> str:
-    """What the table does not show for want of SPDK."""
-    what = "; ".join(claim.what for each in measurements for claim in each.claims)
+    """Says what the table does not show because it needs SPDK."""
+    what = "; ".join(threshold.what for each in measurements for threshold in each.thresholds)
     return f"Left out, because no SPDK was given (make bench SPDK_VHOST=/path/to/vhost): {what}.\n" if what else ""
 
 
-def _workshop(spdk_vhost: str) -> Workshop:
+def _context(spdk_vhost: str) -> Context:
     results = _ROOT / "results"
-    return Workshop(_ROOT, results, RunDirectory(fresh_folder(results / "bench")), _say, spdk_vhost)
+    return Context(_ROOT, results, RunDirectory(empty_folder(results / "bench")), _say, spdk_vhost)
 
 
 def _listing() -> str:
     rows = [
-        f"{each.name:<10} {claim.name:<22} {claim.what}: {claim.relation} {number(claim.bar, claim.unit)}"
+        f"{each.name:<10} {line.name:<22} {line.what}: {line.relation} {number(line.limit, line.unit)}"
         for each in MEASUREMENTS
-        for claim in each.claims
+        for line in each.thresholds
     ]
-    return "\n".join([f"{'group':<10} {'line':<22} claim", *rows])
+    return "\n".join([f"{'group':<10} {'line':<22} threshold", *rows])
 
 
 def _say(sentence: str) -> None:

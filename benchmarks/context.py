@@ -1,4 +1,4 @@
-"""Where measurements run and write, and how they run programs."""
+"""What every measurement gets: folders, a way to report progress, and a way to run programs."""
 
 import shutil
 import sys
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from signal import SIGINT, SIGTERM
 
-from benchmarks.claims import Claim, Figure
+from benchmarks.results import Figure, Threshold
 from hotplug_kit.domain.errors import KitError
 from hotplug_kit.process.child_process import ChildProcess
 from hotplug_kit.process.run_directory import RunDirectory
@@ -18,11 +18,11 @@ _STOP = ((SIGINT, 20.0), (SIGTERM, 10.0))  # robot ends what it has started at t
 
 
 @dataclass(frozen=True)
-class Workshop:
+class Context:
     """Where measurements run and what they use.
 
-    `root` is the project's folder, `results` where results go, `files` this run's logs; `say` tells the progress.
-    `spdk_vhost` is SPDK's vhost program, empty where there is none.
+    `root` is the project's folder, `results` is where results go, `files` keeps the logs of this run, and `say`
+    reports the progress. `spdk_vhost` is SPDK's vhost program, or empty.
     """
 
     root: Path
@@ -33,12 +33,12 @@ class Workshop:
 
     @property
     def programs(self) -> Path:
-        """The folder of the programs of this Python environment."""
+        """The folder with the programs of this Python environment."""
         return Path(sys.executable).parent
 
     @contextmanager
     def running(self, name: str, command: Sequence[str | Path]) -> Iterator[ChildProcess]:
-        """Runs a program in the project's folder; it is ended, with all that it started, at the end of the block."""
+        """Runs a program in the project's folder; ends it, and all that it started, when the block is left."""
         child = ChildProcess(name, command, self.files.file(f"{name.replace(' ', '-')}.log"), cwd=self.root)
         try:
             yield child
@@ -48,38 +48,38 @@ class Workshop:
     def seconds_of(self, name: str, command: Sequence[str | Path], deadline: float) -> float:
         """Runs a program to its end and returns how long it took, in seconds.
 
-        Raises `KitError` with the end of its output when it fails, or does not end within `deadline` seconds.
+        Raises `KitError` with the last lines of its output when it fails or runs longer than `deadline` seconds.
         """
         began = time.monotonic()
         with self.running(name, command) as child:
             status = child.wait(deadline)
             seconds = time.monotonic() - began
         if status is None:
-            raise KitError(f"'{name}' did not end within {deadline:g} s; its output is in '{child.log}'.")
+            raise KitError(f"'{name}' still ran after {deadline:g} s; its output is in '{child.log}'.")
         if status.code != 0:
             last = " / ".join(line for line in child.output_tail(3).splitlines() if line.strip())
             raise KitError(
-                f"'{name}' ended with {status} after {seconds:.1f} s: {last} (all of it is in '{child.log}')."
+                f"'{name}' ended with {status} after {seconds:.1f} s: {last} (all of its output is in '{child.log}')."
             )
         return seconds
 
 
-def fresh_folder(folder: Path) -> Path:
-    """Makes `folder` anew and empty."""
+def empty_folder(folder: Path) -> Path:
+    """Makes `folder` an empty folder, whatever was there, and returns it."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     return folder
 
 
-Measure = Callable[[Workshop, Collection[str]], Iterator[tuple[str, Figure]]]
-"""Measures the claims of the given names and yields each name with its figure as soon as it is known."""
+Measure = Callable[[Context, Collection[str]], Iterator[tuple[str, Figure]]]
+"""Measures the thresholds of the given names and yields each name with its figure as soon as it is known."""
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """Claims that are measured together, on one set-up; some need SPDK's vhost program beside the kit."""
+    """Thresholds that are measured together, with one set-up; some need SPDK's vhost program."""
 
     name: str
-    claims: Sequence[Claim]
+    thresholds: Sequence[Threshold]
     measure: Measure
     needs_spdk: bool = False

@@ -1,12 +1,13 @@
-"""A small test bed for measurements: a target and VMs, all ended when the block is left."""
+"""A small test bed for measurements: vhost and VMs that run inside a `with` block."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.workshop import Workshop
+from benchmarks.context import Context
 from hotplug_kit.monitor.deadline import Deadline
+from hotplug_kit.vhost.attachments import attach_target
 from hotplug_kit.vhost.controllers import create_controller
 from hotplug_kit.vhost.disks import create_malloc_disk
 from hotplug_kit.vhost.process.launch import LaunchOptions, VhostKind
@@ -17,21 +18,22 @@ from hotplug_kit.vhost.start import start_vhost
 from hotplug_kit.vhost.vhost import Vhost
 from hotplug_kit.vm.definition import VmDefinition
 from hotplug_kit.vm.disk_reader import DiskReader
-from hotplug_kit.vm.disk_waits import wait_until_hosts_are_up
+from hotplug_kit.vm.disk_waits import wait_until_hosts_are_up, wait_until_present
 from hotplug_kit.vm.ssh_key import make_ssh_key
 from hotplug_kit.vm.virtual_machine import VirtualMachine
 
 DISK_BYTES = 64 << 20
-"""The size of a disk; the plan's own."""
+"""The size of a disk, as in the plan."""
 
 _START_SECONDS = 30.0
 _BOOT_SECONDS = 120.0
 _COMMAND_SECONDS = 120.0
+_DISK_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
 class BenchVm:
-    """A booted VM and what reads its disks."""
+    """A booted VM and the reader of its disks."""
 
     machine: VirtualMachine
     disks: DiskReader
@@ -42,14 +44,14 @@ class BenchVm:
         return self.machine.name
 
     def node(self, serial: str) -> str:
-        """The block node of the disk with this serial."""
-        for disk in self.disks.read(10.0).disks:
+        """Returns the block node of the disk with this serial. Raises `LookupError` when there is none."""
+        for disk in self.disks.read(_DISK_SECONDS).disks:
             if disk.serial == serial:
                 return disk.node
         raise LookupError(f"VM '{self.name}' has no disk with the serial '{serial}'.")
 
     def fill(self, node: str) -> None:
-        """Writes a disk from end to end, so that its memory is there before anything is measured."""
+        """Writes a disk from end to end, so that its memory is allocated before anything is measured."""
         blocks = DISK_BYTES >> 20
         done = self.machine.run(f"dd if=/dev/zero of={node} bs=1M count={blocks} oflag=direct 2>&1", _COMMAND_SECONDS)
         if done.exit_code != 0:
@@ -57,38 +59,45 @@ class BenchVm:
 
 
 @dataclass(frozen=True)
-class BenchBed:
-    """A target with its controllers (name to socket) and disks, and the VMs."""
+class BenchTestbed:
+    """vhost, the names of its disks, and the VMs."""
 
-    target: Vhost
+    vhost: Vhost
     disks: Sequence[str]
     vms: Sequence[BenchVm]
 
+    def attach_filled(self, vm: BenchVm, controller: str, disk: str) -> str:
+        """Attaches a disk to a controller of a VM, fills it, and returns its block node."""
+        target = attach_target(self.vhost, controller, disk).target
+        seen, _ = wait_until_present(vm.machine.definition, vm.disks.read, controller, target, disk, _DISK_SECONDS)
+        vm.fill(seen.node)
+        return seen.node
+
 
 @contextmanager
-def bench_bed(
-    shop: Workshop,
+def running_testbed(
+    context: Context,
     vms: Mapping[str, Sequence[str]],
     *,
     disks: int,
     extra_arguments: Sequence[str] = (),
     kind: VhostKind = "embedded",
-) -> Iterator[BenchBed]:
-    """Starts a target with `disks` disks of one split disk, and boots `vms` (name to controllers).
+) -> Iterator[BenchTestbed]:
+    """Starts vhost with `disks` parts of one split disk, and boots `vms` (name to controllers).
 
-    `extra_arguments` go to the QEMU of each VM. Everything is ended when the block is left, however that happens.
+    `extra_arguments` go to the QEMU of each VM. Everything ends when the block is left, for whatever reason.
     """
     with ExitStack() as stack:
-        stack.callback(shop.files.remove_sockets)
-        target = stack.enter_context(bench_target(shop, kind))
-        create_malloc_disk(target, "Bench0", disks * DISK_BYTES)
-        names = split_disk(target, "Bench0", disks)
-        key = make_ssh_key(shop.files.sockets)
+        stack.callback(context.files.remove_sockets)
+        vhost = stack.enter_context(running_vhost(context, kind))
+        create_malloc_disk(vhost, "Bench0", disks * DISK_BYTES)
+        names = split_disk(vhost, "Bench0", disks)
+        key = make_ssh_key(context.files.sockets)
         machines = []
         for name, controllers in vms.items():
-            sockets = {each: Path(create_controller(target, each)) for each in controllers}
+            sockets = {each: Path(create_controller(vhost, each)) for each in controllers}
             definition = VmDefinition(name, sockets, extra_arguments=extra_arguments)
-            machine = VirtualMachine.start(definition, shop.files, key, shop.say)
+            machine = VirtualMachine.start(definition, context.files, key, context.say)
             stack.callback(machine.kill)
             machines.append(machine)
         for machine in machines:
@@ -96,18 +105,18 @@ def bench_bed(
         ready = [BenchVm(machine, DiskReader(machine)) for machine in machines]
         for vm in ready:
             wait_until_hosts_are_up(vm.machine.definition, vm.disks.read, Deadline(_BOOT_SECONDS))
-        yield BenchBed(target, names, ready)
+        yield BenchTestbed(vhost, names, ready)
 
 
 @contextmanager
-def bench_target(shop: Workshop, kind: VhostKind = "embedded") -> Iterator[Vhost]:
-    """Starts a target and stops it again."""
+def running_vhost(context: Context, kind: VhostKind = "embedded") -> Iterator[Vhost]:
+    """Starts vhost, the embedded one or SPDK's, and stops it when the block is left."""
     with ExitStack() as stack:
-        trace = RpcTrace(shop.files.file("rpc.jsonl"))
+        trace = RpcTrace(context.files.file("rpc.jsonl"))
         stack.callback(trace.close)
-        rpc = RpcClient(shop.files.sockets / "rpc.sock", trace=trace)
-        folder = shop.files.sockets / "vhost"
-        options = LaunchOptions(program=shop.spdk_vhost)
-        target = start_vhost(kind, rpc, folder, shop.files.file("vhost.log"), _START_SECONDS, options)
-        stack.callback(target.stop)
-        yield target
+        rpc = RpcClient(context.files.sockets / "rpc.sock", trace=trace)
+        folder = context.files.sockets / "vhost"
+        options = LaunchOptions(program=context.spdk_vhost)
+        vhost = start_vhost(kind, rpc, folder, context.files.file("vhost.log"), _START_SECONDS, options)
+        stack.callback(vhost.stop)
+        yield vhost

@@ -1,17 +1,16 @@
-"""The table: bars, numbers, verdicts."""
+"""Thresholds and the table: bars, numbers, met and missed."""
 
 import pytest
 
-from benchmarks.claims import Claim, Figure, Line
-from benchmarks.table import number, render, text_bar
+from benchmarks.results import Figure, Line, Threshold, number, render, text_bar
 
-AT_LEAST = Claim("rate", "rate", "x", "at least", 0.5)
-BELOW = Claim("time", "time", "s", "below", 30)
-AT_MOST = Claim("share", "share", "%", "at most", 20)
+AT_LEAST = Threshold("rate", "rate", "x", "at least", 0.5)
+BELOW = Threshold("time", "time", "s", "below", 30)
+AT_MOST = Threshold("share", "share", "%", "at most", 20)
 
 
 @pytest.mark.parametrize(
-    ("claim", "value", "holds"),
+    ("threshold", "value", "met"),
     [
         (AT_LEAST, 0.5, True),
         (AT_LEAST, 0.499, False),
@@ -21,18 +20,18 @@ AT_MOST = Claim("share", "share", "%", "at most", 20)
         (AT_MOST, 20.1, False),
     ],
 )
-def test_bar_is_cleared_from_the_right_side(claim: Claim, value: float, holds: bool) -> None:
-    assert Line(claim, Figure(value)).holds is holds
+def test_threshold_is_met_on_its_right_side(threshold: Threshold, value: float, met: bool) -> None:
+    assert Line(threshold, Figure(value)).met is met
 
 
-def test_line_without_a_figure_does_not_hold() -> None:
+def test_line_without_a_figure_is_missed() -> None:
     line = Line(AT_LEAST, None, "SetupError: no QEMU")
-    assert not line.holds
+    assert not line.met
     text = render([line])
-    assert "FALLS SHORT" in text and "not measured: SetupError: no QEMU" in text and "0 of 1 lines hold" in text
+    assert "MISSED" in text and "not measured: SetupError: no QEMU" in text and "0 of 1 thresholds met" in text
 
 
-def test_text_bar_is_in_proportion_to_the_bar() -> None:
+def test_text_bar_is_in_proportion_to_the_limit() -> None:
     half, full, over = text_bar(BELOW, 15), text_bar(BELOW, 30), text_bar(BELOW, 36)
     mark = full.index("|")
     assert {text.index("|") for text in (half, full, over)} == {mark}
@@ -42,7 +41,7 @@ def test_text_bar_is_in_proportion_to_the_bar() -> None:
     assert {len(text) for text in (half, full, over)} == {len(text_bar(BELOW, 1e9))}
 
 
-def test_text_bar_ends_where_the_picture_ends() -> None:
+def test_text_bar_ends_where_its_column_ends() -> None:
     assert text_bar(BELOW, 1e9).endswith(">")
     assert "=" not in text_bar(BELOW, 0)
     assert ">" not in text_bar(BELOW, 31)
@@ -56,11 +55,11 @@ def test_numbers_keep_three_digits_or_all_of_the_whole_part(value: float, text: 
     assert number(value, "s") == text
 
 
-def test_table_has_one_line_a_claim_under_its_heading() -> None:
+def test_table_has_one_line_for_each_threshold_under_its_heading() -> None:
     text = render([Line(AT_LEAST, Figure(0.4, "2 / 5 IOPS")), Line(BELOW, Figure(3.25))])
     heading, _, rate, time, _, last, *_ = text.split("\n")
-    assert "0.4 x" in rate and "at least 0.5 x" in rate and "FALLS SHORT" in rate and rate.endswith("2 / 5 IOPS")
-    assert "3.25 s" in time and "below 30 s" in time and "holds" in time
-    assert heading.index("bar") == rate.index("at least") == time.index("below")
-    assert heading.index("verdict") == rate.index("FALLS") == time.index("holds")
-    assert last == "1 of 2 lines hold. 1 FALL SHORT."
+    assert "0.4 x" in rate and "at least 0.5 x" in rate and "MISSED" in rate and rate.endswith("2 / 5 IOPS")
+    assert "3.25 s" in time and "below 30 s" in time and "met" in time
+    assert heading.index("limit") == rate.index("at least") == time.index("below")
+    assert heading.index("result") == rate.index("MISSED") == time.index("met")
+    assert last == "1 of 2 thresholds met. 1 MISSED."
