@@ -21,7 +21,7 @@ def test_sessions_of_a_running_vm(bed: GuestBed, agreement: Agreement) -> None:
         agreement.check("fields of a session", {*expected, "vid", "id"}, set(session))
 
 
-def test_requests_under_way_are_counted(bed: GuestBed, disk: GuestDisk) -> None:
+def test_inflight_requests_are_counted(bed: GuestBed, disk: GuestDisk) -> None:
     load = bed.start_load(disk)
     counts: list[object] = []
 
