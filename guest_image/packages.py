@@ -32,8 +32,8 @@ def this_distribution() -> Distribution:
     suite = release.get("VERSION_CODENAME", "")
     if not suite or shutil.which("dpkg") is None or shutil.which("apt-get") is None:
         raise GuestImageError(
-            "The guest image is made of Debian packages, but this is not Debian or Ubuntu (apt-get, dpkg or the name of "
-            "the suite in /etc/os-release is missing): configure a guest image of your own."
+            "The guest image needs Debian packages, but this is not Debian or Ubuntu (apt-get, dpkg or the suite's "
+            "name in /etc/os-release is missing). Configure a guest image of your own."
         )
     architecture = subprocess.run(
         ["dpkg", "--print-architecture"], capture_output=True, text=True, check=True

@@ -37,7 +37,7 @@ class FaultyDevice(VirtioScsiDevice):
             self._was_started = True
 
     def rebooted(self) -> None:
-        """Called when the guest's driver starts again, before it looks for its disks."""
+        """Does nothing. Called when the guest's driver starts again, before it looks for its disks."""
 
     def show(self, slot: int, target: Target | None) -> None:
         """Lets the guest find a target in a slot, and tells the driver."""
