@@ -5,8 +5,8 @@ from collections.abc import Sequence
 # The console is the serial port and shows warnings and worse, so the log has what matters and the boot is fast. Most of
 # the rest saves boot time under TCG: no self-tests of ciphers, no security modules, no mitigations. With panic=0 the
 # guest stops at a panic, which QEMU's pvpanic device reports. Address randomisation stays on: with nokaslr a reboot
-# under TCG took 13 s, without it mostly 6 s, because the kernel is then seldom unpacked over pages whose translated code
-# QEMU must discard.
+# under TCG took 13 s, without it mostly 6 s, because the kernel is then seldom unpacked over pages whose translated
+# code QEMU must discard.
 BASE_PARAMETERS = (
     "console=ttyS0,115200",
     "loglevel=5",

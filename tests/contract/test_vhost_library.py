@@ -1,4 +1,4 @@
-"""VhostLibrary against the embedded target: what a suite does with it, without Robot and without a VM."""
+"""VhostLibrary with the embedded vhost: what a suite does with it, without Robot and without a VM."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""The program under test for the RPC part: started with --wait-for-rpc, ended with the block."""
+"""The vhost under test, as a process that runs as long as a block."""
 
 import os
 import shlex
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hotplug_kit.vhost.process.launch import LaunchOptions, plan_launch
-from tests.contract.agreement import TargetKind
+from tests.contract.agreement import VhostKind
 from tests.contract.rpc_exchange import DEADLINE
 
 PROJECT = Path(__file__).parents[2]
@@ -21,7 +21,7 @@ AIO_BYTES = 64 << 20
 
 @dataclass(frozen=True)
 class Program:
-    """A running target: its process, RPC socket, folder of controllers' sockets, folder with `aio.img` of 64 MiB."""
+    """A running vhost: its process, RPC socket, folder of controllers' sockets, folder with `aio.img` of 64 MiB."""
 
     process: "subprocess.Popen[bytes]"
     rpc_socket: Path
@@ -29,15 +29,15 @@ class Program:
     files: Path
 
 
-def launch_options(kind: TargetKind, spdk_vhost: str, arguments: Sequence[str] = ()) -> LaunchOptions:
-    """How the suite starts a target: beside any other SPDK of the machine."""
+def launch_options(kind: VhostKind, spdk_vhost: str, arguments: Sequence[str] = ()) -> LaunchOptions:
+    """Returns how the suite starts a vhost: so that it can run next to another SPDK of the machine."""
     more = ["--disable-cpumask-locks"] if kind == "spdk" else []
     return LaunchOptions(program=spdk_vhost, arguments=[*more, *arguments])
 
 
 @contextmanager
-def running_program(kind: TargetKind, spdk_vhost: str, arguments: Sequence[str] = ()) -> Iterator[Program]:
-    """Starts a target and waits until its RPC socket answers."""
+def running_program(kind: VhostKind, spdk_vhost: str, arguments: Sequence[str] = ()) -> Iterator[Program]:
+    """Starts a vhost and waits until its RPC socket answers."""
     # A short path: the name of a UNIX socket has about 100 characters.
     with tempfile.TemporaryDirectory(prefix="contract-") as name:
         directory = Path(name)
