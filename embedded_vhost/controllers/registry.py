@@ -103,7 +103,7 @@ class ControllerRegistry:
         return sorted(found, key=lambda target: target.id)
 
     def add_target(self, name: str, number: int, bdev_name: str) -> int:
-        """Attaches a bdev as a target and returns the number of its slot; `number` -1 takes the first free slot.
+        """Attaches a bdev as a target and returns the number of its slot; a negative number takes the first free slot.
 
         Raises `ControllerError`: ENODEV when there is no such controller, EINVAL for a bad slot or bdev, EEXIST when
         the slot is occupied, ENOSPC when no slot is free.

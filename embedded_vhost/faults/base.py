@@ -38,8 +38,7 @@ class Fault(ABC):
     """One fault, with its parameter.
 
     `name` selects it on the command line. `summary` says in one line what the embedded vhost then does, and what the
-    parameter means. `default` is the parameter when none is given. The constructor and install() raise `FaultError` for
-    a wrong parameter.
+    parameter means. `default` is the parameter when none is given.
     """
 
     name: ClassVar[str]
@@ -57,7 +56,7 @@ class Fault(ABC):
     def install(self, components: Components) -> None:
         """Hooks into the components; called once, before the embedded vhost serves.
 
-        Raises `FaultError` when another fault already uses the same hook.
+        Raises `FaultError` for a wrong parameter, and when another fault already uses the same hook.
         """
 
     def log_effect(self, what: str) -> None:
