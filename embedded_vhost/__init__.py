@@ -1,4 +1,7 @@
-"""Embedded vhost-user-scsi target: stands in for SPDK's vhost app where there is none."""
+"""The embedded vhost: a small vhost-user-scsi program with SPDK's RPC, for machines without SPDK.
+
+It is not SPDK: a pass on it says nothing about SPDK.
+"""
 
 VERSION = "0.1.0"
-DESCRIPTION = f"embedded vhost-user-scsi target {VERSION} (stand-in, not SPDK)"
+DESCRIPTION = f"embedded vhost {VERSION} (not SPDK)"

@@ -1,4 +1,4 @@
-"""Entry point of ``python -m embedded_vhost``."""
+"""Runs the embedded vhost: `python -m embedded_vhost`."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The program: puts the parts together, runs the loop, ends in order."""
+"""The program: puts the components together, runs the loop and shuts down cleanly."""
 
 import errno
 import gc
@@ -9,9 +9,9 @@ import sys
 
 from embedded_vhost import DESCRIPTION, log
 from embedded_vhost.bdev.registry import BdevRegistry
-from embedded_vhost.controller import ControllerRegistry
-from embedded_vhost.faults.base import FaultError, Parts
-from embedded_vhost.faults.registry import plant, with_faults
+from embedded_vhost.controllers.registry import ControllerRegistry
+from embedded_vhost.faults.base import Components, FaultError
+from embedded_vhost.faults.registry import install, with_faults
 from embedded_vhost.loop import Loop
 from embedded_vhost.options import Options, parse
 from embedded_vhost.rpc.app_methods import AppMethods
@@ -22,10 +22,13 @@ from embedded_vhost.rpc.vhost_methods import VhostMethods
 
 
 class App:
-    """One running target."""
+    """One embedded vhost.
+
+    The constructor raises `OSError` when the RPC socket cannot be made, and `FaultError` when a fault cannot be
+    installed.
+    """
 
     def __init__(self, options: Options) -> None:
-        """Raises: OSError, the RPC socket cannot be made."""
         self._options = options
         self._description = f"{DESCRIPTION}{with_faults(options.faults)}"
         self._loop = Loop()
@@ -35,10 +38,10 @@ class App:
         AppMethods(self._dispatcher, self._start, self._description).register()
         BdevMethods(self._bdevs).register(self._dispatcher)
         VhostMethods(self._controllers).register(self._dispatcher)
-        parts = Parts(self._loop, self._bdevs, self._controllers, self._dispatcher)
+        components = Components(self._loop, self._bdevs, self._controllers, self._dispatcher)
         for quirk in options.quirks:
-            quirk.plant(parts)
-        plant(options.faults, parts)
+            quirk.install(components)
+        install(options.faults, components)
         self._rpc = RpcServer(self._loop, options.rpc_socket, self._dispatcher.call)
 
     def _start(self) -> None:
@@ -46,7 +49,7 @@ class App:
         log.notice("app", f"{self._description} is running, controllers in {self._options.socket_dir.resolve()}")
 
     def run(self) -> None:
-        """Serve until SIGINT or SIGTERM; all sockets are removed on return."""
+        """Serves until SIGINT or SIGTERM. All sockets are removed on return."""
         wake_receiver, wake_sender = socket.socketpair()
         wake_receiver.setblocking(False)
         wake_sender.setblocking(False)
@@ -55,7 +58,7 @@ class App:
             signal.signal(number, self._stop)
         self._loop.add_reader(wake_receiver.fileno(), lambda: wake_receiver.recv(4096))
         if self._options.ignored:
-            log.notice("app", f"ignored, they mean nothing here: {' '.join(self._options.ignored)}")
+            log.notice("app", f"ignored, because they have no meaning here: {' '.join(self._options.ignored)}")
         if not self._options.wait_for_rpc:
             self._start()
         else:
@@ -81,19 +84,19 @@ class App:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the program; returns its exit code."""
+    """Runs the program and returns its exit code."""
     options = parse(sys.argv[1:] if arguments is None else arguments)
     if options.verbose:
         log.set_level("INFO")
     log.notice("app", f"Starting {DESCRIPTION}{with_faults(options.faults)}, pid {os.getpid()}")
     try:
         if not options.socket_dir.is_dir():
-            log.error("app", f"-S {options.socket_dir} is no directory; create it or name another one")
+            log.error("app", f"-S {options.socket_dir} is not a directory; create it or choose another one")
             return 1
         app = App(options)
     except OSError as exc:
         if exc.errno == errno.EADDRINUSE:
-            reason = "it is served by a living process; stop that one or choose another socket with -r"
+            reason = "another process serves it; stop that process or choose another socket with -r"
         else:
             reason = str(exc)
         log.error("app", f"RPC socket {options.rpc_socket} cannot be used: {reason}")

@@ -4,57 +4,52 @@ import sys
 import time
 
 LEVELS = ("DISABLED", "ERROR", "WARNING", "NOTICE", "INFO", "DEBUG")
-_level = LEVELS.index("NOTICE")
 
 
-def set_level(name: str) -> None:
-    """Print lines of this level and of all graver ones.
+class Log:
+    """Writes lines up to a level. A process has one, whose methods are this module's functions."""
 
-    Raises:
-        ValueError: the name is none of LEVELS.
-    """
-    global _level
-    _level = LEVELS.index(name.upper())
+    def __init__(self, level: str = "NOTICE") -> None:
+        self._level = LEVELS.index(level)
 
+    def set_level(self, name: str) -> None:
+        """Writes lines of this level and of all graver ones from now on; raises `ValueError` for an unknown level."""
+        self._level = LEVELS.index(name.upper())
 
-def get_level() -> str:
-    """The name of the level that is still printed."""
-    return LEVELS[_level]
+    def get_level(self) -> str:
+        """Returns the name of the least grave level that is written."""
+        return LEVELS[self._level]
 
+    def error(self, module: str, text: str) -> None:
+        """Writes that something failed that was asked for, or that a guest broke the protocol."""
+        self._write("ERROR", module, text)
 
-def _write(level: str, module: str, text: str) -> None:
-    if LEVELS.index(level) > _level:
-        return
-    now = time.time()
-    stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(now))
-    try:
-        sys.stderr.write(f"[{stamp}.{int(now * 1e6) % 1_000_000:06d}] {module}: *{level}*: {text}\n")
-        sys.stderr.flush()
-    except OSError:
-        pass  # the reader of stderr is gone or its disk is full; the disks of the guests matter more
+    def notice(self, module: str, text: str) -> None:
+        """Writes a step that a reader of the log wants to see in every run."""
+        self._write("NOTICE", module, text)
 
+    def info(self, module: str, text: str) -> None:
+        """Writes a detail, such as a vhost-user message."""
+        self._write("INFO", module, text)
 
-def error(module: str, text: str) -> None:
-    """Something that was asked for failed, or a guest broke the protocol."""
-    _write("ERROR", module, text)
-
-
-def warning(module: str, text: str) -> None:
-    """Something odd that has no effect on the guests."""
-    _write("WARNING", module, text)
-
-
-def notice(module: str, text: str) -> None:
-    """A step that a reader of the log wants to see in every run."""
-    _write("NOTICE", module, text)
+    def _write(self, level: str, module: str, text: str) -> None:
+        if LEVELS.index(level) > self._level:
+            return
+        now = time.time()
+        stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(now))
+        try:
+            sys.stderr.write(f"[{stamp}.{int(now * 1e6) % 1_000_000:06d}] {module}: *{level}*: {text}\n")
+            sys.stderr.flush()
+        except OSError:
+            pass  # the reader of stderr is gone or its disk is full; the disks of the guests matter more
 
 
-def info(module: str, text: str) -> None:
-    """Detail, such as vhost-user messages."""
-    _write("INFO", module, text)
+_LOG = Log()
+set_level, get_level = _LOG.set_level, _LOG.get_level
+error, notice, info = _LOG.error, _LOG.notice, _LOG.info
 
 
-class Limited:
+class RateLimitedLog:
     """Logs an error the first few times, then only at every power of ten, so that no fault floods the log."""
 
     def __init__(self, module: str, first: int = 5) -> None:
@@ -63,7 +58,7 @@ class Limited:
         self._count = 0
 
     def error(self, text: str) -> None:
-        """Log or count."""
+        """Counts the error, and logs it unless there were too many."""
         self._count += 1
         if self._count <= self._first:
             error(self._module, text)

@@ -1,4 +1,4 @@
-"""The event loop: one thread, one epoll set, and a queue of work that goes on while events are looked at."""
+"""The event loop: one thread, one epoll set, and a queue of deferred work."""
 
 import select
 from collections import deque
@@ -8,10 +8,10 @@ Callback = Callable[[], object]
 
 
 class Loop:
-    """Calls back on readable or writable descriptors and runs deferred work in turns.
+    """Calls back when descriptors are readable or writable, and runs deferred work in turns.
 
-    Deferred work is run once a round, after the events of that round. Busy queues therefore share the thread
-    with each other and with the RPC server, and an idle loop sleeps in epoll without a timeout.
+    Deferred work runs once a round, after the events of that round. Busy queues therefore share the thread with each
+    other and with the RPC server, and an idle loop sleeps in epoll without a timeout.
     """
 
     def __init__(self) -> None:
@@ -22,16 +22,12 @@ class Loop:
         self._stopped = False
 
     def add_reader(self, fd: int, callback: Callback) -> None:
-        """Call back when fd is readable or hung up.
-
-        Raises:
-            OSError: fd cannot be polled.
-        """
+        """Calls back whenever `fd` is readable or hung up; raises `OSError` when it cannot be polled."""
         self._epoll.register(fd, select.EPOLLIN)
         self._readers[fd] = callback
 
     def set_writer(self, fd: int, callback: Callback | None) -> None:
-        """Call back also when fd, which has a reader, is writable; None ends that."""
+        """Calls back also whenever `fd`, which must have a reader, is writable; None ends that."""
         if callback is None:
             self._writers.pop(fd, None)
             self._epoll.modify(fd, select.EPOLLIN)
@@ -40,17 +36,17 @@ class Loop:
             self._epoll.modify(fd, select.EPOLLIN | select.EPOLLOUT)
 
     def remove(self, fd: int) -> None:
-        """Forget fd; to be called before it is closed."""
+        """Forgets `fd`. Must be called before it is closed."""
         self._writers.pop(fd, None)
         if self._readers.pop(fd, None) is not None:
             self._epoll.unregister(fd)
 
     def defer(self, callback: Callback) -> None:
-        """Run once, in the next round."""
+        """Runs the callback once, in the next round."""
         self._deferred.append(callback)
 
     def run_once(self, timeout: float | None = None) -> None:
-        """One round: events, then the work deferred so far. timeout: seconds, None waits."""
+        """Runs one round: events, then the work deferred so far. `timeout` is in seconds; None waits for an event."""
         if self._deferred:
             timeout = 0
         for fd, events in self._epoll.poll(timeout):
@@ -62,14 +58,14 @@ class Loop:
             self._deferred.popleft()()
 
     def run(self) -> None:
-        """Rounds until stop() is called."""
+        """Runs rounds until stop() is called."""
         while not self._stopped:
             self.run_once()
 
     def stop(self) -> None:
-        """End run() after this round."""
+        """Ends run() after this round."""
         self._stopped = True
 
     def close(self) -> None:
-        """Release the epoll descriptor."""
+        """Releases the epoll descriptor."""
         self._epoll.close()

@@ -1,4 +1,4 @@
-"""Command line, with the option names of SPDK's applications."""
+"""The command line, with the option names of SPDK's applications."""
 
 import argparse
 from collections.abc import Sequence
@@ -14,12 +14,10 @@ from embedded_vhost.quirks import Quirk, QuirkError, describe_quirks, parse_quir
 
 @dataclass(frozen=True)
 class Options:
-    """What was asked for on the command line.
+    """The options of one run.
 
-    Attributes:
-        ignored: options of SPDK's that mean nothing here, as they were written.
-        faults: what is to be wrong with this target, for tests of the tests.
-        quirks: what it is to do as SPDK does it, though it need not.
+    `ignored` are SPDK's options that have no meaning here, as they were written. `faults` are injected to test the
+    tests. `quirks` are what the embedded vhost does only when asked to, because SPDK does it.
     """
 
     rpc_socket: Path
@@ -33,7 +31,7 @@ class Options:
 
 
 def parse(arguments: list[str]) -> Options:
-    """Read the command line; ends the process with a usage message where it is wrong."""
+    """Reads the command line; ends the process with a usage message when it is wrong."""
     parser = argparse.ArgumentParser(
         prog="python -m embedded_vhost",
         description=f"{DESCRIPTION}: serves virtio-scsi disks to QEMU over vhost-user, with SPDK's JSON-RPC methods.",
@@ -41,24 +39,24 @@ def parse(arguments: list[str]) -> Options:
     )
     parser.add_argument("-r", "--rpc-socket", type=Path, default=Path("/var/tmp/spdk.sock"), help="RPC socket")  # noqa: S108
     parser.add_argument("-S", "--vhost-dir", type=Path, default=Path(), help="directory of the controllers' sockets")
-    parser.add_argument("--wait-for-rpc", action="store_true", help="start only at framework_start_init")
+    parser.add_argument("--wait-for-rpc", action="store_true", help="serve only after framework_start_init")
     parser.add_argument("-m", "--cpumask", default="0x1", help="cores that controllers may name; one thread is used")
-    parser.add_argument("-L", "--logflag", action="append", default=[], help="log more: any flag, all for all")
-    parser.add_argument("-s", "--mem-size", help="accepted for SPDK's sake, ignored")
-    parser.add_argument("--no-huge", action="store_true", help="accepted for SPDK's sake, ignored")
-    parser.add_argument("-u", "--no-pci", action="store_true", help="accepted for SPDK's sake, ignored")
+    parser.add_argument("-L", "--logflag", action="append", default=[], help="log more; every flag has the same effect")
+    parser.add_argument("-s", "--mem-size", help="accepted because SPDK has it, ignored")
+    parser.add_argument("--no-huge", action="store_true", help="accepted because SPDK has it, ignored")
+    parser.add_argument("-u", "--no-pci", action="store_true", help="accepted because SPDK has it, ignored")
     parser.add_argument("-v", "--version", action="version", version=DESCRIPTION)
     parser.add_argument(
         "--fault",
         action="append",
         default=[],
         metavar="NAME[:PARAMETER]",
-        help="be faulty on purpose, to prove that a test notices it; may be given several times",
+        help="inject a fault on purpose, to prove that a test notices it; may be given several times",
     )
     parser.add_argument(
-        "--quirk", action="append", default=[], metavar="NAME", help=f"have a quirk of SPDK's: {describe_quirks()}"
+        "--quirk", action="append", default=[], metavar="NAME", help=f"show a quirk of SPDK: {describe_quirks()}"
     )
-    parser.add_argument("--list-faults", action="store_true", help="list the faults and end")
+    parser.add_argument("--list-faults", action="store_true", help="list the faults and exit")
     given = parser.parse_args(arguments)
     if given.list_faults:
         print(describe_faults())
@@ -66,7 +64,7 @@ def parse(arguments: list[str]) -> Options:
     try:
         core_mask = parse_core_mask(given.cpumask)
     except ValueError as exc:
-        parser.error(f"-m {given.cpumask}: {exc}; a mask such as 0x1 or a list such as [0,1] is expected")
+        parser.error(f"-m {given.cpumask}: {exc}; expected a mask such as 0x1 or a list such as [0,1]")
     try:
         faults = parse_faults(given.fault)
         quirks = parse_quirks(given.quirk)

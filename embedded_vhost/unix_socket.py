@@ -1,4 +1,4 @@
-"""Listening UNIX sockets, as the controllers and the RPC server use them."""
+"""Listening UNIX sockets, for the controllers and the RPC server."""
 
 import contextlib
 import errno
@@ -13,27 +13,26 @@ from embedded_vhost.loop import Loop
 
 
 def is_served(path: Path) -> bool:
-    """Whether a living process accepts connections at a UNIX socket."""
+    """Returns whether a process accepts connections at a UNIX socket."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         try:
             probe.connect(os.fspath(path))
         except OSError as exc:
-            # A full backlog means that somebody listens; all else that nobody does.
+            # A full backlog means that somebody listens; any other error means that nobody does.
             return exc.errno == errno.EAGAIN
     return True
 
 
 def bind_unix(path: Path) -> socket.socket:
-    """Listen at path; a socket that was left behind is replaced.
+    """Listens at a path and returns the socket; replaces a socket that a dead process left behind.
 
-    Raises:
-        OSError: EADDRINUSE, a living process serves it; EEXIST, it is no socket; or what bind() said.
+    Raises `OSError`: EADDRINUSE when a process serves the path, EEXIST when it is not a socket, or the error of bind().
     """
     with contextlib.suppress(FileNotFoundError):
         if not stat.S_ISSOCK(path.lstat().st_mode):
             raise OSError(errno.EEXIST, "the file already exists and is not a socket", os.fspath(path))
         if is_served(path):
-            raise OSError(errno.EADDRINUSE, "a living process listens there", os.fspath(path))
+            raise OSError(errno.EADDRINUSE, "another process listens there", os.fspath(path))
         path.unlink()
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     try:
@@ -46,14 +45,13 @@ def bind_unix(path: Path) -> socket.socket:
 
 
 class Listener:
-    """Accepts connections at path and hands them on."""
+    """Accepts connections at a path and hands them on; the constructor raises `OSError` as bind_unix() does."""
 
     def __init__(self, loop: Loop, path: Path, on_connection: Callable[[socket.socket], None]) -> None:
-        """Raises: OSError, as bind_unix()."""
         self.path = path
         self._loop = loop
         self._on_connection = on_connection
-        self._errors = log.Limited("socket")
+        self._errors = log.RateLimitedLog("socket")
         self._socket = bind_unix(path)
         self._inode = path.lstat().st_ino
         loop.add_reader(self._socket.fileno(), self._accept)
@@ -64,12 +62,12 @@ class Listener:
         except BlockingIOError:
             return
         except OSError as exc:
-            self._errors.error(f"{self.path}: a connection could not be accepted: {exc}")
+            self._errors.error(f"{self.path}: cannot accept a connection: {exc}")
             return
         self._on_connection(connection)
 
     def close(self) -> None:
-        """Stop listening and remove the socket, unless somebody has put another one there."""
+        """Stops listening and removes the socket, unless another process has put its own there."""
         self._loop.remove(self._socket.fileno())
         self._socket.close()
         with contextlib.suppress(OSError):

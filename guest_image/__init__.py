@@ -1,14 +1,14 @@
-"""Build the guest that the virtual machines boot: a Debian cloud kernel and a small initramfs, cached by content.
+"""Builds the guest that the virtual machines boot: a Debian cloud kernel and a small initramfs, cached by content.
 
-How QEMU is best started with it:
+How to start QEMU with it:
 
-- `-kernel` and `-initrd` from ensure_image(), `-append` from kernel_command_line(); 512 MB, virtio-net-pci on user
-  networking, the serial port to a file. The guest prints "guest: SSH listens at uptime ..." and, once the disks are
-  there and the power button works, "guest: ready at uptime ...".
-- Under TCG a CPU with rdrand (`-cpu qemu64,+rdrand`) or a virtio-rng-pci device: without, the first random numbers cost
-  about a second of the boot. `-accel tcg,tb-size=32` keeps reboots short: the kernel is unpacked over pages whose
-  translated code QEMU must throw away, and with a large translation buffer that took up to 8 s.
-- `-device pvpanic-pci -action panic=pause`: a panic of the guest becomes the QMP event GUEST_PANICKED.
+- `-kernel` and `-initrd` come from ensure_image(), `-append` from kernel_command_line(). Give it 512 MB, virtio-net-pci
+  on user networking, and a file for the serial port. The guest prints "guest: SSH listens at uptime ..." and, once it
+  has its disks and the power button works, "guest: ready at uptime ...".
+- Under TCG give it a CPU with rdrand (`-cpu qemu64,+rdrand`) or a virtio-rng-pci device. Otherwise the first random
+  numbers take about a second of the boot. `-accel tcg,tb-size=32` keeps reboots short: the kernel is unpacked over
+  pages whose translated code QEMU must discard, and with a large translation buffer that took up to 8 s.
+- `-device pvpanic-pci -action panic=pause` turns a panic of the guest into the QMP event GUEST_PANICKED.
 """
 
 from guest_image.errors import GuestImageError

@@ -1,4 +1,4 @@
-"""python -m guest_image: make sure that the guest image exists; the last line printed is its folder."""
+"""Makes sure that the guest image exists; the last line printed is its folder."""
 
 import argparse
 import sys
@@ -8,9 +8,9 @@ from guest_image.image import ensure_image
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; returns the exit code."""
+    """Runs the command line and returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m guest_image", description=__doc__)
-    parser.add_argument("--force", action="store_true", help="build it even if the cache has it")
+    parser.add_argument("--force", action="store_true", help="build the image even if the cache has it")
     options = parser.parse_args(arguments)
     try:
         image = ensure_image(lambda line: print(line, flush=True), force=options.force)
@@ -18,7 +18,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("The build of the guest image was interrupted; nothing of it is kept.", file=sys.stderr)
+        print("The build of the guest image was interrupted; none of it was kept.", file=sys.stderr)
         return 1
     print(image.folder)
     return 0

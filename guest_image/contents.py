@@ -1,4 +1,4 @@
-"""Read contents.toml: the packages, programs and kernel modules of the guest."""
+"""Reads contents.toml: the packages, programs and kernel modules of the guest."""
 
 import tomllib
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ CONTENTS_FILE = Path(__file__).with_name("contents.toml")
 
 @dataclass(frozen=True)
 class Contents:
-    """The guest's packages (the kernel's first), programs and data files by path, and modules by stage of the boot."""
+    """The guest's packages (the kernel's first), programs and data files by path, and modules by boot stage."""
 
     packages: tuple[str, ...]
     programs: tuple[str, ...]
@@ -21,7 +21,7 @@ class Contents:
 
 
 def read_contents(distribution: Distribution, file: Path = CONTENTS_FILE) -> Contents:
-    """The contents for a distribution. Raises GuestImageError where no kernel package of it is known."""
+    """Returns the contents for a distribution; raises `GuestImageError` when its kernel package is not known."""
     with file.open("rb") as stream:
         table = tomllib.load(stream)
     kernel = table["packages"]["kernel"].get(distribution.name)

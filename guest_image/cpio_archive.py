@@ -1,6 +1,6 @@
-"""Write a cpio archive (newc) whose bytes depend on nothing but names, modes and contents.
+"""Writes a cpio archive (newc) whose bytes depend only on names, modes and contents.
 
-The format is the one the kernel reads as initramfs (Documentation/driver-api/early-userspace/buffer-format.rst).
+The format is the one that the kernel reads as initramfs (Documentation/driver-api/early-userspace/buffer-format.rst).
 """
 
 import stat
@@ -12,29 +12,29 @@ from typing import BinaryIO
 
 @dataclass(frozen=True)
 class Entry:
-    """One file, folder or symbolic link: `mode` with its type bits, `data` the content or the link's target."""
+    """One file, folder or symbolic link: `mode` includes the type bits, `data` is the content or the link's target."""
 
     mode: int
     data: bytes = b""
 
 
 def folder(mode: int = 0o755) -> Entry:
-    """A folder."""
+    """Makes a folder."""
     return Entry(stat.S_IFDIR | mode)
 
 
 def regular(data: bytes, *, executable: bool = False) -> Entry:
-    """A regular file."""
+    """Makes a regular file."""
     return Entry(stat.S_IFREG | (0o755 if executable else 0o644), data)
 
 
 def link(target: str) -> Entry:
-    """A symbolic link to `target`."""
+    """Makes a symbolic link to `target`."""
     return Entry(stat.S_IFLNK | 0o777, target.encode())
 
 
 def with_parents(entries: Mapping[str, Entry]) -> Iterator[tuple[str, Entry]]:
-    """The entries sorted by name, each missing parent folder added before what it holds."""
+    """Yields the entries sorted by name, and each missing parent folder before its content."""
     complete = dict(entries)
     for name in entries:
         for parent in PurePosixPath(name).parents:
@@ -45,7 +45,7 @@ def with_parents(entries: Mapping[str, Entry]) -> Iterator[tuple[str, Entry]]:
 
 
 def write_archive(entries: Mapping[str, Entry], output: BinaryIO) -> None:
-    """Write all entries, owned by root, with time 0 and inode numbers in the order of their names."""
+    """Writes all entries, owned by root, with time 0 and inode numbers in the order of their names."""
     for inode, (name, entry) in enumerate(with_parents(entries), start=1):
         _write_member(output, inode, name, entry)
     _write_member(output, 0, "TRAILER!!!", Entry(0))

@@ -2,4 +2,4 @@
 
 
 class GuestImageError(Exception):
-    """The guest image cannot be built; the text is one sentence that says why and what to do."""
+    """The guest image cannot be built; the text says in one sentence why, and what to do."""

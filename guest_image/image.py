@@ -1,4 +1,4 @@
-"""Find the guest image in the cache, or build it and put it there."""
+"""Finds the guest image in the cache, or builds it and puts it there."""
 
 import fcntl
 import hashlib
@@ -26,7 +26,7 @@ TYPICAL_BUILD = "about half a minute"
 
 @dataclass(frozen=True)
 class Manifest:
-    """What an image was made of; beside the image as manifest.json."""
+    """What an image was made of; stored with the image as manifest.json."""
 
     kernel_version: str
     distribution: str
@@ -50,14 +50,14 @@ class GuestImage:
 
 
 def cache_directory() -> Path:
-    """Where images are kept, after the XDG base directory specification."""
+    """Returns where images are kept, according to the XDG base directory specification."""
     base = os.environ.get("XDG_CACHE_HOME", "")
     root = Path(base) if base.startswith("/") else Path.home() / ".cache"
     return root / "spdk-vhost-hotplug-kit" / "guest-image"
 
 
 def image_name(distribution: Distribution, builder: Path = PACKAGE_FOLDER) -> str:
-    """The image's folder name: a hash of the builder's own files and of the distribution that it draws from."""
+    """Returns the folder name of the image: a hash of the builder's own files and of the distribution that it uses."""
     digest = hashlib.sha256(f"{distribution}".encode())
     for file in sorted(path for path in builder.rglob("*") if path.is_file() and "__pycache__" not in path.parts):
         content = file.read_bytes()
@@ -66,14 +66,15 @@ def image_name(distribution: Distribution, builder: Path = PACKAGE_FOLDER) -> st
 
 
 def find_image() -> GuestImage | None:
-    """The image that fits this version of the builder; None when it has not been built yet."""
+    """Returns the image of this version of the builder; None when it has not been built yet."""
     return _open_image(cache_directory() / image_name(this_distribution()))
 
 
 def ensure_image(log: Callable[[str], None], *, force: bool = False) -> GuestImage:
-    """The image, built first when the cache does not have it (or always, with `force`).
+    """Returns the image; builds it when the cache does not have it, or always with `force`.
 
-    `log` gets a line for each step. A second builder waits for the first. Raises GuestImageError with the reason.
+    `log` gets a line for each step. A second builder waits for the first. Raises `GuestImageError` with the reason when
+    the image cannot be built.
     """
     distribution = this_distribution()
     folder = cache_directory() / image_name(distribution)
@@ -93,7 +94,7 @@ def ensure_image(log: Callable[[str], None], *, force: bool = False) -> GuestIma
 
 
 def _open_image(folder: Path) -> GuestImage | None:
-    """The image in a folder; None where it or one of its files is missing."""
+    """Returns the image in a folder; None when it or one of its files is missing."""
     try:
         manifest = Manifest(**json.loads((folder / MANIFEST).read_text()))
     except (OSError, ValueError, TypeError):
@@ -104,7 +105,7 @@ def _open_image(folder: Path) -> GuestImage | None:
 
 @contextmanager
 def _lock(file: Path, log: Callable[[str], None]) -> Iterator[None]:
-    """Hold the cache's lock; the kernel releases it when the process ends, however it ends."""
+    """Holds the lock of the cache; the kernel releases it when the process ends, in whatever way."""
     with file.open("w") as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -115,7 +116,7 @@ def _lock(file: Path, log: Callable[[str], None]) -> Iterator[None]:
 
 
 def _build_into(folder: Path, distribution: Distribution, log: Callable[[str], None]) -> GuestImage:
-    """Build beside the cache's folders and move the result in place in one step; called with the lock held."""
+    """Builds in the cache and moves the result into place in one step. The caller holds the lock."""
     for leftover in folder.parent.glob("unfinished-*"):
         shutil.rmtree(leftover, ignore_errors=True)
     log(f"building the guest image in {folder}: this takes {TYPICAL_BUILD} and is done once")
@@ -137,7 +138,7 @@ def _build_into(folder: Path, distribution: Distribution, log: Callable[[str], N
 def build(
     distribution: Distribution, contents: Contents, work: Path, result: Path, log: Callable[[str], None]
 ) -> Manifest:
-    """Build kernel, initramfs and manifest in the folder `result`; `work` is for files of the way."""
+    """Builds kernel, initramfs and manifest in the folder `result`; `work` is for intermediate files."""
     start = time.monotonic()
     tar_file, versions = fetch(contents.packages, distribution, work, log)
     log("making the initramfs")

@@ -1,4 +1,4 @@
-"""Choose what goes into the guest's initramfs."""
+"""Chooses what goes into the guest's initramfs."""
 
 import re
 import subprocess
@@ -13,7 +13,7 @@ from guest_image.package_tree import PackageTree
 from guest_image.shared_libraries import library_closure
 
 ROOT_FILES = Path(__file__).with_name("root_files")
-# usr/bin and usr/sbin are one folder in the guest: every program has one place.
+# usr/bin and usr/sbin are one folder in the guest, so every program has one place.
 FOLDER_LINKS = {
     "bin": "usr/bin",
     "sbin": "usr/bin",
@@ -27,7 +27,7 @@ OWN_LINKS = {"sh": "dash", "reboot": "shutdown-guest", "poweroff": "shutdown-gue
 
 
 def kernel_version(tree: PackageTree) -> str:
-    """The release of the one kernel in the tree. Raises GuestImageError when there is none or more than one."""
+    """Returns the release of the kernel in the tree; raises `GuestImageError` unless there is exactly one."""
     versions = [match[1] for path in tree.files_below("boot") if (match := re.fullmatch(r"boot/vmlinuz-(.+)", path))]
     if len(versions) != 1:
         raise GuestImageError(f"Expected one kernel in the guest's packages, found {versions or 'none'}.")
@@ -35,7 +35,7 @@ def kernel_version(tree: PackageTree) -> str:
 
 
 def initramfs_entries(tree: PackageTree, contents: Contents) -> dict[str, Entry]:
-    """All files of the initramfs by path."""
+    """Returns all files of the initramfs by path."""
     entries = {path: folder() for path in EMPTY_FOLDERS}
     entries["root"] = entries["root/.ssh"] = folder(0o700)
     entries |= {path: link(target) for path, target in FOLDER_LINKS.items()}
@@ -55,7 +55,7 @@ def initramfs_entries(tree: PackageTree, contents: Contents) -> dict[str, Entry]
 
 
 def busybox_applets(tree: PackageTree) -> list[str]:
-    """The names of busybox' commands, as it lists them itself."""
+    """Returns the names of busybox' commands, as it lists them itself."""
     with tempfile.TemporaryDirectory(prefix="guest-image-") as scratch:
         program = Path(scratch) / "busybox"
         program.write_bytes(tree.read("usr/bin/busybox"))
@@ -69,7 +69,7 @@ def _place(path: str) -> str:
 
 
 def _add_with_links(entries: dict[str, Entry], tree: PackageTree, path: str, *, executable: bool) -> None:
-    """Add one file under its name with the content at the end of its links."""
+    """Adds one file under its name, with the content that its links lead to."""
     entries[_place(path)] = regular(tree.read(path), executable=executable)
 
 

@@ -1,6 +1,6 @@
-"""Put kernel modules in the order in which insmod can load them.
+"""Puts kernel modules in the order in which insmod can load them.
 
-Debian's kernel package comes without modules.dep; the same facts are in each module's .modinfo section (depends=).
+Debian's kernel package has no modules.dep; the same facts are in each module's .modinfo section (depends=).
 """
 
 import re
@@ -29,14 +29,14 @@ class KernelModules:
         }
 
     def loading_order(self, names: Iterable[str]) -> list[str]:
-        """Module names, each after what it depends on, without built-in ones; `name?` may be missing."""
+        """Returns module names, each after what it depends on, without built-in ones; `name?` may be missing."""
         order: list[str] = []
         for name in names:
             self._add(name.rstrip("?"), order, optional=name.endswith("?"))
         return order
 
     def data(self, name: str) -> bytes:
-        """The module file's content, unpacked."""
+        """Returns the content of the module file, unpacked."""
         return self._tree.read_unpacked(self._files[name])
 
     def _add(self, name: str, order: list[str], *, optional: bool = False) -> None:
@@ -52,6 +52,6 @@ class KernelModules:
 
 
 def depends_of(module: bytes) -> list[str]:
-    """The names in a module file's `depends=` entry."""
+    """Returns the names in the `depends=` entry of a module file."""
     match = re.search(rb"(?:^|\0)depends=([^\0]*)\0", module)
     return [name.replace("-", "_") for name in match[1].decode().split(",") if name] if match else []

@@ -1,11 +1,12 @@
-"""The kernel command line that the guest is meant to boot with."""
+"""The kernel command line that the guest boots with."""
 
 from collections.abc import Sequence
 
-# console: serial port, from warnings up, so that the log holds what matters and boots fast. The rest is boot time under
-# TCG: no self-tests of ciphers, no security modules, no mitigations. A panic leaves the guest standing (panic=0) for
-# QEMU's pvpanic device to report it. Address randomisation stays on: with nokaslr a reboot under TCG took 13 s, with
-# it mostly 6 s, because the kernel is seldom unpacked over pages whose translated code QEMU must then throw away.
+# The console is the serial port and shows warnings and worse, so the log has what matters and the boot is fast. Most of
+# the rest saves boot time under TCG: no self-tests of ciphers, no security modules, no mitigations. With panic=0 the
+# guest stops at a panic, which QEMU's pvpanic device reports. Address randomisation stays on: with nokaslr a reboot
+# under TCG took 13 s, without it mostly 6 s, because the kernel is then seldom unpacked over pages whose translated
+# code QEMU must discard.
 BASE_PARAMETERS = (
     "console=ttyS0,115200",
     "loglevel=5",
@@ -18,17 +19,17 @@ BASE_PARAMETERS = (
 
 
 def kernel_command_line(ssh_keys: Sequence[str], hostname: str = "guest", more: Sequence[str] = ()) -> str:
-    """The text for QEMU's -append.
+    """Returns the text for QEMU's -append.
 
-    `ssh_keys` are the Base64 blobs of ed25519 public keys (second word of an OpenSSH .pub file; paramiko's
-    `PKey.get_base64()`), which may log in as root. `more` are further kernel parameters.
-    Raises ValueError for a key or host name that holds white space, or for a line that the kernel would cut.
+    `ssh_keys` are the Base64 blobs of the ed25519 public keys that may log in as root: the second word of an OpenSSH
+    .pub file, or paramiko's `PKey.get_base64()`. `more` are further kernel parameters. Raises `ValueError` for a key or
+    host name that contains white space, and for a line that is too long for the kernel.
     """
     words = [*BASE_PARAMETERS, *(f"hotplug.ssh_key={key}" for key in ssh_keys), f"hotplug.hostname={hostname}", *more]
     for word in words:
         if not word or word.split() != [word]:
-            raise ValueError(f"The kernel parameter {word!r} is empty or holds white space; give one word each.")
+            raise ValueError(f"The kernel parameter {word!r} is empty or contains white space; give one word for each.")
     line = " ".join(words)
     if len(line) > 2047:
-        raise ValueError(f"The kernel command line has {len(line)} characters; the kernel takes no more than 2047.")
+        raise ValueError(f"The kernel command line has {len(line)} characters; the kernel accepts at most 2047.")
     return line

@@ -14,13 +14,13 @@ MERGED_FOLDERS = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 
 
 def merged(path: str) -> str:
-    """The path without leading slash and with /bin, /sbin, /lib* moved below /usr, where all of Debian has them."""
+    """Returns the path without leading slash, with /bin, /sbin and /lib* moved below /usr, where Debian has them."""
     clean = posixpath.normpath("/" + path).lstrip("/")
     return f"usr/{clean}" if clean.split("/")[0] in MERGED_FOLDERS else clean
 
 
 class PackageTree:
-    """Read access to a tar of extracted packages by merged path; a context manager."""
+    """Reads a tar file of unpacked packages by merged path; a context manager."""
 
     def __init__(self, tar_file: Path) -> None:
         self._tar = tarfile.open(tar_file)  # noqa: SIM115 (closed by __exit__)
@@ -38,20 +38,20 @@ class PackageTree:
         return path in self._members
 
     def files_below(self, folder: str) -> Iterator[str]:
-        """The merged paths of all regular files below a folder."""
+        """Yields the merged paths of all regular files below a folder."""
         for path, member in self._members.items():
             if member.isfile() and path.startswith(folder + "/"):
                 yield path
 
     def link_target(self, path: str) -> str | None:
-        """The merged path that a symbolic link leads to, one step; None where the path is no link."""
+        """Returns the merged path that a symbolic link names; None when the path is not a link."""
         member = self._members.get(path)
         if member is None or not member.issym():
             return None
         return merged(posixpath.join(posixpath.dirname("/" + path), member.linkname))
 
     def resolve(self, path: str) -> str:
-        """The regular file at the end of all links that start at `path`."""
+        """Returns the regular file that `path` leads to by links; raises `GuestImageError` when there is none."""
         seen = path
         for _ in range(16):
             target = self.link_target(seen)
@@ -66,7 +66,7 @@ class PackageTree:
         return seen
 
     def read(self, path: str) -> bytes:
-        """The content of the file at `path`, links followed."""
+        """Returns the content of the file that `path` leads to; raises `GuestImageError` when there is none."""
         stream = self._tar.extractfile(self._members[self.resolve(path)])
         if stream is None:
             raise GuestImageError(f"/{path} in the packages for the guest is not a regular file.")
@@ -74,7 +74,7 @@ class PackageTree:
             return stream.read()
 
     def read_unpacked(self, path: str) -> bytes:
-        """Like read(), with a compressed kernel module (.xz, .zst) unpacked."""
+        """Returns the content like read(), but unpacks a compressed kernel module (.xz, .zst)."""
         data = self.read(path)
         if path.endswith(".xz"):
             return lzma.decompress(data)
@@ -83,6 +83,6 @@ class PackageTree:
                 return subprocess.run(["zstd", "-dc"], input=data, stdout=subprocess.PIPE, check=True).stdout
             except FileNotFoundError:
                 raise GuestImageError(
-                    "This distribution's kernel modules are packed with zstd: install the package zstd."
+                    "This distribution compresses kernel modules with zstd: install the package zstd."
                 ) from None
         return data

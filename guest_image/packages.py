@@ -1,4 +1,4 @@
-"""Fetch and unpack distribution packages with mmdebstrap, from the package sources of this machine."""
+"""Fetches and unpacks distribution packages with mmdebstrap, from the package sources of this machine."""
 
 import os
 import platform
@@ -24,10 +24,7 @@ class Distribution:
 
 
 def this_distribution() -> Distribution:
-    """Read os-release(5) and dpkg's architecture.
-
-    Raises GuestImageError where this is no apt-based system.
-    """
+    """Reads os-release(5) and dpkg's architecture; raises `GuestImageError` on a system without apt."""
     try:
         release = platform.freedesktop_os_release()
     except OSError:
@@ -35,8 +32,8 @@ def this_distribution() -> Distribution:
     suite = release.get("VERSION_CODENAME", "")
     if not suite or shutil.which("dpkg") is None or shutil.which("apt-get") is None:
         raise GuestImageError(
-            "The guest image is made of Debian packages, but this is no Debian or Ubuntu (apt-get, dpkg or the suite's "
-            "name in /etc/os-release is missing): configure a guest image of your own."
+            "The guest image needs Debian packages, but this is not Debian or Ubuntu (apt-get, dpkg or the suite's "
+            "name in /etc/os-release is missing). Configure a guest image of your own."
         )
     architecture = subprocess.run(
         ["dpkg", "--print-architecture"], capture_output=True, text=True, check=True
@@ -45,9 +42,9 @@ def this_distribution() -> Distribution:
 
 
 def source_files(index_targets: str, distribution: Distribution) -> list[str]:
-    """The sources files that name the distribution's own archive, from lines `ORIGIN|SOURCESENTRY` of apt-get.
+    """Returns the sources files of the distribution's own archive, from lines `ORIGIN|SOURCESENTRY` of apt-get.
 
-    Sources of third parties are left out. Raises GuestImageError when none is left.
+    Leaves out the sources of third parties. Raises `GuestImageError` when there are no others.
     """
     files: list[str] = []
     for line in index_targets.splitlines():
@@ -66,11 +63,11 @@ def source_files(index_targets: str, distribution: Distribution) -> list[str]:
 def fetch(
     packages: Sequence[str], distribution: Distribution, folder: Path, log: Callable[[str], None]
 ) -> tuple[Path, dict[str, str]]:
-    """Download packages and all that they depend on, and unpack them without running their scripts.
+    """Downloads packages with all that they depend on, and unpacks them without running their scripts.
 
-    Needs no root: nothing is installed, so mmdebstrap's chrootless mode serves. `folder` must exist; all is written
-    there. Returns the tar file of the unpacked files and the version of each package.
-    Raises GuestImageError with the reason.
+    Needs no root: nothing is installed, so mmdebstrap's chrootless mode is enough. Writes only to `folder`, which must
+    exist. Returns the tar file of the unpacked files and the version of each package. Raises `GuestImageError` with the
+    reason.
     """
     if shutil.which("mmdebstrap") is None:
         raise GuestImageError("mmdebstrap is missing: install the Debian package mmdebstrap.")
@@ -114,7 +111,7 @@ def mmdebstrap_command(
     tar_file: Path,
     deb_names: Path,
 ) -> list[str]:
-    """The command that unpacks the packages into `tar_file` and writes the names of the .deb files to `deb_names`."""
+    """Returns the command that unpacks the packages into `tar_file` and lists the .deb files in `deb_names`."""
     return [
         "mmdebstrap",
         "--variant=extract",
@@ -130,7 +127,7 @@ def mmdebstrap_command(
 
 
 def package_versions(deb_names: str) -> dict[str, str]:
-    """Name and version of each package from file names of apt's cache, `name_version_arch.deb` a line."""
+    """Returns the version of each package, from lines with file names of apt's cache: `name_version_arch.deb`."""
     versions = {}
     for line in sorted(deb_names.splitlines()):
         if line.endswith(".deb"):
@@ -140,7 +137,7 @@ def package_versions(deb_names: str) -> dict[str, str]:
 
 
 def failure_sentence(output: str) -> str:
-    """One sentence that says why mmdebstrap failed, from what it printed."""
+    """Returns a sentence that says why mmdebstrap failed, from what it printed."""
     reasons = (
         ("No space left on device", "the disk is full; free about 1 GB in the cache directory"),
         ("Unable to locate package", "a package is not in this machine's package sources"),

@@ -1,4 +1,4 @@
-"""Find the shared libraries that programs of the guest need, as the dynamic loader would (ld.so(8))."""
+"""Finds the shared libraries that programs of the guest need, as the dynamic loader does (ld.so(8))."""
 
 import io
 import posixpath
@@ -13,7 +13,10 @@ from guest_image.package_tree import PackageTree, merged
 
 
 def library_closure(tree: PackageTree, programs: list[str]) -> set[str]:
-    """The merged paths of all libraries and loaders that the programs need, under the names they are asked for."""
+    """Returns the merged paths of all libraries and loaders that the programs need, by the names that they use.
+
+    Raises `GuestImageError` when a library is missing.
+    """
     found: set[str] = set()
     waiting = [(program, folder_list(tree)) for program in programs]
     while waiting:
@@ -30,7 +33,7 @@ def library_closure(tree: PackageTree, programs: list[str]) -> set[str]:
 
 
 def folder_list(tree: PackageTree) -> list[str]:
-    """The folders that the loader searches by itself: the one of libc.so.6 (multiarch) and /usr/lib."""
+    """Returns the folders that the loader always searches: the one of libc.so.6 (multiarch) and /usr/lib."""
     multiarch = sorted(posixpath.dirname(path) for path in tree.files_below("usr/lib") if path.endswith("/libc.so.6"))
     return [*multiarch, "usr/lib", "usr/lib64"]
 
@@ -43,7 +46,7 @@ def _locate(tree: PackageTree, name: str, folders: list[str], wanted_by: str) ->
 
 
 def _read_needs(tree: PackageTree, path: str) -> tuple[str | None, list[str], list[str]]:
-    """(interpreter, names of needed libraries, folders of RPATH and RUNPATH) of one ELF file; empty for a script."""
+    """Returns interpreter, needed libraries, and folders of RPATH and RUNPATH of an ELF file; none for a script."""
     data = tree.read(path)
     interpreter, needed, folders = None, list[str](), list[str]()
     if not data.startswith(b"\x7fELF"):
@@ -57,7 +60,7 @@ def _read_needs(tree: PackageTree, path: str) -> tuple[str | None, list[str], li
         if isinstance(section, DynamicSection):
             origin = "/" + posixpath.dirname(tree.resolve(path))
             for tag in section.iter_tags():
-                # pyelftools gives the string of a tag as an attribute named after the tag
+                # pyelftools has the string of a tag as an attribute named after the tag
                 text = str(getattr(tag, tag.entry.d_tag.removeprefix("DT_").lower(), ""))
                 if tag.entry.d_tag == "DT_NEEDED":
                     needed.append(text)

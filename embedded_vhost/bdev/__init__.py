@@ -1,1 +1,1 @@
-"""Block devices: memory, files and parts of others. Knows neither SCSI nor RPC."""
+"""Block devices: memory, files and parts of others. This package knows neither SCSI nor RPC."""

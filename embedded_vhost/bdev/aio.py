@@ -12,7 +12,8 @@ _ZEROES = memoryview(bytes(1 << 20))
 class AioBdev(Bdev):
     """Reads and writes a file through the page cache; flush is fdatasync.
 
-    The name follows SPDK's method; the calls are plain preadv and pwritev.
+    The name follows SPDK's method; the calls are plain preadv and pwritev. The constructor raises `BdevError` with the
+    error of open(), or with EINVAL for a bad block size or a file that is too small.
     """
 
     product_name = "AIO disk"
@@ -37,7 +38,7 @@ class AioBdev(Bdev):
 
     def _count_blocks(self, filename: str, block_size: int) -> int:
         if block_size < 512 or block_size & (block_size - 1):
-            raise BdevError(errno.EINVAL, f"block size {block_size} is no power of two of at least 512")
+            raise BdevError(errno.EINVAL, f"block size {block_size} is not a power of two of at least 512")
         try:
             length = os.lseek(self._fd, 0, os.SEEK_END)
         except OSError as exc:
@@ -47,10 +48,9 @@ class AioBdev(Bdev):
         return length // block_size
 
     def rescan(self) -> bool:
-        """Take over the size of a file that has grown; True if it has.
+        """Takes over the size of a file that has grown; returns whether it has.
 
-        Raises:
-            BdevError: EINVAL, too small now; EBUSY, smaller: SPDK never takes that.
+        Raises `BdevError`: EINVAL when the file is now too small, EBUSY when it has shrunk, which SPDK never accepts.
         """
         blocks = self._count_blocks(self.filename, self.block_size)
         if blocks < self.num_blocks:
@@ -60,14 +60,17 @@ class AioBdev(Bdev):
         return changed
 
     def readv(self, offset: int, buffers: Buffers) -> None:
+        """Reads from the file; raises `OSError` when it ends early."""
         _transfer(os.preadv, self._fd, offset, buffers)
 
     def writev(self, offset: int, buffers: Buffers) -> None:
+        """Writes to the file; raises `OSError` (EROFS) when the bdev is read-only."""
         if self.readonly:
             raise OSError(errno.EROFS, os.strerror(errno.EROFS))
         _transfer(os.pwritev, self._fd, offset, buffers)
 
     def write_zeroes(self, offset: int, length: int) -> None:
+        """Writes zeroes to the file; makes no hole."""
         while length:
             part = min(length, len(_ZEROES))
             self.writev(offset, [_ZEROES[:part]])
@@ -75,12 +78,15 @@ class AioBdev(Bdev):
             length -= part
 
     def flush(self) -> None:
+        """Waits until the file's data is on stable storage."""
         os.fdatasync(self._fd)
 
     def close(self) -> None:
+        """Closes the file."""
         os.close(self._fd)
 
     def driver_specific(self) -> dict[str, object]:
+        """Returns the file and how it is used."""
         return {
             "aio": {
                 "filename": self.filename,
@@ -93,7 +99,7 @@ class AioBdev(Bdev):
 
 
 def _transfer(call: object, fd: int, offset: int, buffers: Buffers) -> None:
-    """Repeat preadv or pwritev until all is done: files may transfer less than was asked."""
+    """Repeats preadv or pwritev until all is done: a file may transfer less than was asked for."""
     assert callable(call)
     todo = list(buffers)
     while todo:

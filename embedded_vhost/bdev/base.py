@@ -1,4 +1,4 @@
-"""What every block device can do."""
+"""The interface of a block device."""
 
 import uuid as uuid_module
 from abc import ABC, abstractmethod
@@ -10,11 +10,7 @@ Buffers = Sequence[memoryview]
 
 
 class BdevError(Exception):
-    """A bdev could not be made, found or deleted.
-
-    Attributes:
-        errno: positive errno value, as the RPC layer reports it.
-    """
+    """A bdev could not be made, found or deleted; `errno` is the positive errno value that the RPC layer reports."""
 
     def __init__(self, errno: int, text: str) -> None:
         super().__init__(text)
@@ -22,9 +18,10 @@ class BdevError(Exception):
 
 
 class Bdev(ABC):
-    """A block device. Offsets and lengths are bytes, inside the device and multiples of block_size.
+    """A block device. Offsets and lengths are bytes, inside the device and multiples of `block_size`.
 
-    I/O is done when the call returns; it raises OSError when it fails. Who does I/O for a user counts it in `counters`.
+    I/O is done when the call returns; it raises `OSError` when it fails. Callers count the I/O that they do for a user
+    in `counters`.
     """
 
     product_name: str
@@ -40,33 +37,33 @@ class Bdev(ABC):
 
     @property
     def size(self) -> int:
-        """Bytes."""
+        """The size in bytes."""
         return self.block_size * self.num_blocks
 
     @abstractmethod
     def readv(self, offset: int, buffers: Buffers) -> None:
-        """Fill the buffers, one after the other, from offset on."""
+        """Fills the buffers, one after the other, from `offset` on."""
 
     @abstractmethod
     def writev(self, offset: int, buffers: Buffers) -> None:
-        """Store the buffers, one after the other, from offset on."""
+        """Stores the buffers, one after the other, from `offset` on."""
 
     @abstractmethod
     def write_zeroes(self, offset: int, length: int) -> None:
-        """Make a range read as zeroes."""
+        """Makes a range read as zeroes."""
 
     def unmap(self, offset: int, length: int) -> None:
-        """Give a range back; it reads as zeroes afterwards."""
+        """Gives the storage of a range back; it reads as zeroes afterwards."""
         self.write_zeroes(offset, length)
 
     @abstractmethod
     def flush(self) -> None:
-        """Return when all that was written is on stable storage."""
+        """Returns when all that was written is on stable storage."""
 
     @abstractmethod
     def close(self) -> None:
-        """Release what the device holds; no I/O comes afterwards."""
+        """Releases what the device holds. No I/O may follow."""
 
     def driver_specific(self) -> dict[str, object]:
-        """The driver's own part of the bdev's description."""
+        """Returns the driver's own part of the bdev's description."""
         return {}

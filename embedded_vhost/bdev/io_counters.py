@@ -1,17 +1,17 @@
-"""What a bdev's users have read, written and unmapped: counted at the end of each successful I/O."""
+"""Counters of what a bdev's users have read, written and unmapped; only successful I/O counts, when it ends."""
 
 from collections.abc import Iterable
 from time import perf_counter_ns
 
 TICK_RATE = 1_000_000_000
-"""Ticks a second of all times here."""
+"""Ticks a second, for all times here."""
 
 ticks = perf_counter_ns
-"""The clock of these times."""
+"""The clock of all times here."""
 
 
 class IoCounter:
-    """I/Os of one kind: their number, bytes, and times in ticks; `shortest` is 0 while there is none."""
+    """I/Os of one kind: their number, bytes, and times in ticks; `shortest` is 0 until there is one."""
 
     __slots__ = ("bytes", "longest", "operations", "shortest", "time")
 
@@ -19,7 +19,7 @@ class IoCounter:
         self.bytes = self.operations = self.time = self.longest = self.shortest = 0
 
     def add(self, length: int, began: int) -> None:
-        """Count one of `length` bytes that began at `began` and has just ended well."""
+        """Counts an I/O of `length` bytes that began at tick `began` and has just succeeded."""
         time = ticks() - began
         if time > self.longest:
             self.longest = time
@@ -30,7 +30,7 @@ class IoCounter:
         self.time += time
 
     def merge(self, other: "IoCounter") -> None:
-        """Count all of another counter's as well."""
+        """Adds all that another counter has counted."""
         if other.operations:
             self.shortest = min(self.shortest, other.shortest) if self.operations else other.shortest
         self.longest = max(self.longest, other.longest)
@@ -46,7 +46,7 @@ class IoCounters:
         self.reads, self.writes, self.unmaps = IoCounter(), IoCounter(), IoCounter()
 
     def with_all_of(self, others: Iterable["IoCounters"]) -> "IoCounters":
-        """The sum with others: what a bdev has done for its users and for those of its parts."""
+        """Returns the sum with others: what a bdev has done for its own users and for those of its parts."""
         total = IoCounters()
         for each in (self, *others):
             total.reads.merge(each.reads)

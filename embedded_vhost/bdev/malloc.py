@@ -1,4 +1,4 @@
-"""A bdev in this process's memory."""
+"""A bdev in the memory of this process."""
 
 import errno
 import mmap
@@ -10,7 +10,10 @@ _ZEROES = memoryview(bytes(1 << 20))
 
 
 class MallocBdev(Bdev):
-    """Private anonymous memory: pages cost nothing until they are written, and unmap gives them back."""
+    """Private anonymous memory: a page costs nothing until it is written, and unmap gives it back.
+
+    The constructor raises `BdevError` (ENOMEM) when there is not enough memory.
+    """
 
     product_name = "Malloc disk"
     supports_unmap = True
@@ -20,10 +23,11 @@ class MallocBdev(Bdev):
         try:
             self._memory = mmap.mmap(-1, self.size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         except (OSError, OverflowError) as exc:
-            raise BdevError(errno.ENOMEM, f"no memory for the {self.size} bytes of bdev {name}: {exc}") from exc
+            raise BdevError(errno.ENOMEM, f"cannot get {self.size} bytes of memory for bdev {name}: {exc}") from exc
         self._view = memoryview(self._memory)
 
     def readv(self, offset: int, buffers: Buffers) -> None:
+        """Copies from the memory to the buffers."""
         view = self._view
         for buffer in buffers:
             end = offset + len(buffer)
@@ -31,6 +35,7 @@ class MallocBdev(Bdev):
             offset = end
 
     def writev(self, offset: int, buffers: Buffers) -> None:
+        """Copies from the buffers to the memory."""
         view = self._view
         for buffer in buffers:
             end = offset + len(buffer)
@@ -38,6 +43,7 @@ class MallocBdev(Bdev):
             offset = end
 
     def write_zeroes(self, offset: int, length: int) -> None:
+        """Gives whole pages back to the host and clears the rest."""
         end = offset + length
         first_page = -(-offset // _PAGE) * _PAGE
         last_page = end // _PAGE * _PAGE
@@ -56,8 +62,9 @@ class MallocBdev(Bdev):
             offset += part
 
     def flush(self) -> None:
-        """Memory is as stable as it gets."""
+        """Does nothing: memory has no cache to flush."""
 
     def close(self) -> None:
+        """Gives the memory back."""
         self._view.release()
         self._memory.close()

@@ -1,4 +1,4 @@
-"""All bdevs by name, who claims them, and who wants to know when one goes."""
+"""All bdevs by name, who claims them, and who must be told when one is removed."""
 
 import contextlib
 import errno
@@ -15,8 +15,8 @@ from embedded_vhost.bdev.split import SplitBdev
 class BdevRegistry:
     """Makes, finds and deletes bdevs.
 
-    A bdev that was split is claimed: nobody else may open it. A bdev that is deleted while it is in use is
-    taken from its users first (`on_removal`), as a disk is that is pulled out.
+    A bdev that was split is claimed: nobody else may open it. A bdev that is deleted while it is in use is first taken
+    from its users (`on_removal`), like a disk that is pulled out.
     """
 
     def __init__(self) -> None:
@@ -27,23 +27,19 @@ class BdevRegistry:
         self._resize_hooks: list[Callable[[Bdev], None]] = []
 
     def on_removal(self, hook: Callable[[Bdev], None]) -> None:
-        """Call hook with each bdev that is about to be deleted."""
+        """Calls the hook with each bdev that is about to be deleted."""
         self._removal_hooks.append(hook)
 
     def on_resize(self, hook: Callable[[Bdev], None]) -> None:
-        """Call hook with each bdev whose size changed."""
+        """Calls the hook with each bdev whose size has changed."""
         self._resize_hooks.append(hook)
 
     def all(self) -> list[Bdev]:
-        """All bdevs in the order of their creation."""
+        """Returns all bdevs in the order of their creation."""
         return list(self._bdevs.values())
 
     def get(self, name: str) -> Bdev:
-        """Find a bdev by name or UUID.
-
-        Raises:
-            BdevError: ENODEV, there is none.
-        """
+        """Returns the bdev with this name or UUID; raises `BdevError` (ENODEV) when there is none."""
         bdev = self._bdevs.get(name)
         if bdev is None:
             bdev = next((one for one in self._bdevs.values() if one.uuid == name), None)
@@ -53,30 +49,26 @@ class BdevRegistry:
         return bdev
 
     def counters(self, bdev: Bdev) -> IoCounters:
-        """What was done on a bdev, for its own users and for those of its parts."""
+        """Returns the I/O that a bdev has done for its own users and for those of its parts."""
         return bdev.counters.with_all_of(part.counters for part in self._splits.get(bdev.name, ()))
 
     def open(self, name: str) -> Bdev:
-        """Find a bdev for I/O.
-
-        Raises:
-            BdevError: ENODEV, or EPERM when it is claimed.
-        """
+        """Returns a bdev for I/O; raises `BdevError`: ENODEV when there is none, EPERM when it is claimed."""
         bdev = self.get(name)
         if bdev.claimed_by is not None:
             raise BdevError(errno.EPERM, f"bdev {name} is claimed by {bdev.claimed_by}")
         return bdev
 
     def create_malloc(self, name: str | None, block_size: int, num_blocks: int, uuid: str | None) -> Bdev:
-        """Make a bdev in memory. block_size in bytes; no name: Malloc0, Malloc1 and so on.
+        """Makes a bdev in memory.
 
-        Raises:
-            BdevError: EINVAL, EEXIST or ENOMEM.
+        Without a name it becomes Malloc0, Malloc1 and so on; `block_size` is in bytes. Raises `BdevError`: EINVAL,
+        EEXIST or ENOMEM.
         """
         if num_blocks <= 0:
             raise BdevError(errno.EINVAL, "Disk num_blocks must be greater than 0")
         if block_size == 0:
-            raise BdevError(errno.ENOMEM, "there is no memory in blocks of 0 bytes")
+            raise BdevError(errno.ENOMEM, "a block size of 0 bytes is not possible")
         if block_size % 512:
             raise BdevError(errno.EINVAL, f"Data block size must be a multiple of 512, got {block_size}")
         if name == "":
@@ -86,40 +78,35 @@ class BdevRegistry:
         return self._add(MallocBdev(name, block_size, num_blocks, uuid))
 
     def create_aio(self, name: str, filename: str, block_size: int | None, readonly: bool, uuid: str | None) -> Bdev:
-        """Make a bdev on a file.
-
-        Raises:
-            BdevError: EEXIST, EINVAL or what open() said.
-        """
+        """Makes a bdev on a file; raises `BdevError`: EEXIST, EINVAL or the error of open()."""
         self._check_new(name, uuid)
         return self._add(AioBdev(name, filename, block_size, readonly, uuid))
 
     def rescan_aio(self, name: str) -> None:
-        """Take over the changed size of a file.
+        """Takes over the size of a file that has grown.
 
-        Raises:
-            BdevError: ENODEV, no AIO bdev of that name; EINVAL, too small now; EBUSY, smaller.
+        Raises `BdevError`: ENODEV when there is no AIO bdev of that name, EINVAL when the file is now too small, EBUSY
+        when it has shrunk.
         """
         bdev = self.get(name)
         if not isinstance(bdev, AioBdev):
-            raise BdevError(errno.ENODEV, f"bdev {name} is no AIO bdev")
+            raise BdevError(errno.ENODEV, f"bdev {name} is not an AIO bdev")
         if bdev.rescan():
             for hook in self._resize_hooks:
                 hook(bdev)
 
     def split(self, base_name: str, count: int, size_mb: int | None) -> list[str]:
-        """Claim a bdev and make equal parts of it, each of size_mb MiB or of what the base has room for.
+        """Claims a bdev, makes equal parts of it and returns their names.
 
-        Where there is no base yet, the split is kept for the bdev that comes under its name, and no part is named.
-
-        Raises:
-            BdevError: EEXIST (split already, or a part's name is taken), EINVAL, EPERM.
+        Each part has `size_mb` MiB, or an equal share of the base when that is None. When there is no base yet, the
+        split waits for a bdev of this name, and no names are returned. Raises `BdevError`: EEXIST when the base is
+        already split or the name of a part is taken, EINVAL, EPERM.
         """
         if count <= 0:
-            raise BdevError(errno.EINVAL, f"{count} parts cannot be made")
+            raise BdevError(errno.EINVAL, f"cannot make {count} parts")
         if base_name in self._splits or base_name in self._kept_splits:
             log.error("bdev_split", f"Split bdev config for base bdev '{base_name}' already exist.")
-            raise BdevError(errno.EEXIST, f"bdev {base_name} is split already")
+            raise BdevError(errno.EEXIST, f"bdev {base_name} is already split")
         if base_name not in self._bdevs:
             self._kept_splits[base_name] = (count, size_mb)
             return []
@@ -140,11 +127,7 @@ class BdevRegistry:
         return [part.name for part in parts]
 
     def unsplit(self, base_name: str) -> None:
-        """Delete the parts of a bdev and give it free.
-
-        Raises:
-            BdevError: ENOENT, it is not split.
-        """
+        """Deletes the parts of a bdev and releases it; raises `BdevError` (ENOENT) when it is not split."""
         if self._kept_splits.pop(base_name, None):
             return
         parts = self._splits.pop(base_name, None)
@@ -156,11 +139,7 @@ class BdevRegistry:
         parts[0].base.claimed_by = None
 
     def delete(self, name: str, kind: type[Bdev]) -> None:
-        """Delete a bdev of the given kind, after taking it from its users.
-
-        Raises:
-            BdevError: ENODEV, there is none of that kind.
-        """
+        """Takes a bdev from its users and deletes it; raises `BdevError` (ENODEV) when there is none of that kind."""
         bdev = self.get(name)
         if not isinstance(bdev, kind):
             raise BdevError(errno.ENODEV, f"bdev {name} is a {bdev.product_name}")
@@ -169,7 +148,7 @@ class BdevRegistry:
         self._remove(bdev)
 
     def close(self) -> None:
-        """Release all bdevs; nobody uses them any more."""
+        """Releases all bdevs. Nobody may use them any more."""
         for bdev in reversed(self._bdevs.values()):
             bdev.close()
         self._bdevs.clear()
@@ -184,7 +163,7 @@ class BdevRegistry:
     def _add(self, bdev: Bdev) -> Bdev:
         self._bdevs[bdev.name] = bdev
         if (split := self._kept_splits.pop(bdev.name, None)) is not None:
-            with contextlib.suppress(BdevError):  # too small for it
+            with contextlib.suppress(BdevError):  # the bdev is too small
                 self.split(bdev.name, *split)
         return bdev
 
@@ -197,4 +176,4 @@ class BdevRegistry:
     def _check_new(self, name: str, uuid: str | None) -> None:
         if any(name in (one.name, one.uuid) or (uuid and uuid == one.uuid) for one in self._bdevs.values()):
             log.error("bdev", f"Bdev name {name} already exists or its UUID is taken")
-            raise BdevError(errno.EEXIST, f"bdev {name} exists already")
+            raise BdevError(errno.EEXIST, f"bdev {name} already exists")

@@ -1,6 +1,6 @@
-"""Faults that can be planted in the target, to prove that a test suite notices them.
+"""Fault injection: faults that the embedded vhost shows on purpose, to prove that a test suite notices them.
 
-A healthy target knows nothing of them. They take hold at a few points: an RPC method can be wrapped
-(`Dispatcher.wrap`), and `ControllerRegistry.make_device` and `make_unit` can make something else for the VMs and
-targets that come. One small class a fault, one module a topic; `registry` has them all by name.
+No other part of the program depends on faults. They are installed at a few points: they wrap an RPC method
+(`Dispatcher.wrap`), or replace what `ControllerRegistry.make_device` and `make_unit` make for new VMs and targets. Each
+fault is one small class, each topic one module; `registry` has all faults by name.
 """

@@ -1,91 +1,96 @@
-"""Answers of the RPC: none, an error, or one that is not true."""
+"""Faults of RPC answers: no answer, an error, or a wrong answer."""
 
 import errno
 from collections.abc import Callable
 
-from embedded_vhost.faults.base import Fault, Parts, whole_number
-from embedded_vhost.faults.moments import EVENTS, Moment, after, around_event, parse_moment
+from embedded_vhost.faults.base import Components, Fault, whole_number
+from embedded_vhost.faults.triggers import EVENTS, Trigger, after, around_event, parse_trigger
 from embedded_vhost.rpc.dispatcher import Method
 from embedded_vhost.rpc.errors import Postponed, Unanswered, invalid_params
 from embedded_vhost.rpc.params import Params
 
 
 class NoAnswer(Fault):
-    """All else is served meanwhile."""
+    """One request is never answered; everything else is served."""
 
     name = "no-answer"
     summary = "never answers an attach or detach (PARAMETER: attach, detach, or detach@2) and does not do it"
     default = "detach"
 
-    def plant(self, parts: Parts) -> None:
-        around_event(parts, parse_moment(self, EVENTS), self._say_nothing)
+    def install(self, components: Components) -> None:
+        """Replaces the attach or detach of the trigger."""
+        around_event(components, parse_trigger(self, EVENTS), self._say_nothing)
 
     def _say_nothing(self, method: Method, params: Params) -> object:
-        self.strike("no answer")
+        self.log_effect("no answer")
         raise Unanswered
 
 
 class Refusal(Fault):
-    """A right request is refused."""
+    """A correct request is refused."""
 
     name = "refuse"
     summary = "answers an attach or detach (PARAMETER as for no-answer) with an error"
     default = "detach"
 
-    def plant(self, parts: Parts) -> None:
-        around_event(parts, parse_moment(self, EVENTS), self._refuse)
+    def install(self, components: Components) -> None:
+        """Replaces the attach or detach of the trigger."""
+        around_event(components, parse_trigger(self, EVENTS), self._refuse)
 
     def _refuse(self, method: Method, params: Params) -> object:
-        self.strike("an error is answered")
+        self.log_effect("an error is answered")
         raise invalid_params(errno.EBUSY)
 
 
 class EmptyPromise(Fault):
-    """Success, and nothing was done: vhost itself says so when it is asked what is attached."""
+    """The answer is success, but nothing was done; the RPC's list of attached disks shows it."""
 
     name = "do-nothing"
     summary = "answers an attach or detach (PARAMETER as for no-answer) with success and does nothing"
     default = "detach"
 
-    def plant(self, parts: Parts) -> None:
-        around_event(parts, parse_moment(self, EVENTS), self._pretend)
+    def install(self, components: Components) -> None:
+        """Replaces the attach or detach of the trigger."""
+        around_event(components, parse_trigger(self, EVENTS), self._pretend)
 
     def _pretend(self, method: Method, params: Params) -> object:
-        self.strike("success is answered, nothing is done")
+        self.log_effect("success is answered, nothing is done")
         return 0 if params.peek("bdev_name") else True
 
 
 class WrongNumber(Fault):
-    """The answer of an attach names another slot than the one that was taken."""
+    """The answer to an attach names another slot than the one that the disk is in."""
 
     name = "wrong-answer"
-    summary = "answers an attach (PARAMETER: attach, or attach@2) with another target number than it took"
+    summary = "answers an attach (PARAMETER: attach, or attach@2) with a target number that is not the one it used"
     default = "attach"
 
-    def plant(self, parts: Parts) -> None:
-        around_event(parts, parse_moment(self, ("attach",)), self._misstate)
+    def install(self, components: Components) -> None:
+        """Wraps the attach of the trigger."""
+        around_event(components, parse_trigger(self, ("attach",)), self._misstate)
 
     def _misstate(self, method: Method, params: Params) -> object:
         number = method(params)
         assert isinstance(number, int)
-        self.strike(f"{number + 1} is answered instead of {number}")
+        self.log_effect(f"{number + 1} is answered instead of {number}")
         return number + 1
 
 
 class Silence(Fault):
-    """The thread of the RPC is kept busy, those of the disks are not."""
+    """The RPC seems busy, while the disks are served."""
 
     name = "rpc-silent"
-    summary = "answers no RPC for PARAMETER seconds once an attach was answered; the disks are served meanwhile"
+    summary = "answers no RPC for PARAMETER seconds after the first attach; the disks are served meanwhile"
     default = "4"
 
-    def plant(self, parts: Parts) -> None:
-        self._parts, self._seconds = parts, whole_number(self)
+    def install(self, components: Components) -> None:
+        """Wraps all methods."""
+        self._components, self._seconds = components, whole_number(self)
         self._is_silent = False
         self._kept: list[Callable[[], None]] = []
-        for name in parts.dispatcher.names(current=False):
-            parts.dispatcher.wrap(name, self._keep)
-        around_event(parts, Moment("attach", 1), self._fall_silent)
+        for name in components.dispatcher.names(current=False):
+            components.dispatcher.wrap(name, self._keep)
+        around_event(components, Trigger("attach", 1), self._fall_silent)
 
     def _keep(self, method: Method, params: Params) -> object:
         if not self._is_silent:
@@ -96,9 +101,9 @@ class Silence(Fault):
 
     def _fall_silent(self, method: Method, params: Params) -> object:
         number = method(params)
-        self.strike(f"no RPC is answered for {self._seconds} s")
+        self.log_effect(f"no RPC is answered for {self._seconds} s")
         self._is_silent = True
-        after(self._parts.loop, self._seconds, self._answer_again)
+        after(self._components.loop, self._seconds, self._answer_again)
         return number
 
     def _answer_again(self) -> None:

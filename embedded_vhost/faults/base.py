@@ -1,4 +1,4 @@
-"""What every planted fault is."""
+"""What all faults have in common."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -6,18 +6,19 @@ from typing import ClassVar
 
 from embedded_vhost import log
 from embedded_vhost.bdev.registry import BdevRegistry
-from embedded_vhost.controller import ControllerRegistry, MakeDevice
+from embedded_vhost.controllers.controller import MakeDevice
+from embedded_vhost.controllers.registry import ControllerRegistry
 from embedded_vhost.loop import Loop
 from embedded_vhost.rpc.dispatcher import Dispatcher
 
 
 class FaultError(Exception):
-    """A fault cannot be planted as it was asked for."""
+    """A fault cannot be installed as it was asked for."""
 
 
 @dataclass
-class Parts:
-    """The parts of a target that does not serve yet: where a fault can take hold."""
+class Components:
+    """The components of an embedded vhost that does not serve yet, where faults and quirks are installed."""
 
     loop: Loop
     bdevs: BdevRegistry
@@ -26,24 +27,18 @@ class Parts:
     device_is_replaced: bool = False
 
     def replace_device(self, make: MakeDevice) -> None:
-        """Make this device for the VMs that come.
-
-        Raises:
-            FaultError: a fault has replaced it already.
-        """
+        """Lets VMs that connect get this device; raises `FaultError` when another fault has already replaced it."""
         if self.device_is_replaced:
-            raise FaultError("two faults that both change what a VM sees of its controller cannot be planted together")
+            raise FaultError("two faults that both change what a VM sees of its controller cannot be combined")
         self.device_is_replaced = True
         self.controllers.make_device = make
 
 
 class Fault(ABC):
-    """One way to be faulty.
+    """One fault, with its parameter.
 
-    Attributes:
-        name: by which it is asked for.
-        summary: what the target does then, in one line.
-        default: the parameter where none is given; its form is part of the summary.
+    `name` selects it on the command line. `summary` says in one line what the embedded vhost then does, and what the
+    parameter means. `default` is the parameter when none is given.
     """
 
     name: ClassVar[str]
@@ -51,34 +46,28 @@ class Fault(ABC):
     default: ClassVar[str] = ""
 
     def __init__(self, parameter: str = "") -> None:
-        """Raises: FaultError, the parameter is none."""
         self.parameter = parameter or self.default
-        self._struck = False
+        self._has_effect = False
 
     def __str__(self) -> str:
         return f"{self.name}:{self.parameter}" if self.parameter else self.name
 
     @abstractmethod
-    def plant(self, parts: Parts) -> None:
-        """Take hold; called once, before the target serves.
+    def install(self, components: Components) -> None:
+        """Hooks into the components; called once, before the embedded vhost serves.
 
-        Raises:
-            FaultError: another fault has taken the same hold.
+        Raises `FaultError` for a wrong parameter, and when another fault already uses the same hook.
         """
 
-    def strike(self, what: str) -> None:
-        """Note in the log, the first time, that the fault now takes effect, so that its discovery can be timed."""
-        if not self._struck:
-            self._struck = True
-            log.notice("fault", f"planted fault {self} strikes: {what}")
+    def log_effect(self, what: str) -> None:
+        """Logs, the first time, that the fault takes effect; so the time until a test notices it can be measured."""
+        if not self._has_effect:
+            self._has_effect = True
+            log.notice("fault", f"injected fault {self} takes effect: {what}")
 
 
 def whole_number(fault: Fault, least: int = 1) -> int:
-    """The parameter as a number.
-
-    Raises:
-        FaultError: it is none, or less than `least`.
-    """
+    """Returns the fault's parameter as a number; raises `FaultError` when it is not one, or less than `least`."""
     if not fault.parameter.isdecimal() or int(fault.parameter) < least:
-        raise FaultError(f"fault {fault}: its parameter is a whole number of at least {least}")
+        raise FaultError(f"fault {fault}: its parameter must be a whole number of at least {least}")
     return int(fault.parameter)

@@ -1,10 +1,10 @@
-"""What becomes of I/O to a disk that was detached."""
+"""Faults of I/O to a disk that was detached."""
 
-from embedded_vhost.controller import Controller
-from embedded_vhost.faults.base import Fault, Parts, whole_number
+from embedded_vhost.controllers.controller import Controller
+from embedded_vhost.faults.base import Components, Fault, whole_number
 from embedded_vhost.faults.device import FaultyDevice
-from embedded_vhost.faults.moments import after
 from embedded_vhost.faults.requests import HoldingDevice
+from embedded_vhost.faults.triggers import after
 from embedded_vhost.scsi import opcodes as op
 from embedded_vhost.scsi.logical_unit import LogicalUnit
 
@@ -14,29 +14,31 @@ _WRITE_BLOCK_0 = bytes((op.WRITE_10, *bytes(7), 1)).ljust(32, b"\0")
 
 
 class StillServed(Fault):
-    """vhost says that the disk is gone; the guest hears nothing and its I/O succeeds."""
+    """vhost says that the disk is gone, but the guest is not told and its I/O succeeds."""
 
     name = "detached-still-served"
     summary = "detaches for the RPC alone: the guest is not told and its I/O goes on"
 
-    def plant(self, parts: Parts) -> None:
+    def install(self, components: Components) -> None:
+        """Replaces the devices of VMs."""
         fault = self
 
         class Device(FaultyDevice):
             def target_removed(self, target: int) -> None:
-                fault.strike(f"{self.controller.name} target {target} is served as before")
+                fault.log_effect(f"{self.controller.name} target {target} is served as before")
 
-        parts.replace_device(Device)
+        components.replace_device(Device)
 
 
 class NeverCompleted(Fault):
-    """I/O to the detached disk is taken and never given back."""
+    """I/O to the detached disk is accepted and never completed."""
 
     name = "detached-io-hangs"
-    summary = "takes the I/O of detached disks and never completes it"
+    summary = "accepts the I/O of detached disks and never completes it"
 
-    def plant(self, parts: Parts) -> None:
-        fault, loop = self, parts.loop
+    def install(self, components: Components) -> None:
+        """Replaces the devices of VMs."""
+        fault, loop = self, components.loop
 
         class Device(HoldingDevice):
             def __init__(self, controller: Controller, name: str) -> None:
@@ -48,26 +50,27 @@ class NeverCompleted(Fault):
                 super().target_attached(target)
 
             def target_removed(self, target: int) -> None:
-                fault.strike(f"I/O of {self.controller.name} target {target} hangs")
+                fault.log_effect(f"I/O of {self.controller.name} target {target} hangs")
                 self._gone.add(target)
-                # Told at once, a driver may have no I/O under way by chance.
+                # A driver that is told at once may happen to have no outstanding I/O.
                 after(loop, _TOLD_AFTER_SECONDS, lambda: FaultyDevice.target_removed(self, target))
 
             def is_held(self, target: int) -> bool:
                 return target in self._gone
 
-        parts.replace_device(Device)
+        components.replace_device(Device)
 
 
 class LateWrite(Fault):
-    """A write that was under way is done long after the disk was given back, and maybe to somebody else."""
+    """A write is done long after the disk was released, when it may belong to another VM."""
 
     name = "detached-written-late"
     summary = "writes to a detached disk PARAMETER seconds after the detach was answered"
     default = "1"
 
-    def plant(self, parts: Parts) -> None:
-        fault, seconds, loop = self, whole_number(self), parts.loop
+    def install(self, components: Components) -> None:
+        """Replaces the devices of VMs."""
+        fault, seconds, loop = self, whole_number(self), components.loop
 
         class Device(FaultyDevice):
             def target_removed(self, target: int) -> None:
@@ -76,11 +79,11 @@ class LateWrite(Fault):
                 if gone is not None:
                     after(loop, seconds, lambda: fault.write(gone.unit))
 
-        parts.replace_device(Device)
+        components.replace_device(Device)
 
     def write(self, unit: LogicalUnit) -> None:
-        """Do it."""
-        self.strike(f"a block of {unit.bdev.name} is written")
+        """Clears the first block of the unit."""
+        self.log_effect(f"a block of {unit.bdev.name} is written")
         unit.execute(_WRITE_BLOCK_0, [memoryview(bytes(unit.bdev.block_size))], [])
 
 

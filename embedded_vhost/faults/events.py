@@ -1,21 +1,21 @@
-"""The events that tell a guest's driver of disks: lost, doubled, for another target, late."""
+"""Faults of the events that tell a guest's driver of disks: lost, sent twice, for another target, late."""
 
 from collections.abc import Callable
 
-from embedded_vhost.controller import MAX_TARGETS, Controller
-from embedded_vhost.faults.base import Fault, Parts
-from embedded_vhost.faults.moments import EVENTS, Countdown, after, parse_moment
+from embedded_vhost.controllers.controller import MAX_TARGETS, Controller
+from embedded_vhost.faults.base import Components, Fault
+from embedded_vhost.faults.triggers import EVENTS, Countdown, after, parse_trigger
 from embedded_vhost.virtio.scsi_device import EVENT_QUEUE, VirtioScsiDevice
 from embedded_vhost.virtio.scsi_events import EventQueue
 
 LATE_SECONDS = 3.5
 
 Send = Callable[[int], None]
-"""Tells the driver of an event of one kind for a target."""
+"""Sends the driver an event of one kind for a target."""
 
 
 class _Events(EventQueue):
-    """Asks the fault what to do with each event of its kind; `wake` has the queue looked at."""
+    """Asks the fault what to do with each event; `wake` has the queue served."""
 
     def __init__(self, fault: "EventFault", wake: Callable[[], None]) -> None:
         super().__init__()
@@ -30,15 +30,16 @@ class _Events(EventQueue):
 
 
 class EventFault(Fault):
-    """One event goes wrong, counted over all VMs; the disk itself is attached or detached as it should be."""
+    """One event, counted over all VMs, goes wrong; the disk itself is attached or detached correctly."""
 
     default = "attach"
 
-    def plant(self, parts: Parts) -> None:
-        moment = parse_moment(self, EVENTS)
-        self._kind, self._is_due = moment.kind, Countdown(moment.number)
-        self._loop = parts.loop
-        make = parts.controllers.make_device
+    def install(self, components: Components) -> None:
+        """Replaces the event queue of each device that is made from now on."""
+        trigger = parse_trigger(self, EVENTS)
+        self._kind, self._is_due = trigger.kind, Countdown(trigger.number)
+        self._loop = components.loop
+        make = components.controllers.make_device
 
         def make_with_faulty_events(controller: Controller, name: str) -> VirtioScsiDevice:
             def wake() -> None:
@@ -49,22 +50,22 @@ class EventFault(Fault):
             device.events = _Events(self, wake)
             return device
 
-        parts.controllers.make_device = make_with_faulty_events
+        components.controllers.make_device = make_with_faulty_events
 
     def pass_on(self, kind: str, target: int, send: Send, wake: Callable[[], None]) -> None:
-        """Send an event, or do what this fault does with the one that is due."""
+        """Sends an event, or does what this fault does instead when it is the one that the trigger names."""
         if kind == self._kind and self._is_due():
-            self.strike(f"the {kind} event for target {target}")
+            self.log_effect(f"the {kind} event for target {target}")
             self.spoil(target, send, wake)
         else:
             send(target)
 
     def spoil(self, target: int, send: Send, wake: Callable[[], None]) -> None:
-        """What becomes of the event."""
+        """Does something else instead of sending the event; without an override, nothing."""
 
 
 class DroppedEvent(EventFault):
-    """The driver is told nothing."""
+    """The driver is not told."""
 
     name = "event-dropped"
     summary = "loses the event of an attach or detach (PARAMETER: attach, detach, or detach@2)"
@@ -77,27 +78,31 @@ class DoubledEvent(EventFault):
     summary = "sends the event of an attach or detach (PARAMETER as for event-dropped) twice"
 
     def spoil(self, target: int, send: Send, wake: Callable[[], None]) -> None:
+        """Sends the event twice."""
         send(target)
         send(target)
 
 
 class EventForAnother(EventFault):
-    """The driver looks, or removes, in the wrong place."""
+    """The driver looks for, or removes, the wrong target."""
 
     name = "event-misdirected"
     summary = "sends the event of an attach or detach (PARAMETER as for event-dropped) for the next target number"
 
     def spoil(self, target: int, send: Send, wake: Callable[[], None]) -> None:
+        """Sends the event for the next target."""
         send((target + 1) % MAX_TARGETS)
 
 
 class LateEvent(EventFault):
-    """The driver is told long after the answer."""
+    """The driver is told long after the RPC was answered."""
 
     name = "event-late"
     summary = f"sends the event of an attach or detach (PARAMETER as for event-dropped) {LATE_SECONDS:g} s late"
 
     def spoil(self, target: int, send: Send, wake: Callable[[], None]) -> None:
+        """Sends the event later."""
+
         def send_now() -> None:
             send(target)
             wake()

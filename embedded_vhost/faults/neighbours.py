@@ -1,11 +1,12 @@
-"""A detach that harms another disk, which nobody touched."""
+"""Faults in which a detach harms another disk."""
 
 from embedded_vhost.bdev.base import Bdev, Buffers
-from embedded_vhost.controller import Controller, ControllerRegistry
-from embedded_vhost.faults.base import Fault, Parts, whole_number
+from embedded_vhost.controllers.controller import Controller
+from embedded_vhost.controllers.registry import ControllerRegistry
+from embedded_vhost.faults.base import Components, Fault, whole_number
 from embedded_vhost.faults.bdev import WrappedBdev
-from embedded_vhost.faults.moments import EVENTS, after
 from embedded_vhost.faults.requests import HoldingDevice
+from embedded_vhost.faults.triggers import EVENTS, after
 from embedded_vhost.rpc.dispatcher import Method
 from embedded_vhost.rpc.params import Params
 from embedded_vhost.scsi.inquiry import Identity
@@ -17,41 +18,42 @@ _PATTERN = b"\xa5" * (1 << 20)
 
 
 class NeighbourFault(Fault):
-    """The first detach that has a neighbour harms it: another disk of the same controller, else of any other."""
+    """The first detach with a neighbour harms it: another disk of the same controller, else of any controller."""
 
-    def plant(self, parts: Parts) -> None:
+    def install(self, components: Components) -> None:
+        """Wraps the method that detaches."""
         done = False
 
         def detach(method: Method, params: Params) -> object:
             nonlocal done
-            found = (
-                None if done else _neighbour(parts.controllers, params.peek("ctrlr"), params.peek("scsi_target_num"))
-            )
+            slot = params.peek("ctrlr"), params.peek("scsi_target_num")
+            found = None if done else _neighbour(components.controllers, *slot)
             answer = method(params)
             if found is not None:
                 done = True
                 controller, target = found
-                self.strike(f"neighbour {target.unit.bdev.name} at {controller.name} target {target.number}")
+                self.log_effect(f"neighbour {target.unit.bdev.name} at {controller.name} target {target.number}")
                 self.harm(controller, target)
             return answer
 
-        parts.dispatcher.wrap(EVENTS["detach"], detach)
+        components.dispatcher.wrap(EVENTS["detach"], detach)
 
     def harm(self, controller: Controller, target: Target) -> None:
-        """Do it."""
+        """Harms the disk behind a target."""
 
 
 class FailedNeighbour(NeighbourFault):
-    """Its I/O ends with an error from then on."""
+    """Its I/O fails from then on."""
 
     name = "detach-fails-neighbour"
     summary = "lets all I/O of another disk fail after a detach"
     once = False
 
-    def plant(self, parts: Parts) -> None:
-        super().plant(parts)
+    def install(self, components: Components) -> None:
+        """Also wraps the bdev of each unit that is made from now on."""
+        super().install(components)
         self._failing: set[str] = set()
-        make, failing, once = parts.controllers.make_unit, self._failing, self.once
+        make, failing, once = components.controllers.make_unit, self._failing, self.once
 
         class Failing(WrappedBdev):
             def readv(self, offset: int, buffers: Buffers) -> None:
@@ -71,14 +73,15 @@ class FailedNeighbour(NeighbourFault):
         def make_unit(bdev: Bdev, identity: Identity) -> LogicalUnit:
             return make(Failing(bdev), identity)
 
-        parts.controllers.make_unit = make_unit
+        components.controllers.make_unit = make_unit
 
     def harm(self, controller: Controller, target: Target) -> None:
+        """Lets the disk's I/O fail."""
         self._failing.add(target.unit.bdev.name)
 
 
 class OnceFailedNeighbour(FailedNeighbour):
-    """One command ends with an error, which a driver repeats."""
+    """One command fails, and the driver repeats it."""
 
     name = "detach-fails-neighbour-once"
     summary = "lets one read or write of another disk fail after a detach"
@@ -86,25 +89,27 @@ class OnceFailedNeighbour(FailedNeighbour):
 
 
 class StalledNeighbour(NeighbourFault):
-    """Its I/O waits and then goes on, with no error."""
+    """Its I/O waits and then goes on, without an error."""
 
     name = "detach-stalls-neighbour"
     summary = "lets all I/O of another disk wait for PARAMETER seconds after a detach"
     default = "8"
 
-    def plant(self, parts: Parts) -> None:
-        super().plant(parts)
+    def install(self, components: Components) -> None:
+        """Also replaces the devices of VMs."""
+        super().install(components)
         self._seconds = whole_number(self)
-        self._loop = parts.loop
+        self._loop = components.loop
         self._devices: list[StallingDevice] = []
 
         def make_device(controller: Controller, name: str) -> StallingDevice:
             self._devices.append(StallingDevice(controller, name))
             return self._devices[-1]
 
-        parts.replace_device(make_device)
+        components.replace_device(make_device)
 
     def harm(self, controller: Controller, target: Target) -> None:
+        """Holds the disk's I/O for a while."""
         for device in self._devices:
             if device.controller is controller:
                 device.stalled.add(target.number)
@@ -112,19 +117,20 @@ class StalledNeighbour(NeighbourFault):
 
 
 class StallingDevice(HoldingDevice):
-    """Keeps the requests to the targets in `stalled`."""
+    """Holds the requests to the targets in `stalled`."""
 
     def __init__(self, controller: Controller, name: str) -> None:
         super().__init__(controller, name)
         self.stalled: set[int] = set()
 
     def is_held(self, target: int) -> bool:
+        """Returns whether the target is stalled."""
         return target in self.stalled
 
     def end_stall(self) -> None:
-        """Serve all that waits."""
+        """Serves all requests that wait."""
         self.stalled.clear()
-        self.let_go()
+        self.release()
 
 
 class CorruptedNeighbour(NeighbourFault):
@@ -134,6 +140,7 @@ class CorruptedNeighbour(NeighbourFault):
     summary = "overwrites all of another disk at a detach"
 
     def harm(self, controller: Controller, target: Target) -> None:
+        """Overwrites the whole disk."""
         bdev, offset = target.unit.bdev, 0
         while offset < bdev.size:
             part = memoryview(_PATTERN)[: bdev.size - offset]

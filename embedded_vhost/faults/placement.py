@@ -1,25 +1,26 @@
-"""Where a guest finds a disk, and what it says that it is; the RPC tells the truth that was asked for."""
+"""Faults of where a guest finds a disk and how the disk identifies itself; the RPC shows what was asked for."""
 
 from dataclasses import replace
 
 from embedded_vhost.bdev.base import Bdev
-from embedded_vhost.controller import Controller
-from embedded_vhost.faults.base import Fault, Parts, whole_number
+from embedded_vhost.controllers.controller import Controller
+from embedded_vhost.faults.base import Components, Fault, whole_number
 from embedded_vhost.faults.bdev import WrappedBdev
 from embedded_vhost.faults.device import FaultyDevice
-from embedded_vhost.faults.moments import Countdown
+from embedded_vhost.faults.triggers import Countdown
 from embedded_vhost.scsi.inquiry import Identity
 from embedded_vhost.scsi.logical_unit import LogicalUnit
 
 
 class WrongSlot(Fault):
-    """The guest finds the disk one slot further than vhost says."""
+    """The guest finds the disk in the slot after the one that vhost reports."""
 
     name = "wrong-slot"
     summary = "shows the PARAMETER-th disk that is attached to the guest in the slot after its own"
     default = "1"
 
-    def plant(self, parts: Parts) -> None:
+    def install(self, components: Components) -> None:
+        """Replaces the devices of VMs."""
         fault, is_due = self, Countdown(whole_number(self))
 
         class Device(FaultyDevice):
@@ -30,20 +31,21 @@ class WrongSlot(Fault):
                     super().target_attached(target)
                     return
                 self.moved_from, slot = target, self.free_slot(target + 1)
-                fault.strike(f"{self.controller.name} target {target} is shown as target {slot}")
+                fault.log_effect(f"{self.controller.name} target {target} is shown as target {slot}")
                 self.show(slot, self.controller.targets[target])
 
-        parts.replace_device(Device)
+        components.replace_device(Device)
 
 
 class WrongController(Fault):
-    """Another controller gets the disk; with 2 controllers a VM, another one of the same VM or one of the next VM."""
+    """The guest finds the disk at another controller, of the same VM or of another one."""
 
     name = "wrong-controller"
     summary = "shows the first attached disk at the controller PARAMETER places after its own: 1 same VM, 2 other VM"
     default = "1"
 
-    def plant(self, parts: Parts) -> None:
+    def install(self, components: Components) -> None:
+        """Replaces the devices of VMs."""
         fault, offset, is_due = self, whole_number(self), Countdown(1)
         devices: dict[Controller, FaultyDevice] = {}
 
@@ -56,52 +58,54 @@ class WrongController(Fault):
                 if not is_due():
                     super().target_attached(target)
                     return
-                controllers = parts.controllers.all()
+                controllers = components.controllers.all()
                 other = controllers[(controllers.index(self.controller) + offset) % len(controllers)]
-                fault.strike(f"target {target} of {self.controller.name} is shown at {other.name}")
+                fault.log_effect(f"target {target} of {self.controller.name} is shown at {other.name}")
                 devices[other].show(devices[other].free_slot(), self.controller.targets[target])
 
-        parts.replace_device(Device)
+        components.replace_device(Device)
 
 
 class WrongSerial(Fault):
-    """The disk's data is right and its serial number is not."""
+    """The disk has the right data and a wrong serial number."""
 
     name = "wrong-serial"
     summary = "gives the PARAMETER-th disk that is attached the serial number FOREIGN0"
     default = "1"
 
-    def plant(self, parts: Parts) -> None:
-        make, is_due = parts.controllers.make_unit, Countdown(whole_number(self))
+    def install(self, components: Components) -> None:
+        """Changes the identity of a unit that is made."""
+        make, is_due = components.controllers.make_unit, Countdown(whole_number(self))
 
         def make_unit(bdev: Bdev, identity: Identity) -> LogicalUnit:
             if not is_due():
                 return make(bdev, identity)
-            self.strike(f"{bdev.name} says that it is FOREIGN0")
+            self.log_effect(f"{bdev.name} says that it is FOREIGN0")
             return make(bdev, replace(identity, serial="FOREIGN0"))
 
-        parts.controllers.make_unit = make_unit
+        components.controllers.make_unit = make_unit
 
 
 class WrongSize(Fault):
-    """The disk ends too early."""
+    """The disk is too small."""
 
     name = "wrong-size"
     summary = "gives the PARAMETER-th disk that is attached half of its size"
     default = "1"
 
-    def plant(self, parts: Parts) -> None:
-        make, is_due = parts.controllers.make_unit, Countdown(whole_number(self))
+    def install(self, components: Components) -> None:
+        """Changes the size of a unit that is made."""
+        make, is_due = components.controllers.make_unit, Countdown(whole_number(self))
 
         def make_unit(bdev: Bdev, identity: Identity) -> LogicalUnit:
             if not is_due():
                 return make(bdev, identity)
             half = WrappedBdev(bdev)
             half.num_blocks //= 2
-            self.strike(f"{bdev.name} has {half.num_blocks} blocks")
+            self.log_effect(f"{bdev.name} has {half.num_blocks} blocks")
             return make(half, identity)
 
-        parts.controllers.make_unit = make_unit
+        components.controllers.make_unit = make_unit
 
 
 FAULTS: tuple[type[Fault], ...] = (WrongSlot, WrongController, WrongSerial, WrongSize)

@@ -1,18 +1,19 @@
-"""What a guest meets when it has rebooted: a disk too many, one too few, or one that does not answer."""
+"""Faults that a guest meets after a reboot: a disk too many, one too few, or one that does not answer."""
 
 from abc import abstractmethod
 
-from embedded_vhost.controller import Controller
-from embedded_vhost.faults.base import Fault, Parts
+from embedded_vhost.controllers.controller import Controller
+from embedded_vhost.faults.base import Components, Fault
 from embedded_vhost.faults.device import FaultyDevice
-from embedded_vhost.faults.moments import Countdown
 from embedded_vhost.faults.requests import HoldingDevice
+from embedded_vhost.faults.triggers import Countdown
 
 
 class RebootFault(Fault):
-    """Strikes once, at the first reboot of a guest with a disk, on the first disk of a controller."""
+    """Takes effect once, at the first reboot of a guest with a disk, on the first disk of a controller."""
 
-    def plant(self, parts: Parts) -> None:
+    def install(self, components: Components) -> None:
+        """Replaces the devices of VMs."""
         fault, is_due = self, Countdown(1)
 
         class Device(RebootedDevice):
@@ -20,65 +21,70 @@ class RebootFault(Fault):
                 if self.occupied() and is_due():
                     fault.disturb(self, self.occupied()[0])
 
-        parts.replace_device(Device)
+        components.replace_device(Device)
 
     @abstractmethod
     def disturb(self, device: "RebootedDevice", slot: int) -> None:
-        """Let it strike."""
+        """Changes what the guest finds in a slot."""
 
 
 class RebootedDevice(HoldingDevice):
-    """Keeps all requests to its `stuck` targets."""
+    """Holds all requests to its `stuck` targets."""
 
     def __init__(self, controller: Controller, name: str) -> None:
         super().__init__(controller, name)
         self.stuck: set[int] = set()
 
     def is_held(self, target: int) -> bool:
+        """Returns whether the target is stuck."""
         return target in self.stuck
 
 
 class LostAfterReboot(RebootFault):
-    """The guest's next boot does not find it."""
+    """The guest does not find a disk after its reboot."""
 
     name = "lost-after-reboot"
     summary = "hides one disk after a reboot"
 
     def disturb(self, device: RebootedDevice, slot: int) -> None:
-        self.strike(f"{device.controller.name} target {slot} is not there any more")
+        """Hides the disk."""
+        self.log_effect(f"{device.controller.name} target {slot} is not there any more")
         device.seen[slot] = None
 
 
 class DoubledAfterReboot(RebootFault):
-    """The guest's next boot finds it twice."""
+    """The guest finds a disk twice after its reboot."""
 
     name = "doubled-after-reboot"
     summary = "shows one disk in a second slot, too, after a reboot"
 
     def disturb(self, device: RebootedDevice, slot: int) -> None:
+        """Shows the disk in another slot, too."""
         other = device.free_slot()
-        self.strike(f"{device.controller.name} target {slot} is target {other}, too")
+        self.log_effect(f"{device.controller.name} target {slot} is target {other}, too")
         device.seen[other] = device.seen[slot]
 
 
 class StuckAfterReboot(RebootFault):
-    """The guest's next boot asks it what it is, and waits."""
+    """The guest's scan of a disk after its reboot never gets an answer."""
 
     name = "stuck-after-reboot"
-    summary = "takes the requests to one disk after a reboot and never completes them"
+    summary = "accepts the requests to one disk after a reboot and never completes them"
 
     def disturb(self, device: RebootedDevice, slot: int) -> None:
-        self.strike(f"requests to {device.controller.name} target {slot} hang")
+        """Holds all requests to the disk."""
+        self.log_effect(f"requests to {device.controller.name} target {slot} hang")
         device.stuck.add(slot)
 
 
 class BackAfterReboot(Fault):
-    """What was detached is found again by the guest's next boot."""
+    """The guest finds a detached disk again after its reboot."""
 
     name = "back-after-reboot"
-    summary = "shows the last disk that was detached again after a reboot"
+    summary = "shows the last detached disk again after a reboot"
 
-    def plant(self, parts: Parts) -> None:
+    def install(self, components: Components) -> None:
+        """Replaces the devices of VMs."""
         fault, is_due = self, Countdown(1)
 
         class Device(FaultyDevice):
@@ -90,10 +96,10 @@ class BackAfterReboot(Fault):
 
             def rebooted(self) -> None:
                 if self.detached is not None and is_due():
-                    fault.strike(f"{self.controller.name} target {self.detached} is there again")
+                    fault.log_effect(f"{self.controller.name} target {self.detached} is there again")
                     self.seen[self.detached] = self.ghost
 
-        parts.replace_device(Device)
+        components.replace_device(Device)
 
 
 FAULTS: tuple[type[Fault], ...] = (BackAfterReboot, LostAfterReboot, DoubledAfterReboot, StuckAfterReboot)

@@ -13,7 +13,7 @@ from embedded_vhost.faults import (
     reboots,
     sessions,
 )
-from embedded_vhost.faults.base import Fault, FaultError, Parts
+from embedded_vhost.faults.base import Components, Fault, FaultError
 
 FAULTS: Mapping[str, type[Fault]] = {
     fault.name: fault
@@ -23,37 +23,29 @@ FAULTS: Mapping[str, type[Fault]] = {
 
 
 def parse_faults(words: Sequence[str]) -> list[Fault]:
-    """The faults that are asked for as NAME or NAME:PARAMETER.
-
-    Raises:
-        FaultError: there is none of that name, or the parameter is none.
-    """
+    """Returns the faults that are asked for as NAME or NAME:PARAMETER; raises `FaultError` for an unknown name."""
     faults = []
     for word in words:
         name, _, parameter = word.partition(":")
         if name not in FAULTS:
-            raise FaultError(f"there is no fault {name}; --list-faults lists those that there are")
+            raise FaultError(f"there is no fault {name}; --list-faults lists all faults")
         faults.append(FAULTS[name](parameter))
     return faults
 
 
-def plant(faults: Sequence[Fault], parts: Parts) -> None:
-    """Let each fault take hold.
-
-    Raises:
-        FaultError: a parameter is none, or two cannot be planted together.
-    """
+def install(faults: Sequence[Fault], components: Components) -> None:
+    """Installs each fault; raises `FaultError` when a parameter is wrong or two faults cannot be combined."""
     for fault in faults:
-        fault.plant(parts)
+        fault.install(components)
 
 
 def with_faults(faults: Sequence[Fault]) -> str:
-    """What a planted target adds to its description; nothing where no fault is planted."""
-    return f" WITH PLANTED FAULTS: {', '.join(map(str, faults))}" if faults else ""
+    """Returns what is added to the program's description; an empty text when there are no faults."""
+    return f" WITH INJECTED FAULTS: {', '.join(map(str, faults))}" if faults else ""
 
 
 def describe_faults() -> str:
-    """One line a fault, for the command line."""
+    """Returns one line for each fault, for the command line."""
     width = max(map(len, FAULTS))
     return "\n".join(
         f"{name:<{width}}  {fault.summary}" + (f" (default: {fault.default})" if fault.default else "")

@@ -1,25 +1,26 @@
-"""A device that can keep requests back."""
+"""A device that can hold requests."""
 
-from embedded_vhost.controller import Controller
+from embedded_vhost.controllers.controller import Controller
 from embedded_vhost.faults.device import FaultyDevice
 from embedded_vhost.virtio.scsi_device import BATCH, FIRST_REQUEST_QUEUE
 from embedded_vhost.virtio.split_ring import Chain, SplitRing
 
 
 class HoldingDevice(FaultyDevice):
-    """Keeps the requests of some targets until they are let go."""
+    """Holds the requests to some targets until they are released."""
 
     def __init__(self, controller: Controller, name: str) -> None:
         super().__init__(controller, name)
         self._held: dict[SplitRing, list[Chain]] = {}
 
     def is_held(self, target: int) -> bool:
-        """Whether requests to a target are kept now."""
+        """Returns whether requests to a target are held now."""
         return False
 
     def serve_requests(self, ring: SplitRing) -> None:
-        kept, self._held[ring] = self._held.get(ring, []), []
-        for chain in kept:
+        """Does the held requests that are no longer held, then new ones."""
+        held, self._held[ring] = self._held.get(ring, []), []
+        for chain in held:
             self._serve(ring, chain)
         for chain in ring.take(BATCH):
             self._serve(ring, chain)
@@ -31,6 +32,6 @@ class HoldingDevice(FaultyDevice):
         else:
             ring.push(head, self._request(readable, writable))
 
-    def let_go(self) -> None:
-        """Have what is kept looked at again."""
+    def release(self) -> None:
+        """Looks at the held requests again, in the next round."""
         self.wake(FIRST_REQUEST_QUEUE)

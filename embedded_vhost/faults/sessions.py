@@ -1,23 +1,24 @@
-"""Connections of VMs that end for no reason."""
+"""Faults of the connections of VMs."""
 
-from embedded_vhost.faults.base import Fault, Parts
-from embedded_vhost.faults.moments import EVENTS, at, parse_moment
+from embedded_vhost.faults.base import Components, Fault
+from embedded_vhost.faults.triggers import EVENTS, at, parse_trigger
 
 
 class Disconnect(Fault):
-    """The VM keeps disks that nobody serves."""
+    """The connections are closed; the VMs keep disks that nobody serves."""
 
     name = "disconnect"
-    summary = "closes the connections of all VMs at the moment PARAMETER: attach, detach, or detach@2"
+    summary = "closes the connections of all VMs when PARAMETER happens: attach, detach, or detach@2"
     default = "detach"
 
-    def plant(self, parts: Parts) -> None:
-        at(parts, parse_moment(self, EVENTS), lambda: self._close(parts))
+    def install(self, components: Components) -> None:
+        """Closes the connections at the trigger."""
+        at(components, parse_trigger(self, EVENTS), lambda: self._close(components))
 
-    def _close(self, parts: Parts) -> None:
-        for controller in parts.controllers.all():
+    def _close(self, components: Components) -> None:
+        for controller in components.controllers.all():
             for session in list(controller.sessions):
-                self.strike(f"the connection to {controller.name} is closed")
+                self.log_effect(f"the connection to {controller.name} is closed")
                 session.close()
 
 

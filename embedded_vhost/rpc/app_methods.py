@@ -1,37 +1,39 @@
-"""Methods about the program itself: version, start, methods, log, end."""
+"""RPC methods about the program itself: version, start, list of methods, log, end."""
 
 import os
 import signal
 from collections.abc import Callable
 
 from embedded_vhost import VERSION, log
-from embedded_vhost.rpc.dispatcher import Dispatcher, When
+from embedded_vhost.rpc.dispatcher import Dispatcher, RpcState
 from embedded_vhost.rpc.params import Params, refusal
 
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGQUIT", "SIGHUP", "SIGKILL", "SIGUSR1")
 
 
 class AppMethods:
-    """Methods that need nothing but the program."""
+    """Methods that need nothing but the program.
+
+    `start` is called once, by framework_start_init. `description` is what the program answers to spdk_get_version.
+    """
 
     def __init__(self, dispatcher: Dispatcher, start: Callable[[], None], description: str) -> None:
-        """start: called once, by framework_start_init. description: what the program says that it is."""
         self._dispatcher = dispatcher
         self._description = description
         self._start = start
 
     def register(self) -> None:
-        """Add all methods."""
+        """Registers all methods."""
         add = self._dispatcher.add
-        add("framework_start_init", self._start_init, When.STARTUP)
+        add("framework_start_init", self._start_init, RpcState.STARTUP)
         add("framework_wait_init", self._wait_init)
-        add("rpc_get_methods", self._get_methods, When.ALWAYS)
-        add("spdk_get_version", self._get_version, When.ALWAYS)
-        add("spdk_kill_instance", self._kill_instance, When.ALWAYS)
-        add("log_set_level", self._set_log_level, When.ALWAYS)
-        add("log_get_level", self._get_log_level, When.ALWAYS)
-        add("log_set_print_level", self._set_log_level, When.ALWAYS)
-        add("log_get_print_level", self._get_log_level, When.ALWAYS)
+        add("rpc_get_methods", self._get_methods, RpcState.ALWAYS)
+        add("spdk_get_version", self._get_version, RpcState.ALWAYS)
+        add("spdk_kill_instance", self._kill_instance, RpcState.ALWAYS)
+        add("log_set_level", self._set_log_level, RpcState.ALWAYS)
+        add("log_get_level", self._get_log_level, RpcState.ALWAYS)
+        add("log_set_print_level", self._set_log_level, RpcState.ALWAYS)
+        add("log_get_print_level", self._get_log_level, RpcState.ALWAYS)
 
     def _start_init(self, params: Params) -> object:
         params.finish()
@@ -39,7 +41,7 @@ class AppMethods:
         return True
 
     def _wait_init(self, params: Params) -> object:
-        return True  # whatever the parameters
+        return True  # SPDK accepts any parameters here
 
     def _get_methods(self, params: Params) -> object:
         current = params.flag("current")
@@ -60,7 +62,7 @@ class AppMethods:
         known = {one: signal.Signals[one] for one in _SIGNALS}
         known |= {str(int(number)): number for number in known.values()}
         if name not in known:
-            log.error("rpc", f"spdk_kill_instance: {name} is none of {', '.join(_SIGNALS)}")
+            log.error("rpc", f"spdk_kill_instance: {name} is not one of {', '.join(_SIGNALS)}")
             raise refusal("spdk_kill_instance")
         os.kill(os.getpid(), known[name])
         return True

@@ -1,4 +1,4 @@
-"""bdev_* methods."""
+"""RPC methods about bdevs: bdev_*."""
 
 from collections.abc import Callable
 
@@ -22,7 +22,7 @@ class BdevMethods:
         self._bdevs = bdevs
 
     def register(self, dispatcher: Dispatcher) -> None:
-        """Add all methods."""
+        """Registers all methods."""
         methods: dict[str, Callable[[Params], object]] = {
             "bdev_malloc_create": self._malloc_create,
             "bdev_malloc_delete": self._malloc_delete,
@@ -105,7 +105,7 @@ class BdevMethods:
 
 
 def _counted(counters: IoCounters) -> dict[str, object]:
-    """Counters as bdev_get_iostat shows them."""
+    """Returns counters as bdev_get_iostat shows them."""
     reads, writes, unmaps, copies = counters.reads, counters.writes, counters.unmaps, IoCounter()
     kinds = (("read", reads), ("write", writes), ("unmap", unmaps), ("copy", copies))
     past = {"read": "read", "write": "written", "unmap": "unmapped", "copy": "copied"}
@@ -133,7 +133,7 @@ def _errno_as_code(method: Method) -> Method:
 
 
 def describe(bdev: Bdev) -> dict[str, object]:
-    """A bdev as bdev_get_bdevs shows it."""
+    """Returns a bdev as bdev_get_bdevs shows it."""
     claimed = bdev.claimed_by is not None
     supported = dict.fromkeys(
         ("read", "write", "flush", "reset", "write_zeroes"),

@@ -1,4 +1,4 @@
-"""Methods by name, and in which state of the program each may be called."""
+"""RPC methods by name, and the state of the program in which each may be called."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -10,7 +10,7 @@ from embedded_vhost.rpc.params import Params
 
 Method = Callable[[Params], object]
 Around = Callable[[Method, Params], object]
-"""Stands before a method: does it, or something else in its place."""
+"""Wraps a method: it gets the method and the parameters, and calls the method or does something else."""
 
 _TOO_EARLY = "Method may only be called after framework is initialized using framework_start_init RPC."
 _TOO_LATE = (
@@ -19,8 +19,8 @@ _TOO_LATE = (
 )
 
 
-class When(Enum):
-    """States in which a method may be called."""
+class RpcState(Enum):
+    """The state of the program in which a method may be called."""
 
     ALWAYS = "always"
     STARTUP = "before framework_start_init"
@@ -30,38 +30,34 @@ class When(Enum):
 @dataclass(frozen=True)
 class _Entry:
     method: Method
-    when: When
+    state: RpcState
 
 
 class Dispatcher:
-    """Calls methods; `running` is set by framework_start_init."""
+    """Calls methods. `running` becomes true with framework_start_init."""
 
     def __init__(self) -> None:
         self._entries: dict[str, _Entry] = {}
         self.running = False
 
-    def add(self, name: str, method: Method, when: When = When.RUNTIME) -> None:
-        """Register a method. It takes its parameters from Params and calls finish()."""
-        self._entries[name] = _Entry(method, when)
+    def add(self, name: str, method: Method, state: RpcState = RpcState.RUNTIME) -> None:
+        """Registers a method, which takes its parameters from `Params` and then calls finish()."""
+        self._entries[name] = _Entry(method, state)
 
     def wrap(self, name: str, around: Around) -> None:
-        """Let `around` stand before a method that is there."""
+        """Replaces a registered method by `around`, which gets the method itself."""
         entry = self._entries[name]
         self._entries[name] = replace(entry, method=lambda params: around(entry.method, params))
 
     def names(self, current: bool) -> list[str]:
-        """Names of all methods; current: only of those that may be called now."""
+        """Returns the names of all methods, or with `current` only of those that may be called now."""
         return [name for name, entry in self._entries.items() if not current or self._allowed(entry)]
 
     def _allowed(self, entry: _Entry) -> bool:
-        return entry.when is When.ALWAYS or (entry.when is When.RUNTIME) == self.running
+        return entry.state is RpcState.ALWAYS or (entry.state is RpcState.RUNTIME) == self.running
 
     def call(self, name: str, params: object) -> object:
-        """Do a method.
-
-        Raises:
-            RpcError: what the client is told.
-        """
+        """Calls a method and returns its result; raises `RpcError` with what the client is told."""
         entry = self._entries.get(name)
         if entry is None:
             raise RpcError(METHOD_NOT_FOUND, "Method not found")
@@ -73,5 +69,5 @@ class Dispatcher:
             raise
         except Exception as exc:
             # One bad method must not take the disks of all VMs with it.
-            log.error("rpc", f"{name} failed inside: {type(exc).__name__}: {exc}")
+            log.error("rpc", f"{name} failed with an internal error: {type(exc).__name__}: {exc}")
             raise RpcError(INTERNAL_ERROR, "Internal error") from exc

@@ -1,4 +1,4 @@
-"""Errors of the JSON-RPC interface, by the codes that SPDK uses."""
+"""Errors of the JSON-RPC interface, with the codes that SPDK uses."""
 
 import os
 from collections.abc import Callable
@@ -12,7 +12,7 @@ INVALID_STATE = -1
 
 
 class RpcError(Exception):
-    """A method answers with an error object."""
+    """The client is answered with an error object of this code and message."""
 
     def __init__(self, code: int, message: str) -> None:
         super().__init__(message)
@@ -20,34 +20,34 @@ class RpcError(Exception):
 
 
 class Unanswered(RpcError):
-    """A request is taken and never answered."""
+    """The request is accepted and never answered."""
 
     def __init__(self) -> None:
         super().__init__(INTERNAL_ERROR, "never answered")
 
 
 class Postponed(RpcError):
-    """A request is taken now and answered later, when settle() is called with what does it at last."""
+    """The request is accepted now, and done and answered when settle() is called."""
 
     def __init__(self) -> None:
         super().__init__(INTERNAL_ERROR, "not answered yet")
         self._answer: Callable[[Callable[[], object]], None] | None = None
 
     def when_settled(self, answer: Callable[[Callable[[], object]], None]) -> None:
-        """Let `answer` do the request and send what comes of it."""
+        """Registers what calls the method that settle() gets, and sends its result."""
         self._answer = answer
 
     def settle(self, method: Callable[[], object]) -> None:
-        """Do the request by `method`, and answer."""
+        """Does the request by calling `method`, and sends its result."""
         if self._answer is not None:
             self._answer(method)
 
 
 def invalid_params(errno: int) -> RpcError:
-    """-32602 with the text of an errno value, as the vhost methods answer."""
+    """Returns -32602 with the text of an errno value, as the vhost methods answer."""
     return RpcError(INVALID_PARAMS, os.strerror(errno))
 
 
 def from_errno(errno: int) -> RpcError:
-    """The negative errno value as code, as the bdev methods answer."""
+    """Returns the negative errno value as code, as the bdev methods answer."""
     return RpcError(-errno, os.strerror(errno))

@@ -1,4 +1,4 @@
-"""Cuts a byte stream into JSON values that follow one another without a separator."""
+"""Splits a byte stream into JSON values that follow one another without a separator."""
 
 import codecs
 import json
@@ -12,11 +12,11 @@ _LITERALS = ("true", "false", "null", "NaN", "Infinity", "-Infinity")
 
 
 class InvalidJson(Exception):
-    """The stream is no JSON, or a value is larger than MAX_REQUEST characters."""
+    """The stream is not JSON, or a value is larger than `MAX_REQUEST` characters."""
 
 
 class JsonStream:
-    """Holds what has come of the next value."""
+    """Collects bytes until a value is complete."""
 
     def __init__(self) -> None:
         self._text = ""
@@ -24,10 +24,9 @@ class JsonStream:
         self._decoder = json.JSONDecoder()
 
     def feed(self, data: bytes) -> Iterator[object]:
-        """The values that are complete with this data.
+        """Yields the values that are complete with this data.
 
-        Raises:
-            InvalidJson: nothing that could come would make this JSON. The values before it have been yielded.
+        Raises `InvalidJson`, after the values before it, when no further data could make the rest valid.
         """
         try:
             self._text += self._utf8.decode(data)
@@ -53,7 +52,7 @@ class JsonStream:
 
 
 def _may_go_on(text: str, exc: json.JSONDecodeError) -> bool:
-    """Whether the error is only that the text ends too early."""
+    """Returns whether the only error is that the text ends too early."""
     rest = text[exc.pos :].rstrip(_WHITESPACE)
     if not rest or exc.msg.startswith("Unterminated string"):
         return True

@@ -1,4 +1,4 @@
-"""Checks the parameters of a method: known names, JSON types, required ones."""
+"""Checks the parameters of a method: required ones, JSON types, unknown names."""
 
 import errno
 import uuid
@@ -21,16 +21,16 @@ _REFUSALS_BY_KIND["log_"] = _REFUSALS_BY_KIND["bdev_"]
 
 
 def refusal(method: str) -> RpcError:
-    """SPDK's answer to wrong parameters of a method."""
+    """Returns SPDK's answer to wrong parameters of a method."""
     by_kind = next((words for start, words in _REFUSALS_BY_KIND.items() if method.startswith(start)), None)
     known = _REFUSALS.get(method, by_kind)
     return RpcError(*known) if known else invalid_params(errno.EINVAL)
 
 
 class Params:
-    """The parameters of one call, taken one by one; finish() refuses what nobody took.
+    """The parameters of one call, taken one by one; finish() refuses those that nobody took.
 
-    Every mismatch is answered in the words that SPDK has for this method.
+    Every method raises `RpcError` for a wrong parameter, with the code and words that SPDK has for the RPC method.
     """
 
     def __init__(self, method: str, params: object) -> None:
@@ -40,7 +40,7 @@ class Params:
         self._left: dict[str, object] = dict(params or {})
 
     def peek(self, name: str) -> object:
-        """A parameter as it came, without taking it; None where it is not there."""
+        """Returns a parameter as it came, without taking it; None when it is missing."""
         return self._left.get(name)
 
     def _refuse(self, why: str) -> Exception:
@@ -54,66 +54,66 @@ class Params:
             return None
         value = self._left.pop(name)
         if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-            raise self._refuse(f"parameter {name} is no {kind.__name__}: {value!r}")
+            raise self._refuse(f"parameter {name} is not of type {kind.__name__}: {value!r}")
         return value
 
     def text(self, name: str) -> str:
-        """A required string."""
+        """Takes a required string."""
         value = self._take(name, str, required=True)
         assert isinstance(value, str)
         return value
 
     def optional_text(self, name: str) -> str | None:
-        """A string or None."""
+        """Takes an optional string."""
         value = self._take(name, str, required=False)
         assert value is None or isinstance(value, str)
         return value
 
     def optional_texts(self, name: str) -> list[str] | None:
-        """A list of strings or None."""
+        """Takes an optional list of strings."""
         value = self._take(name, list, required=False)
         assert value is None or isinstance(value, list)
         if value is not None and not all(isinstance(each, str) for each in value):
-            raise self._refuse(f"parameter {name} is no list of strings: {value!r}")
+            raise self._refuse(f"parameter {name} is not a list of strings: {value!r}")
         return value
 
     def number(self, name: str) -> int:
-        """A required integer."""
+        """Takes a required integer."""
         value = self._take(name, int, required=True)
         assert isinstance(value, int)
         return value
 
     def size(self, name: str) -> int:
-        """A required integer that is not negative."""
+        """Takes a required integer that is not negative."""
         value = self.number(name)
         if value < 0:
             raise self._refuse(f"parameter {name} is negative: {value}")
         return value
 
     def optional_size(self, name: str) -> int | None:
-        """An integer that is not negative, or None."""
+        """Takes an optional integer that is not negative."""
         return self.size(name) if name in self._left else None
 
     def uuid(self, name: str) -> str | None:
-        """A UUID in its usual form, or None."""
+        """Takes an optional UUID and returns it in its usual form."""
         text = self.optional_text(name)
         if text is None:
             return None
         try:
             return str(uuid.UUID(text))
         except ValueError as exc:
-            raise self._refuse(f"parameter {name} is no UUID: {text!r}") from exc
+            raise self._refuse(f"parameter {name} is not a UUID: {text!r}") from exc
 
     def flag(self, name: str) -> bool:
-        """An optional boolean, false when it is not there."""
+        """Takes an optional boolean, which is false when it is missing."""
         return bool(self._take(name, bool, required=False))
 
     def ignore(self, *names: str) -> None:
-        """Parameters of SPDK's that mean nothing here."""
+        """Takes parameters that SPDK has and that have no meaning here."""
         for name in names:
             self._left.pop(name, None)
 
     def finish(self) -> None:
-        """Refuse the call if something is left."""
+        """Refuses the call when a parameter is left."""
         if self._left:
             raise self._refuse(f"unknown parameter {next(iter(self._left))}")

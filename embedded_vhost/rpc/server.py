@@ -1,4 +1,4 @@
-"""The RPC socket: connections, requests in, responses out."""
+"""The RPC socket: its connections, their requests and the responses."""
 
 import contextlib
 import json
@@ -13,7 +13,7 @@ from embedded_vhost.rpc.json_stream import InvalidJson, JsonStream
 from embedded_vhost.unix_socket import Listener
 
 Call = Callable[[str, object], object]
-"""Does a method: name and params in, result out; raises RpcError."""
+"""Calls a method by name with its params and returns the result; raises `RpcError`."""
 
 _READ_SIZE = 65536
 _MAX_UNSENT = 32 << 20
@@ -21,10 +21,12 @@ _MEMBERS = {"jsonrpc", "id", "method", "params"}
 
 
 class RpcServer:
-    """Listens at path and answers requests by `call`. Each answer is sent before the next request is looked at."""
+    """Listens at a path and answers requests by `call`, in order on each connection.
+
+    The constructor raises `OSError` as `Listener` does.
+    """
 
     def __init__(self, loop: Loop, path: Path, call: Call) -> None:
-        """Raises: OSError, as Listener."""
         self._loop = loop
         self._call = call
         self._connections: set[_Connection] = set()
@@ -34,7 +36,7 @@ class RpcServer:
         self._connections.add(_Connection(self._loop, connection, self._call, self._connections.discard))
 
     def close(self) -> None:
-        """Remove the socket, send what is ready and close all connections."""
+        """Removes the socket, sends what is ready and closes all connections."""
         self._listener.close()
         for connection in list(self._connections):
             connection.close()
@@ -86,7 +88,7 @@ class _Connection:
             self._send(response)
 
     def _respond(self, request: object) -> dict[str, object] | None:
-        """The response; None for a notification, which has no id or a null one."""
+        """Returns the response; None for a notification, which has no id or a null one."""
         if not isinstance(request, dict):
             return _error(None, errors.INVALID_REQUEST, "Invalid request")
         identifier = request.get("id")
@@ -146,7 +148,7 @@ class _Connection:
             self._loop.set_writer(self._socket.fileno(), None)
 
     def close(self) -> None:
-        """Close, after a last try to send what is ready."""
+        """Closes the connection, after a last try to send what is ready."""
         if self._socket.fileno() < 0:
             return
         with contextlib.suppress(OSError):

@@ -1,10 +1,11 @@
-"""vhost_* and scsi_* methods."""
+"""RPC methods about controllers and their targets: vhost_* and scsi_*."""
 
 import errno
 import os
 from collections.abc import Callable
 
-from embedded_vhost.controller import Controller, ControllerError, ControllerRegistry
+from embedded_vhost.controllers.controller import Controller, ControllerError
+from embedded_vhost.controllers.registry import ControllerRegistry
 from embedded_vhost.core_mask import parse_core_mask
 from embedded_vhost.rpc.dispatcher import Dispatcher, Method
 from embedded_vhost.rpc.errors import INTERNAL_ERROR, RpcError, invalid_params
@@ -18,7 +19,7 @@ class VhostMethods:
         self._controllers = controllers
 
     def register(self, dispatcher: Dispatcher) -> None:
-        """Add all methods."""
+        """Registers all methods."""
         methods: dict[str, Callable[[Params], object]] = {
             "vhost_create_scsi_controller": self._create,
             "vhost_delete_controller": self._delete,
@@ -80,7 +81,7 @@ class VhostMethods:
                 "name": session.name,
                 "started": session.started,
                 "max_queues": session.vring_count,
-                "inflight_task_cnt": controller.requests_under_way(session),
+                "inflight_task_cnt": controller.inflight_requests(session),
             }
             for session in controller.sessions
         ]

@@ -1,1 +1,1 @@
-"""SCSI device server: CDBs in, status, data and sense out. Knows neither virtio nor RPC."""
+"""SCSI device server: takes CDBs, returns status, data and sense. This package knows neither virtio nor RPC."""

@@ -17,9 +17,10 @@ _UNMAP_DESCRIPTOR = struct.Struct(">QI4x")
 
 
 class BlockCommands:
-    """`table` maps operation codes to methods that take CDB, data-out and data-in and return bytes transferred.
+    """READ, WRITE, UNMAP and others; `table` maps operation codes to methods.
 
-    What is refused, and with which sense data, is as in SPDK.
+    Each method takes CDB, data-out and data-in views and returns the bytes transferred. It refuses the same commands as
+    SPDK, with the same sense data.
     """
 
     def __init__(self, bdev: Bdev) -> None:
@@ -41,7 +42,7 @@ class BlockCommands:
             op.SYNCHRONIZE_CACHE_16: self._synchronize_16,
         }
 
-    # Reads and writes are what a loaded target does nearly all the time: one method call an opcode, then this.
+    # Reads and writes are nearly all of the work under load, so each opcode costs one method call before these two.
 
     def _read(self, lba: int, blocks: int, data_in: Views) -> int:
         bdev = self._bdev
@@ -78,7 +79,7 @@ class BlockCommands:
     def _exactly(views: Views, length: int) -> Views:
         have = total(views)
         if have < length:
-            # The initiator offers less memory than the CDB moves; half a transfer would help nobody.
+            # The initiator offers less memory than the CDB transfers. SPDK refuses that too.
             raise sense.refused()
         return views if have == length else cut(views, length) if length else ()
 
@@ -136,7 +137,7 @@ class BlockCommands:
         return self._write_same(lba, blocks, data_out)
 
     def _write_same(self, lba: int, blocks: int, data_out: Views) -> int:
-        """Repeats the one block of data-out; flags are passed over."""
+        """Repeats the one block of data-out; ignores the flags."""
         bdev = self._bdev
         if total(data_out) != bdev.block_size:
             raise sense.refused()

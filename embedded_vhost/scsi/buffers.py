@@ -1,4 +1,4 @@
-"""Data-in and data-out as lists of views: put bytes in, take bytes out, cut to a length."""
+"""Data-in and data-out as lists of views: storing and loading bytes, cutting to a length."""
 
 from collections.abc import Sequence
 
@@ -6,12 +6,12 @@ Views = Sequence[memoryview]
 
 
 def total(views: Views) -> int:
-    """Bytes in all views."""
+    """Returns how many bytes all views have together."""
     return sum(map(len, views))
 
 
 def store(views: Views, data: bytes) -> int:
-    """Copy as much of data as there is room for; returns the bytes copied."""
+    """Copies as much of the data as there is room for, and returns how many bytes that was."""
     done = 0
     for view in views:
         part = data[done : done + len(view)]
@@ -23,7 +23,7 @@ def store(views: Views, data: bytes) -> int:
 
 
 def load(views: Views, limit: int) -> bytes:
-    """The first bytes of the views, at most limit."""
+    """Returns the first bytes of the views, at most `limit`."""
     parts = []
     for view in views:
         if limit <= 0:
@@ -34,7 +34,7 @@ def load(views: Views, limit: int) -> bytes:
 
 
 def cut(views: Views, length: int) -> list[memoryview]:
-    """The views up to exactly length bytes, which they must hold."""
+    """Returns views of exactly the first `length` bytes; raises `ValueError` when there are fewer."""
     result = []
     for view in views:
         if length <= len(view):

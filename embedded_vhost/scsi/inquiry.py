@@ -24,13 +24,10 @@ _VERSIONS = (0x0960, 0x0300, 0x0320, 0x0040)  # version descriptors: iSCSI, SPC-
 
 @dataclass(frozen=True)
 class Identity:
-    """Who a logical unit says it is.
+    """How a logical unit identifies itself.
 
-    Attributes:
-        product: product identification, at most 16 characters are shown.
-        serial: unit serial number; the bdev's name.
-        target_name: SCSI name of the target device.
-        target_id: number of the target among all of this process.
+    `product` is the product identification, cut to 16 characters. `serial` is the unit serial number, the bdev's name.
+    `target_name` is the SCSI name of the target device. `target_id` is its number among all targets of this process.
     """
 
     product: str
@@ -44,7 +41,7 @@ def _padded(text: str, length: int) -> bytes:
 
 
 def standard(identity: Identity) -> bytes:
-    """Standard INQUIRY data, 96 bytes, of a direct access device with several ports that queues commands (SPC-3)."""
+    """Returns standard INQUIRY data (SPC-3) of a direct access device with several ports and a command queue."""
     data = bytearray(96)
     data[2] = 0x05
     data[3] = 0x12  # hierarchical addressing, response data format 2
@@ -60,7 +57,7 @@ def standard(identity: Identity) -> bytes:
 
 
 def absent() -> bytes:
-    """Standard INQUIRY data of a LUN at which there is no unit and cannot be one."""
+    """Returns the standard INQUIRY data of a LUN at which there can be no unit."""
     data = bytearray(36)
     data[0] = 0x7F
     data[4] = len(data) - 5
@@ -68,10 +65,9 @@ def absent() -> bytes:
 
 
 def vital_product_data(page: int, identity: Identity, block_size: int, can_unmap: bool) -> bytes:
-    """One VPD page with its header.
+    """Returns a VPD page with its header.
 
-    Raises:
-        CheckCondition: the page is not there; as SPDK says it, without a reason.
+    Raises `CheckCondition` for an unknown page, with the sense data that SPDK has for it, which gives no reason.
     """
     if page == 0x00:
         body = bytes((0x00, 0x80, 0x83, 0x85, 0x86, 0x87, 0x88, 0xB0, 0xB1)) + (b"\xb2" if can_unmap else b"")
@@ -82,7 +78,7 @@ def vital_product_data(page: int, identity: Identity, block_size: int, can_unmap
     elif page == 0x85:
         body = b""  # no management network addresses
     elif page == 0x86:
-        body = struct.pack(">BB58x", 0, 0x05)  # simple tasks and those for the head of the queue
+        body = struct.pack(">BB58x", 0, 0x05)  # simple and head of queue task attributes
     elif page == 0x87:
         body = bytes((0x3F, 0xFF, 0, 0))  # all mode pages are shared
     elif page == 0x88:
@@ -104,7 +100,7 @@ def _designator(code_set: int, association: int, kind: int, value: bytes, protoc
 
 
 def _naa(name: str) -> int:
-    """NAA 2, IEEE extended, of a bdev: a polynomial hash of the name in its two vendor specific fields."""
+    """Returns the NAA 2 (IEEE extended) identifier of a bdev: both vendor specific fields hold a hash of the name."""
     value = 0
     for character in name.encode():
         value = value * 131 + character

@@ -1,4 +1,4 @@
-"""A logical unit: takes CDBs, checks them and does them on a bdev."""
+"""A logical unit: checks CDBs and executes them on a bdev."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -21,22 +21,22 @@ _ATTENTION_PASSES = frozenset((op.INQUIRY, op.REPORT_LUNS, op.REQUEST_SENSE))
 class LogicalUnit:
     """LUN 0 of a target, on one bdev.
 
-    Its only unit attention (SAM-5 5.14) is that of another size. An attach and a reset are not reported by one, as
-    in SPDK: Linux scans a new disk anyway.
+    Its only unit attention (SAM-5 5.14) reports a changed size. As in SPDK, none reports an attach or a reset: Linux
+    scans a new disk anyway.
     """
 
     def __init__(self, bdev: Bdev, identity: Identity) -> None:
         self.bdev = bdev
         self.identity = identity
         self._resized = False
-        self._io_errors = log.Limited("scsi")
+        self._io_errors = log.RateLimitedLog("scsi")
         self._commands: dict[int, Callable[[bytes, Views, Views], int]] = {
             **PrimaryCommands(bdev, identity).table,
             **BlockCommands(bdev).table,
         }
 
     def execute(self, cdb: bytes, data_out: Sequence[memoryview], data_in: Sequence[memoryview]) -> Outcome:
-        """Do one command; cdb has 32 bytes. It is complete, with all its effects, on return."""
+        """Executes one command; `cdb` has 32 bytes. The command is complete, with all its effects, on return."""
         opcode = cdb[0]
         if self._resized and opcode not in _ATTENTION_PASSES:
             self._resized = False
@@ -54,8 +54,8 @@ class LogicalUnit:
             return sense.CHECK_CONDITION, 0, sense.IO_FAILED
 
     def reset(self) -> None:
-        """LOGICAL UNIT RESET: no command is under way, so there is nothing to end."""
+        """Resets the logical unit: does nothing, because no command is ever outstanding here."""
 
     def capacity_changed(self) -> None:
-        """The bdev has another size now."""
+        """Reports by a unit attention that the size of the bdev has changed."""
         self._resized = True

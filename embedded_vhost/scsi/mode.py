@@ -16,7 +16,7 @@ def _page(code: int, length: int, byte2: int = 0) -> bytes:
     return bytes((code, length - 2, byte2)).ljust(length, b"\0")
 
 
-# Nothing in them can be changed; they say what the units do.
+# Initiators cannot change anything in them; they describe what the units do.
 _PAGES: dict[int, bytes] = {
     0x01: _page(0x01, 12),
     0x02: _page(0x02, 16),
@@ -31,7 +31,7 @@ _CONTROL_EXTENSION = bytes((_CONTROL | 0x40, 0x01, 0, 28)) + bytes(28)
 
 
 def _selected(code: int, subpage: int) -> list[bytes]:
-    """The pages that a code and a subpage code ask for; none where SPDK has none, which is no error there."""
+    """Returns the pages that a code and a subpage code select; none for unknown ones, which SPDK does not refuse."""
     control = [_PAGES[_CONTROL], _CONTROL_EXTENSION]
     if code == _ALL:
         pages = list(_PAGES.values()) if subpage in (0, _ALL_SUBPAGES) else []
@@ -48,10 +48,9 @@ def _block_descriptor(block_size: int, num_blocks: int, long_lba: bool) -> bytes
 
 
 def sense(cdb: bytes, block_size: int, num_blocks: int) -> bytes:
-    """The answer to MODE SENSE(6) or (10), not yet cut to the allocation length.
+    """Returns the data-in of MODE SENSE(6) or (10), not yet cut to the allocation length.
 
-    Raises:
-        CheckCondition: saved values are asked for.
+    Raises `CheckCondition` when saved values are asked for.
     """
     ten = cdb[0] == 0x5A
     control, code, subpage = cdb[2] >> 6, cdb[2] & 0x3F, cdb[3]

@@ -1,4 +1,4 @@
-"""Commands that every SCSI device has (SPC-4), and those about the medium as a whole (SBC-3)."""
+"""Commands that every SCSI device has (SPC-4), and commands about the medium as a whole (SBC-3)."""
 
 import struct
 from collections.abc import Callable
@@ -57,7 +57,7 @@ class PrimaryCommands:
             raise sense.invalid_field_in_cdb()
         if select not in (0x00, 0x01, 0x02):
             raise sense.refused()
-        return store(data_in, struct.pack(">I4x8x", 8)[:allocation])  # LUN 0, also where well known units are asked for
+        return store(data_in, struct.pack(">I4x8x", 8)[:allocation])  # LUN 0, also when well known units are asked for
 
     def _mode_sense(self, cdb: bytes, allocation: int, data_in: Views) -> int:
         bdev = self._bdev
@@ -71,7 +71,7 @@ class PrimaryCommands:
         return self._mode_sense(cdb, int.from_bytes(cdb[7:9], "big"), data_in)
 
     def _mode_select(self, cdb: bytes, data_out: Views, data_in: Views) -> int:
-        """Takes any list that is whole and changes nothing, as SPDK does."""
+        """Accepts any complete list and changes nothing, as SPDK does."""
         short = cdb[0] == op.MODE_SELECT_6
         length, header = (cdb[4], 4) if short else (int.from_bytes(cdb[7:9], "big"), 8)
         if length and (length < header or length > total(data_out)):

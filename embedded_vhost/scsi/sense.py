@@ -13,12 +13,12 @@ MISCOMPARE = 0xE
 
 
 def fixed(key: int, asc: int, ascq: int) -> bytes:
-    """Fixed format sense data of 18 bytes; it calls its empty information field valid, as SPDK's does."""
+    """Returns 18 bytes of fixed format sense data; like SPDK's, it marks its empty information field as valid."""
     return struct.pack(">BxBIB4xBB4x", 0xF0, key, 0, 10, asc, ascq)
 
 
 class CheckCondition(Exception):
-    """A command ends with CHECK CONDITION and this sense data."""
+    """The command ends with CHECK CONDITION and this sense data."""
 
     def __init__(self, key: int, asc: int, ascq: int = 0) -> None:
         super().__init__(f"sense {key:x}/{asc:02x}/{ascq:02x}")
@@ -26,27 +26,27 @@ class CheckCondition(Exception):
 
 
 def invalid_opcode() -> CheckCondition:
-    """INVALID COMMAND OPERATION CODE."""
+    """Makes the error INVALID COMMAND OPERATION CODE."""
     return CheckCondition(ILLEGAL_REQUEST, 0x20)
 
 
 def lba_out_of_range() -> CheckCondition:
-    """LOGICAL BLOCK ADDRESS OUT OF RANGE."""
+    """Makes the error LOGICAL BLOCK ADDRESS OUT OF RANGE."""
     return CheckCondition(ILLEGAL_REQUEST, 0x21)
 
 
 def invalid_field_in_cdb() -> CheckCondition:
-    """INVALID FIELD IN CDB."""
+    """Makes the error INVALID FIELD IN CDB."""
     return CheckCondition(ILLEGAL_REQUEST, 0x24)
 
 
 def refused() -> CheckCondition:
-    """NO SENSE: what SPDK says of requests that it does not take and has no words for."""
+    """Makes the error NO SENSE, which SPDK returns when it refuses a request without a reason."""
     return CheckCondition(NO_SENSE, 0x00)
 
 
 def miscompare() -> CheckCondition:
-    """MISCOMPARE DURING VERIFY OPERATION."""
+    """Makes the error MISCOMPARE DURING VERIFY OPERATION."""
     return CheckCondition(MISCOMPARE, 0x1D)
 
 

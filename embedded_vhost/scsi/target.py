@@ -1,4 +1,4 @@
-"""A SCSI target with its one logical unit, and what answers where there is none."""
+"""A SCSI target with its one logical unit, and the unit that answers where there is none."""
 
 from collections.abc import Sequence
 
@@ -9,16 +9,16 @@ from embedded_vhost.scsi.logical_unit import LogicalUnit, Outcome
 
 
 class AbsentUnit:
-    """Answers for a LUN that is not there, or not any more: LOGICAL UNIT NOT SUPPORTED (SPC-4 5.11)."""
+    """Answers for a LUN that does not exist or was removed: LOGICAL UNIT NOT SUPPORTED (SPC-4 5.11)."""
 
     def execute(self, cdb: bytes, data_out: Sequence[memoryview], data_in: Sequence[memoryview]) -> Outcome:
-        """Do one command; only INQUIRY is answered with data."""
+        """Answers INQUIRY with data and refuses every other command."""
         if cdb[0] == op.INQUIRY:
             return sense.GOOD, store(data_in, inquiry.absent()[: int.from_bytes(cdb[3:5], "big")]), b""
         return sense.CHECK_CONDITION, 0, sense.LOGICAL_UNIT_NOT_SUPPORTED
 
     def reset(self) -> None:
-        """There is nothing to reset."""
+        """Does nothing: there is no unit to reset."""
 
 
 ABSENT = AbsentUnit()
@@ -27,11 +27,8 @@ ABSENT = AbsentUnit()
 class Target:
     """One target of a controller.
 
-    Attributes:
-        number: its slot at the controller, 0 to 7.
-        id: number among all targets of this process.
-        name: SCSI device name.
-        unit: the unit at LUN 0.
+    `number` is its slot at the controller, 0 to 7; `id` its number among all targets of this process; `name` its SCSI
+    device name; `unit` the unit at LUN 0.
     """
 
     def __init__(self, number: int, target_id: int, unit: LogicalUnit) -> None:
@@ -41,10 +38,10 @@ class Target:
         self.unit = unit
 
     def lun(self, number: int) -> LogicalUnit | AbsentUnit:
-        """The unit at a LUN."""
+        """Returns the unit at a LUN."""
         return ABSENT if number else self.unit
 
 
 def target_name(number: int) -> str:
-    """SCSI device name of the target in a slot."""
+    """Returns the SCSI device name of the target in a slot."""
     return f"Target {number}"

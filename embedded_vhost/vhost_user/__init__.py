@@ -1,1 +1,1 @@
-"""vhost-user protocol, back end side: messages, sessions, the listening socket."""
+"""The back end side of the vhost-user protocol: messages, sessions, vrings."""

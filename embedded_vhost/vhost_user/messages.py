@@ -20,7 +20,7 @@ VRING_NO_FD = 0x100
 
 MAX_PAYLOAD = 4096
 MAX_FDS = 8
-"""The protocol allows as many regions in one memory table."""
+"""The protocol also limits a memory table to this number of regions."""
 
 F_PROTOCOL_FEATURES = 1 << 30
 
@@ -57,7 +57,7 @@ class Request(IntEnum):
 
 
 def name(request: int) -> str:
-    """A message's name for the log."""
+    """Returns a message's name for the log."""
     try:
         return Request(request).name
     except ValueError:
@@ -65,5 +65,5 @@ def name(request: int) -> str:
 
 
 def reply(request: int, payload: bytes) -> bytes:
-    """A reply with its header."""
+    """Returns a reply with its header."""
     return HEADER.pack(request, VERSION | FLAG_REPLY, len(payload)) + payload

@@ -34,25 +34,23 @@ class Device(Protocol):
     features: int
 
     def config(self) -> bytes:
-        """Configuration space."""
+        """Returns the configuration space."""
 
     def driver_started(self, features: int) -> None:
-        """The first ring starts, for a driver that took these features."""
+        """Learns that a driver that took these features starts its first ring."""
 
     def service(self, queue: int, ring: SplitRing, drain: Callable[[int], None]) -> bool:
-        """Work on a queue; True if the driver wants an interrupt. drain(n) empties the queues from n on."""
+        """Works on a queue; returns whether the driver wants an interrupt. `drain(n)` empties the queues from n on."""
 
     def wants(self, queue: int) -> bool:
-        """Whether chains in this queue are of use now."""
+        """Returns whether the device can use chains of this queue now."""
 
 
 class Session:
     """Serves one connection until it closes.
 
-    Attributes:
-        vid: number of the connection in this process.
-        id: number of the connection at its controller.
-        name: controller and vid, for the log and for vhost_get_controllers.
+    `vid` is the number of the connection in this process, `id` its number at the controller. `name` is made of
+    controller and vid; the log and vhost_get_controllers show it.
     """
 
     def __init__(
@@ -89,7 +87,7 @@ class Session:
             msg.Request.SET_OWNER: lambda _: None,
             msg.Request.RESET_OWNER: self._reset,
             msg.Request.RESET_DEVICE: self._reset,
-            msg.Request.SET_BACKEND_REQ_FD: lambda _: None,  # nothing is ever asked of the front end
+            msg.Request.SET_BACKEND_REQ_FD: lambda _: None,  # this back end never sends requests
             msg.Request.SET_MEM_TABLE: self._set_memory_table,
             msg.Request.SET_VRING_NUM: self._set_vring_size,
             msg.Request.SET_VRING_ADDR: self._set_vring_addresses,
@@ -100,39 +98,39 @@ class Session:
             msg.Request.SET_VRING_ERR: self._set_vring_err,
             msg.Request.SET_VRING_ENABLE: self._set_vring_enable,
             msg.Request.GET_CONFIG: self._get_config,
-            msg.Request.SET_CONFIG: lambda _: None,  # sense and CDB size: the defaults are what is served
+            msg.Request.SET_CONFIG: lambda _: None,  # sense and CDB size: only the defaults are served
         }
         loop.add_reader(self._stream.fileno(), self._readable)
         log.notice("vhost_user", f"({name}) new connection")
 
-    # -- for the controller
+    # -- called by the controller
 
     @property
     def started(self) -> bool:
-        """Whether a vring runs."""
+        """Whether at least one vring runs."""
         return any(vring.ring is not None for vring in self._vrings.values())
 
     @property
     def vring_count(self) -> int:
-        """Vrings that the front end has mentioned."""
+        """The number of vrings, up to the last one that the front end has mentioned."""
         return max(self._vrings, default=-1) + 1
 
-    def requests_under_way(self, first: int) -> int:
-        """Requests in the vrings from `first` on that the driver has made available and that were not answered yet."""
+    def inflight_requests(self, first: int) -> int:
+        """Returns how many requests in the vrings from `first` on the driver has sent and not got back yet."""
         rings = [vring.ring for index, vring in self._vrings.items() if index >= first and vring.ring is not None]
         try:
             return sum(ring.pending() for ring in rings)
         except RingError:
-            return 0  # the next look at the queue deals with it
+            return 0  # the error is handled when the queue is next served
 
     def wake(self, queue: int) -> None:
-        """Look at a queue in the next round: the device has something for it."""
+        """Serves a queue in the next round, because the device has something for it."""
         vring = self._vrings.get(queue)
         if vring is not None:
             self._schedule(vring)
 
     def close(self) -> None:
-        """End the session: nothing touches the guest's memory afterwards."""
+        """Ends the session. Nothing touches the guest's memory afterwards."""
         if self._closed:
             return
         self._closed = True
@@ -174,7 +172,7 @@ class Session:
         except ProtocolError as exc:
             log.error("vhost_user", f"({self.name}) {msg.name(message.request)}: {exc}")
             if message.request in _ANSWERED:
-                raise ProtocolError("the front end would wait for the answer for ever") from exc
+                raise ProtocolError("the front end would wait forever for the reply") from exc
             failed = True
         finally:
             message.close_fds()
@@ -213,7 +211,7 @@ class Session:
             memory = GuestMemory([map_region(layout, fd) for layout, fd in pairs])
         except GuestMemoryError as exc:
             raise ProtocolError(str(exc)) from exc
-        # Rings keep the old mapping until here; front end addresses stay valid under the new one.
+        # Rings keep the old mapping until here. Front end addresses stay valid under the new one.
         self._memory = memory
         for vring in self._vrings.values():
             if vring.ring is not None:
@@ -227,7 +225,7 @@ class Session:
     def _set_vring_base(self, message: Message) -> None:
         index, base = message.unpack(msg.VRING_STATE)
         if base > 0xFFFF:
-            raise ProtocolError(f"base {base} of vring {index} is no index")
+            raise ProtocolError(f"base {base} of vring {index} is not a ring index")
         vring = self._stopped_vring(index)
         vring.base = base
         vring.broken = False
@@ -265,7 +263,7 @@ class Session:
     def _set_vring_call(self, message: Message) -> None:
         vring = self._vring(message.u64() & msg.VRING_INDEX_MASK)
         vring.set_call_fd(message.take_vring_fd())
-        # What was published before this descriptor was known may not have been signalled to anybody.
+        # Chains that were published before this descriptor was known may not have been signalled.
         vring.interrupt()
 
     def _set_vring_err(self, message: Message) -> None:
@@ -295,7 +293,7 @@ class Session:
 
     def _vring(self, index: int) -> Vring:
         if index >= self._max_queues:
-            raise ProtocolError(f"vring {index} is beyond the last one, {self._max_queues - 1}")
+            raise ProtocolError(f"vring {index} does not exist; the last one is {self._max_queues - 1}")
         return self._vrings.setdefault(index, Vring(index))
 
     def _stopped_vring(self, index: int) -> Vring:
@@ -342,7 +340,7 @@ class Session:
             alive = b"another reader was faster"
         except OSError:
             alive = b""
-        if not alive:  # no eventfd, or one that is broken: it would be readable for ever
+        if not alive:  # not an eventfd, or a broken one, which would stay readable forever
             log.error("vhost_user", f"({self.name}) the kick descriptor of vring {vring.index} is useless")
             self._forget_kick(vring)
         self._schedule(vring)
@@ -355,7 +353,7 @@ class Session:
     def _work(self, vring: Vring) -> None:
         vring.queued = False
         ring = vring.ring
-        if ring is None or not vring.enabled:  # stopped in between
+        if ring is None or not vring.enabled:  # stopped in the meantime
             return
         try:
             ring.suppress_kicks()
@@ -364,13 +362,13 @@ class Session:
             if (ring.pending() or ring.request_kicks()) and self._device.wants(vring.index):
                 self._schedule(vring)
         except RingError as exc:
-            log.error("vhost_user", f"({self.name}) vring {vring.index} is stopped, the driver broke it: {exc}")
+            log.error("vhost_user", f"({self.name}) vring {vring.index} is stopped, the driver broke the rules: {exc}")
             vring.interrupt()
             vring.halt()
             vring.broken = True
 
     def _drain(self, first: int) -> None:
-        """Work on all that is now in the queues from `first` on."""
+        """Works on everything that is now in the queues from `first` on."""
         for index, vring in self._vrings.items():
             if index < first or vring.ring is None:
                 continue

@@ -1,4 +1,4 @@
-"""Messages with their descriptors from a UNIX stream socket."""
+"""vhost-user messages with their file descriptors, from a UNIX stream socket."""
 
 import array
 import contextlib
@@ -13,11 +13,11 @@ _FD_SIZE = array.array("i").itemsize
 
 
 class ProtocolError(Exception):
-    """The front end sent what the protocol does not allow, or what is not supported."""
+    """The front end sent something that the protocol does not allow or that is not supported."""
 
 
 class Message:
-    """One message; it owns its descriptors until they are taken."""
+    """One message, which owns its descriptors until they are taken."""
 
     def __init__(self, request: int, flags: int, payload: bytes, fds: list[int]) -> None:
         self.request = request
@@ -26,24 +26,19 @@ class Message:
         self.fds = fds
 
     def unpack(self, layout: struct.Struct) -> tuple[int, ...]:
-        """The start of the payload as a structure.
-
-        Raises:
-            ProtocolError: the payload is too short.
-        """
+        """Returns the start of the payload as a structure; raises `ProtocolError` when it is too short."""
         if len(self.payload) < layout.size:
             raise ProtocolError(f"a payload of {len(self.payload)} bytes, {layout.size} were expected")
         return layout.unpack_from(self.payload)
 
     def u64(self) -> int:
-        """The payload as a number."""
+        """Returns the payload as a number; raises `ProtocolError` when it is too short."""
         return self.unpack(msg.U64)[0]
 
     def take_vring_fd(self) -> int | None:
-        """The descriptor of a kick, call or error message; None if the front end sends none on purpose.
+        """Takes the descriptor of a kick, call or error message; None when the front end sends none on purpose.
 
-        Raises:
-            ProtocolError: a descriptor was announced and did not come.
+        Raises `ProtocolError` when a descriptor was announced and is missing.
         """
         if self.u64() & msg.VRING_NO_FD:
             return None
@@ -52,7 +47,7 @@ class Message:
         return self.fds.pop()
 
     def close_fds(self) -> None:
-        """Close the descriptors that nobody took."""
+        """Closes the descriptors that nobody took."""
         for fd in self.fds:
             with contextlib.suppress(OSError):
                 os.close(fd)
@@ -60,7 +55,7 @@ class Message:
 
 
 class MessageStream:
-    """Cuts the stream into messages. Descriptors belong to the message in whose bytes they came."""
+    """Splits the stream into messages. A descriptor belongs to the message with whose bytes it came."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
@@ -70,19 +65,18 @@ class MessageStream:
         self.at_end = False
 
     def fileno(self) -> int:
-        """For polling."""
+        """Returns the descriptor of the connection, for polling."""
         return self._connection.fileno()
 
     def receive(self) -> Iterator[Message]:
-        """The messages that are there now.
+        """Yields the messages that have arrived.
 
-        Raises:
-            ProtocolError: not vhost-user version 1, or a message larger than any known one.
-            OSError: the connection broke.
+        Raises `ProtocolError` for anything but vhost-user version 1 and for a message larger than any known one, and
+        `OSError` when the connection breaks.
         """
         while True:
             header = msg.HEADER.unpack_from(self._buffer) if len(self._buffer) >= msg.HEADER.size else None
-            # Read to the end of one message and no further, so that descriptors stay with theirs.
+            # Read no further than to the end of one message, so that descriptors stay with their message.
             wanted = msg.HEADER.size - len(self._buffer)
             if header is not None:
                 request, flags, size = header
@@ -117,11 +111,10 @@ class MessageStream:
         return bool(data)
 
     def send(self, data: bytes) -> None:
-        """Send a reply; they are small, so a front end that does not take one has stopped reading.
+        """Sends a reply.
 
-        Raises:
-            ProtocolError: it did not go out.
-            OSError: the connection broke.
+        Raises `ProtocolError` when the socket does not take all of it: replies are small, so the front end has stopped
+        reading. Raises `OSError` when the connection breaks.
         """
         try:
             if self._connection.send(data, socket.MSG_NOSIGNAL) == len(data):
@@ -131,6 +124,6 @@ class MessageStream:
         raise ProtocolError("the front end does not read its replies")
 
     def close(self) -> None:
-        """Close the connection and the descriptors that came with unfinished messages."""
+        """Closes the connection and the descriptors that came with an incomplete message."""
         Message(0, 0, b"", self._fds).close_fds()
         self._connection.close()

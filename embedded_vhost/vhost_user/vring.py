@@ -1,4 +1,4 @@
-"""What the front end has said about one vring, and its life: configured, running, stopped, broken."""
+"""One vring: what the front end has configured, and its state: stopped, running or broken."""
 
 import contextlib
 import os
@@ -10,7 +10,7 @@ from embedded_vhost.virtio.split_ring import SplitRing
 
 @dataclass(frozen=True)
 class RingAddresses:
-    """Addresses in the front end's process."""
+    """The addresses of a ring's three parts, in the front end's process."""
 
     descriptors: int
     used: int
@@ -18,7 +18,7 @@ class RingAddresses:
 
 
 class Vring:
-    """State of one vring; `ring` is there while it runs."""
+    """The state of one vring; `ring` is None while it is stopped."""
 
     def __init__(self, index: int) -> None:
         self.index = index
@@ -26,7 +26,7 @@ class Vring:
         self.addresses: RingAddresses | None = None
         self.base = 0
         self.kick_fd: int | None = None
-        self.kicked = False
+        self.kicked = False  # whether the front end has set a kick descriptor, or said that there is none
         self.call_fd: int | None = None
         self.enabled = False
         self.broken = False
@@ -34,15 +34,11 @@ class Vring:
         self.ring: SplitRing | None = None
 
     def ready(self) -> bool:
-        """All is known that it takes to run; kicked is true once the front end has set a kick descriptor or none."""
+        """Returns whether the front end has configured all that the vring needs to run."""
         return self.kicked and self.size > 0 and self.addresses is not None and not self.broken
 
     def start(self, memory: GuestMemory, event_idx: bool) -> None:
-        """Run from `base` on.
-
-        Raises:
-            RingError: the ring is not where the front end says.
-        """
+        """Starts to run at index `base`; raises `RingError` when the ring is not where the front end says."""
         assert self.addresses is not None
         self.ring = SplitRing(
             memory,
@@ -55,19 +51,19 @@ class Vring:
         )
 
     def halt(self) -> None:
-        """Stop, and remember where."""
+        """Stops, and keeps the next index in `base`."""
         if self.ring is not None:
             self.base = self.ring.last_avail
             self.ring = None
 
     def interrupt(self) -> None:
-        """Signal the driver."""
+        """Signals the driver."""
         if self.call_fd is not None:
-            with contextlib.suppress(OSError):  # a full eventfd has been signalled already
+            with contextlib.suppress(OSError):  # a full eventfd is signalled already
                 os.write(self.call_fd, b"\1\0\0\0\0\0\0\0")
 
     def set_call_fd(self, fd: int | None) -> None:
-        """Take a new call descriptor, close the old one."""
+        """Takes a new call descriptor and closes the old one."""
         if self.call_fd is not None:
             os.close(self.call_fd)
         self.call_fd = fd

@@ -1,1 +1,4 @@
-"""Virtio 1.2 device side: guest memory, split virtqueues, the SCSI host device. Knows no disks and no RPC."""
+"""The device side of virtio 1.2: guest memory, split virtqueues, the SCSI host device.
+
+This package knows neither disks nor RPC.
+"""

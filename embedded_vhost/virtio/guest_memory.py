@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 class GuestMemoryError(Exception):
-    """An address range is not, or not wholly, in the guest's memory; or a region cannot be mapped."""
+    """An address range is not entirely in the guest's memory, or a region cannot be mapped."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class RegionLayout:
 
 
 class Region:
-    """A mapped region; `view` is its bytes."""
+    """A mapped region; `view` holds its bytes."""
 
     def __init__(self, layout: RegionLayout, view: memoryview) -> None:
         self.layout = layout
@@ -31,24 +31,21 @@ class Region:
 
 
 def map_region(layout: RegionLayout, fd: int) -> Region:
-    """Map a region; fd may be closed afterwards.
+    """Maps a region; `fd` may be closed afterwards.
 
-    The mapping goes away when nobody holds a view of it any more, so a request can never meet memory that
-    was unmapped under it.
-
-    Raises:
-        GuestMemoryError: the file is too short, or cannot be mapped.
+    The memory is unmapped when nobody holds a view of it any more, so it never disappears under a request. Raises
+    `GuestMemoryError` when the file is too short or cannot be mapped.
     """
     end = layout.mmap_offset + layout.size
     if not layout.size or end > 1 << 62:
-        raise GuestMemoryError(f"a region of {layout.size} bytes at file offset {layout.mmap_offset} is no region")
+        raise GuestMemoryError(f"a region of {layout.size} bytes at file offset {layout.mmap_offset} is not possible")
     try:
         status = os.fstat(fd)
         if status.st_size < end:
-            # Mapped all the same, a touch beyond the end of the file would kill this process.
+            # An access beyond the end of the file would kill this process with SIGBUS.
             raise GuestMemoryError(f"the region ends at file offset {end}, but the file has {status.st_size} bytes")
-        # The whole file up to the end: from 0 because the offset need not be a multiple of the page size,
-        # rounded up because huge pages can only be mapped whole.
+        # Maps the file from 0, because the offset need not be a multiple of the page size, and rounds the length up,
+        # because a huge page can only be mapped as a whole.
         block = max(status.st_blksize, 1)
         length = min(-(-end // block) * block, status.st_size)
         mapped = mmap.mmap(fd, length, flags=mmap.MAP_SHARED, prot=mmap.PROT_READ | mmap.PROT_WRITE)
@@ -60,12 +57,11 @@ def map_region(layout: RegionLayout, fd: int) -> Region:
 class GuestMemory:
     """Translates guest physical addresses (descriptors) and front end addresses (rings) to views.
 
-    Attributes:
-        main: the largest region; the ring walk tries it first.
+    `main` is the largest region, which the ring walk tries first. The constructor raises `GuestMemoryError` when there
+    are no regions or when they overlap in guest physical addresses.
     """
 
     def __init__(self, regions: list[Region]) -> None:
-        """Regions must not overlap in guest physical addresses, else GuestMemoryError."""
         self.regions = sorted(regions, key=lambda region: region.start)
         for low, high in zip(self.regions, self.regions[1:], strict=False):
             if low.end > high.start:
@@ -77,14 +73,13 @@ class GuestMemory:
 
     @property
     def layouts(self) -> list[RegionLayout]:
-        """What was mapped, to compare with a new table."""
+        """The layouts of all regions, in the order of guest physical addresses."""
         return [region.layout for region in self.regions]
 
     def views(self, address: int, length: int) -> list[memoryview]:
-        """The bytes at guest physical address; more than one view where the range crosses into the next region.
+        """Returns the bytes at a guest physical address; several views when the range crosses into the next region.
 
-        Raises:
-            GuestMemoryError: some of the range is not in the guest's memory.
+        Raises `GuestMemoryError` when a part of the range is not in the guest's memory.
         """
         result = []
         index = bisect.bisect_right(self._starts, address) - 1
@@ -102,10 +97,9 @@ class GuestMemory:
         return result
 
     def at_user_address(self, address: int, length: int) -> memoryview:
-        """The bytes at an address of the front end's process, which must be in one region.
+        """Returns the bytes at an address of the front end's process.
 
-        Raises:
-            GuestMemoryError: they are not.
+        Raises `GuestMemoryError` when they are not all in one region.
         """
         for region in self.regions:
             offset = address - region.layout.user_address

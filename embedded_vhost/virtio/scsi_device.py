@@ -1,4 +1,4 @@
-"""Virtio SCSI host device (virtio 1.2, 5.6): requests, task management, events."""
+"""The virtio SCSI host device (virtio 1.2, 5.6): requests, task management, events."""
 
 import struct
 from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ FEATURE_HOTPLUG = 1 << 1
 FEATURE_CHANGE = 1 << 2
 
 BATCH = 64
-"""Requests of one queue before the other queues and the RPC server get their turn."""
+"""How many requests of one queue are done before the other queues and the RPC server get their turn."""
 
 MAX_TARGETS = 256
 _CDB_SIZE = 32
@@ -47,30 +47,30 @@ class Unit(Protocol):
     def execute(
         self, cdb: bytes, data_out: Sequence[memoryview], data_in: Sequence[memoryview]
     ) -> tuple[int, int, bytes]:
-        """Do a command; returns SCSI status, bytes transferred, sense data."""
+        """Executes a command; returns SCSI status, bytes transferred and sense data."""
 
     def reset(self) -> None:
-        """LOGICAL UNIT RESET."""
+        """Resets the logical unit."""
 
 
 class TargetPort(Protocol):
     """What the device needs of a target."""
 
     def lun(self, number: int) -> Unit:
-        """The unit at a LUN; always one that can answer."""
+        """Returns the unit at a LUN; there always is one that can answer."""
 
 
 class VirtioScsiDevice:
     """The device of one connected VM.
 
-    Requests are complete when they are given back: none is under way between two calls of service(). A target
-    that is removed between two calls therefore sees no I/O afterwards, and no completion gets lost.
+    `targets` are the slots of the controller, shared with it. `absent` answers for targets that were removed while the
+    driver ran. Requests are complete when they are given back: none is outstanding between two calls of service(). A
+    target that is removed between two calls therefore sees no I/O afterwards, and no completion gets lost.
     """
 
     features = FEATURE_HOTPLUG | FEATURE_CHANGE
 
     def __init__(self, name: str, targets: Sequence[TargetPort | None], absent: Unit) -> None:
-        """targets: the controller's slots, shared with it. absent: answers for targets removed under the driver."""
         self._name = name
         self._targets = targets
         self._absent = absent
@@ -79,39 +79,38 @@ class VirtioScsiDevice:
         self.events = EventQueue()
 
     def config(self) -> bytes:
-        """Device configuration layout (virtio 1.2, 5.6.4)."""
+        """Returns the configuration space (virtio 1.2, 5.6.4)."""
         return struct.pack("<IIIIIIIHHI", 1, 126, 0xFFFF, 128, 16, _SENSE_SIZE, _CDB_SIZE, 0, MAX_TARGETS - 1, 16383)
 
     def driver_started(self, features: int) -> None:
-        """A driver that took these features starts the device: what was removed before then was never there."""
+        """Forgets all removals and events: a driver with these features starts and finds the targets by itself."""
         self._features = features
         self._removed.clear()
         self.events.clear()
 
     def target_attached(self, target: int) -> None:
-        """A slot got a target."""
+        """Tells the driver that a slot has got a target."""
         self._removed.discard(target)
         if self._features & FEATURE_HOTPLUG:
             self.events.target_attached(target)
         else:
-            log.notice("virtio_scsi", f"{self._name}: no driver that takes events; target {target} needs a rescan")
+            log.notice("virtio_scsi", f"{self._name}: the driver takes no events; target {target} needs a rescan")
 
     def target_removed(self, target: int) -> None:
-        """A slot lost its target; the driver is told by sense data and by an event."""
+        """Tells the driver by sense data and by an event that a slot has lost its target."""
         self._removed.add(target)
         if self._features & FEATURE_HOTPLUG:
             self.events.target_removed(target)
 
     def capacity_changed(self, target: int) -> None:
-        """The unit of a target has another size."""
+        """Tells the driver that the size of a target's unit has changed."""
         if self._features & FEATURE_CHANGE:
             self.events.capacity_changed(target)
 
     def service(self, queue: int, ring: SplitRing, drain: Callable[[int], None]) -> bool:
-        """Do up to BATCH requests of a queue and give them back; True if the driver wants an interrupt.
+        """Does up to `BATCH` requests of a queue and gives them back; returns whether the driver wants an interrupt.
 
-        Raises:
-            RingError: the driver broke the queue. What was done before is published.
+        Raises `RingError` when the driver broke the queue; the requests before that are published.
         """
         try:
             if queue >= FIRST_REQUEST_QUEUE:
@@ -127,21 +126,17 @@ class VirtioScsiDevice:
         return ring.publish()
 
     def serve_requests(self, ring: SplitRing) -> None:
-        """Do up to BATCH requests.
-
-        Raises:
-            RingError: as service().
-        """
+        """Does up to `BATCH` requests; raises `RingError` as service() does."""
         for head, readable, writable in ring.take(BATCH):
             ring.push(head, self._request(readable, writable))
 
     def wants(self, queue: int) -> bool:
-        """Whether chains of this queue are of use now; event buffers are not while no event waits."""
+        """Returns whether chains of this queue can be used now; event buffers only when an event waits."""
         return queue != EVENT_QUEUE or len(self.events) > 0
 
     def _request(self, readable: list[memoryview], writable: list[memoryview]) -> int:
-        """One request; returns the bytes written."""
-        # Linux lays header, data-out, response and data-in out in descriptors of their own; others may not.
+        """Does one request; returns the bytes written."""
+        # Linux uses separate descriptors for header, data-out, response and data-in; other drivers may not.
         if readable and len(readable[0]) == _REQUEST_SIZE:
             header = bytes(readable[0])
             data_out = readable[1:]
@@ -172,7 +167,7 @@ class VirtioScsiDevice:
     def _execute(
         self, header: bytes, data_out: list[memoryview], data_in: list[memoryview]
     ) -> tuple[int, int, bytes, int]:
-        """Returns status, residual, sense and response code."""
+        """Executes one command; returns status, residual, sense and response code."""
         if data_in:
             residual = len(data_in[0]) if len(data_in) == 1 else sum(map(len, data_in))
         elif data_out:
@@ -206,7 +201,7 @@ class VirtioScsiDevice:
             _, subtype, lun, _ = _TMF_REQUEST.unpack_from(request)
             answer = bytes((self._task_management(subtype, lun, drain),))
         elif kind in (_AN_QUERY, _AN_SUBSCRIBE) and len(request) >= _AN_REQUEST.size:
-            answer = struct.pack("<IB", 0, _ABORTED)  # there are no asynchronous notifications to subscribe to
+            answer = struct.pack("<IB", 0, _ABORTED)  # there are no asynchronous notifications
         else:
             raise RingError(f"a control request of type 0x{kind:x} with {len(request)} bytes")
         parts, _ = _cut(writable, len(answer), "control response")
@@ -214,24 +209,20 @@ class VirtioScsiDevice:
         return len(answer)
 
     def _task_management(self, subtype: int, lun: bytes, drain: Callable[[int], None]) -> int:
-        # What the driver wants aborted may still be in a queue. Done before the answer, it cannot come after it.
+        # The request to abort may still be in a queue. All requests are done first, so none is answered after this.
         drain(FIRST_REQUEST_QUEUE)
         unit = self._unit(lun)
         if unit is None or unit is self._absent:
             return _BAD_TARGET
         if subtype != _TMF_LOGICAL_UNIT_RESET:
-            return _ABORTED  # SPDK knows no other
+            return _ABORTED  # SPDK knows no other function
         log.notice("virtio_scsi", f"{self._name}: logical unit reset of target {lun[1]}")
         unit.reset()
         return _FUNCTION_COMPLETE
 
 
 def _cut(views: list[memoryview], length: int, what: str) -> tuple[list[memoryview], list[memoryview]]:
-    """Part views after length bytes.
-
-    Raises:
-        RingError: there are not so many.
-    """
+    """Splits views after `length` bytes; raises `RingError` when there are fewer."""
     for index, view in enumerate(views):
         if length <= len(view):
             rest = [view[length:]] if length < len(view) else []

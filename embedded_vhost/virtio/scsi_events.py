@@ -1,4 +1,4 @@
-"""Event queue of the virtio SCSI host device (virtio 1.2, 5.6.6.3)."""
+"""The event queue of the virtio SCSI host device (virtio 1.2, 5.6.6.3)."""
 
 import struct
 from collections import deque
@@ -18,40 +18,37 @@ _EVENT = struct.Struct("<I8sI")
 class EventQueue:
     """Hands events to the driver in order.
 
-    An event for which the driver has no buffer free is lost, with a line in the log; that is what SPDK does. The
-    standard's way to tell the driver of it, VIRTIO_SCSI_T_EVENTS_MISSED, is not taken there either.
+    As in SPDK, an event for which the driver has no free buffer is lost, with a line in the log. SPDK does not set the
+    standard's flag for lost events, VIRTIO_SCSI_T_EVENTS_MISSED, so it is not set here either.
     """
 
     def __init__(self) -> None:
         self._waiting: deque[tuple[int, int, int]] = deque()
-        self._lost = log.Limited("virtio_scsi")
+        self._lost = log.RateLimitedLog("virtio_scsi")
 
     def target_attached(self, target: int) -> None:
-        """A target appeared."""
+        """Queues the event that a target has appeared."""
         self._waiting.append((_TRANSPORT_RESET, target, _REASON_RESCAN))
 
     def target_removed(self, target: int) -> None:
-        """A target has gone."""
+        """Queues the event that a target has gone."""
         self._waiting.append((_TRANSPORT_RESET, target, _REASON_REMOVED))
 
     def capacity_changed(self, target: int) -> None:
-        """The unit of a target has another size."""
+        """Queues the event that the size of a target's unit has changed."""
         self._waiting.append((_PARAM_CHANGE, target, _CAPACITY_DATA_HAS_CHANGED))
 
     def clear(self) -> None:
-        """Forget all: a driver that starts anew finds the targets by itself."""
+        """Forgets all events: a driver that starts again finds the targets by itself."""
         self._waiting.clear()
 
     def __len__(self) -> int:
         return len(self._waiting)
 
     def deliver(self, ring: SplitRing, session: str) -> None:
-        """Put waiting events into free buffers, and lose those for which there is none; publishing is the caller's.
+        """Puts waiting events into free buffers, and drops the events that have none; the caller publishes them.
 
-        session: its name, for the log.
-
-        Raises:
-            RingError: a buffer is bad.
+        `session` is the session's name, for the log. Raises `RingError` for a bad buffer.
         """
         while self._waiting:
             kind, target, reason = self._waiting.popleft()

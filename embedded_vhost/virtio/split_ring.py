@@ -1,4 +1,4 @@
-"""Split virtqueue, device side (virtio 1.2, 2.7)."""
+"""The device side of a split virtqueue (virtio 1.2, 2.7)."""
 
 import struct
 import threading
@@ -16,25 +16,25 @@ _DESCRIPTOR = struct.Struct("<QIHH")
 _USED_ELEMENT = struct.Struct("<II")
 MAX_RING_SIZE = 32768
 MAX_INDIRECT = 4096
-"""Longest indirect table that is followed; drivers keep to seg_max + 2 entries."""
+"""The longest indirect table that is accepted; drivers use at most seg_max + 2 entries."""
 
 Chain = tuple[int, list[memoryview], list[memoryview]]
-"""Head of a descriptor chain, its readable and its writable buffers."""
+"""The head of a descriptor chain, its readable and its writable buffers."""
 
 _tables: dict[int, struct.Struct] = {}
 _fence = threading.Lock()
 
 
 class RingError(Exception):
-    """The driver broke the ring's rules; the queue must be stopped."""
+    """The driver broke the rules of the ring; the queue must be stopped."""
 
 
 def full_barrier() -> None:
-    """No load after this overtakes a store before it.
+    """Keeps loads after this call from overtaking stores before it.
 
-    x86 and ARM let a load overtake an earlier store, and both "publish, then look whether to interrupt" and "ask
-    for kicks, then look for more" go wrong then. Python has no barrier of its own; taking and giving back a free
-    lock is an atomic read-modify-write, which is one.
+    x86 and ARM let a load overtake an earlier store. That would break both "publish, then look whether to interrupt"
+    and "ask for kicks, then look for more". Python has no barrier, but taking and releasing a free lock is an atomic
+    read-modify-write, which acts as one.
     """
     _fence.acquire()
     _fence.release()
@@ -43,12 +43,12 @@ def full_barrier() -> None:
 class SplitRing:
     """One virtqueue in guest memory.
 
-    Index words are read and written through 16-bit views: each access is one load or store, so the driver never
-    sees half an index. The views are in the host's byte order, which is little-endian like the ring's: x86 and
-    ARM hosts.
+    `last_avail` is the number of chains taken so far, modulo 65536. Index words are read and written through 16-bit
+    views: each access is one load or store, so the driver never sees half an index. The views use the host's byte
+    order, which on x86 and ARM is little-endian like the ring's.
 
-    Attributes:
-        last_avail: number of chains taken so far, modulo 65536.
+    The addresses are the front end's; `base` is the first index to take. The constructor raises `RingError` for a wrong
+    size or alignment, or when the ring is not in the guest's memory.
     """
 
     def __init__(
@@ -62,13 +62,8 @@ class SplitRing:
         base: int,
         event_idx: bool,
     ) -> None:
-        """Find the ring in memory. Addresses are the front end's; base is the first index to take.
-
-        Raises:
-            RingError: wrong size or alignment, or the ring is not in the guest's memory.
-        """
         if not 0 < size <= MAX_RING_SIZE or size & (size - 1):
-            raise RingError(f"ring size {size} is no power of two up to {MAX_RING_SIZE}")
+            raise RingError(f"ring size {size} is not a power of two up to {MAX_RING_SIZE}")
         if descriptors % 16 or available % 2 or used % 4:
             raise RingError("a part of the ring is not aligned")
         try:
@@ -90,10 +85,9 @@ class SplitRing:
         self._signalled = self._used_idx
 
     def pending(self) -> int:
-        """Chains that the driver has made available and that were not taken yet.
+        """Returns how many chains the driver has made available that were not taken yet.
 
-        Raises:
-            RingError: more than the ring can hold.
+        Raises `RingError` when there are more than the ring can hold.
         """
         count = (self._avail[1] - self.last_avail) & 0xFFFF
         if count > self.size:
@@ -101,15 +95,14 @@ class SplitRing:
         return count
 
     def take(self, limit: int) -> Iterator[Chain]:
-        """Take up to limit chains. Each is to be given back with push().
+        """Takes and yields up to `limit` chains. The caller must give each one back with push().
 
-        Raises:
-            RingError: a chain breaks the rules; those before it have been yielded.
+        Raises `RingError`, after the chains before it, for a chain that breaks the rules.
         """
         count = min(self.pending(), limit)
         if not count:
             return
-        full_barrier()  # entries and descriptors are read after the index that covers them
+        full_barrier()  # entries and descriptors must be read after the index that covers them
         avail = self._avail
         mask = self.size - 1
         for _ in range(count):
@@ -135,7 +128,7 @@ class SplitRing:
             if not flags & _NEXT:
                 return head, readable, writable
             if following >= self.size:
-                raise RingError(f"chain {head} goes on at descriptor {following} of {self.size}")
+                raise RingError(f"chain {head} continues at descriptor {following} of {self.size}")
             address, length, flags, following = _DESCRIPTOR.unpack_from(self._descriptors, following * 16)
         raise RingError(f"chain {head} does not end")
 
@@ -148,7 +141,7 @@ class SplitRing:
         table = _tables.get(count)
         if table is None:
             table = _tables[count] = struct.Struct("<" + "QIHH" * count)
-        # One copy of the table: what is checked is what is used, whatever the driver writes meanwhile.
+        # One copy of the table, so that the driver cannot change entries between the check and their use.
         offset = address - self._main_start
         if offset >= 0 and offset + length <= self._main_size:
             fields = table.unpack_from(self._main_view, offset)
@@ -175,7 +168,7 @@ class SplitRing:
                 return
             index = fields[at + 3]
             if index >= count:
-                raise RingError(f"an indirect table of {count} goes on at descriptor {index}")
+                raise RingError(f"an indirect table of {count} continues at descriptor {index}")
         raise RingError("an indirect chain does not end")
 
     def _buffer(
@@ -197,33 +190,32 @@ class SplitRing:
             raise RingError(f"descriptor: {exc}") from exc
 
     def push(self, head: int, written: int) -> None:
-        """Give a chain back with the number of bytes written to it. publish() makes it visible."""
+        """Gives a chain back with the number of bytes written to it. publish() makes it visible."""
         _USED_ELEMENT.pack_into(self._used, 4 + (self._used_idx & (self.size - 1)) * 8, head, written)
         self._used_idx = (self._used_idx + 1) & 0xFFFF
 
     def publish(self) -> bool:
-        """Show the driver all chains given back so far; True if it wants to be interrupted for them."""
+        """Makes all chains given back so far visible; returns whether the driver wants an interrupt for them."""
         new, old = self._used_idx, self._signalled
         if new == old:
             return False
         full_barrier()  # elements before the index
         self._used_words[1] = new
         self._signalled = new
-        full_barrier()  # the index before the look at what the driver asks for
+        full_barrier()  # the index before the look at what the driver wants
         if self._event_idx:
             return (new - self._avail[2 + self.size] - 1) & 0xFFFF < (new - old) & 0xFFFF
         return not self._avail[0] & _NO_INTERRUPT
 
     def suppress_kicks(self) -> None:
-        """Tell the driver that the ring is being looked at; with event idx a stale event index does that."""
+        """Tells the driver that it need not kick; with event idx the stale event index already says so."""
         if not self._event_idx:
             self._used_words[0] = _NO_NOTIFY
 
     def request_kicks(self) -> bool:
-        """Ask for a kick at the next chain; True if there are chains already, which brings no kick.
+        """Asks for a kick at the next chain; returns whether chains are available already, which bring no kick.
 
-        Raises:
-            RingError: as pending().
+        Raises `RingError` as pending() does.
         """
         if self._event_idx:
             self._used_words[2 + 4 * self.size] = self.last_avail

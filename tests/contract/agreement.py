@@ -1,8 +1,8 @@
-"""What the targets must have in common: SPDK's behaviour, and where the embedded target differs from it on purpose.
+"""What both vhosts must have in common: SPDK's behaviour, and where the embedded vhost differs from it on purpose.
 
-A test says what SPDK does (`spdk`) and what it saw. Against SPDK both must be equal. Against the embedded target they
-must be equal too, or the difference must be listed in meant_differences.toml with a reason. An entry that no test of
-a whole run met is stale, which is a failure as well.
+A test says what SPDK does (`spdk`) and what it saw. Against SPDK both must be equal. Against the embedded vhost they
+must be equal too, or meant_differences.toml must list the difference with a reason. An entry is stale when no test of a
+whole run met its difference; that is a failure, too.
 """
 
 import tomllib
@@ -18,7 +18,7 @@ FILE = Path(__file__).with_name("meant_differences.toml")
 
 @dataclass(frozen=True)
 class MeantDifference:
-    """An entry of meant_differences.toml: `what` is observed, what `spdk` and the `embedded` target do, and why."""
+    """An entry of meant_differences.toml: `what` is observed, what `spdk` and the `embedded` vhost do, and why."""
 
     part: Part
     what: str
@@ -28,31 +28,31 @@ class MeantDifference:
 
 
 def load_differences(part: Part, file: Path = FILE) -> list[MeantDifference]:
-    """The entries of one part of the suite."""
+    """Returns the entries of one part of the suite."""
     rows = tomllib.loads(file.read_text()).get(part, [])
     return [MeantDifference(part, row["what"], row["spdk"], row["embedded"], row["reason"]) for row in rows]
 
 
 class Agreement:
-    """Compares one target with SPDK."""
+    """Compares one vhost with SPDK."""
 
-    def __init__(self, target: VhostKind, differences: list[MeantDifference]) -> None:
-        meant = differences if target == "embedded" else []
+    def __init__(self, vhost: VhostKind, differences: list[MeantDifference]) -> None:
+        meant = differences if vhost == "embedded" else []
         self._differences: Mapping[str, MeantDifference] = {each.what: each for each in meant}
         self._met: set[str] = set()
-        self._target = target
+        self._name = "embedded vhost" if vhost == "embedded" else "vhost under test"
 
     def complaint(self, what: str, spdk: object, seen: object) -> str | None:
-        """A sentence when the target behaves neither as SPDK nor as is meant; None when all is well."""
+        """Returns a sentence when vhost behaves neither as SPDK nor as listed; None when all is well."""
         if seen == spdk:
             return None
         difference = self._differences.get(what)
         if difference is None:
-            return f"{what}: SPDK has {spdk!r}, the {self._target} target {seen!r}."
+            return f"{what}: SPDK has {spdk!r}, the {self._name} has {seen!r}."
         self._met.add(what)
         if (seen, spdk) == (difference.embedded, difference.spdk):
             return None
-        return f"{what}: SPDK has {spdk!r}, the embedded target {seen!r}, and what is meant is {difference!r}."
+        return f"{what}: SPDK has {spdk!r}, the embedded vhost has {seen!r}, and the list has {difference!r}."
 
     def check(self, what: str, spdk: object, seen: object) -> None:
         """Raises `AssertionError` with the complaint."""
@@ -60,14 +60,14 @@ class Agreement:
         assert sentence is None, sentence
 
     def stale(self) -> list[str]:
-        """The listed differences that were not met so far."""
+        """Returns the listed differences that no test has met so far."""
         return sorted(set(self._differences) - self._met)
 
 
 def table(differences: list[MeantDifference]) -> str:
-    """The entries as a table in Markdown."""
+    """Returns the entries as a table in Markdown."""
     rows = [f"| {each.what} | {_shown(each.spdk)} | {_shown(each.embedded)} | {each.reason} |" for each in differences]
-    return "\n".join(["| what | SPDK | embedded target | why |", "| --- | --- | --- | --- |", *rows])
+    return "\n".join(["| what | SPDK | embedded vhost | why |", "| --- | --- | --- | --- |", *rows])
 
 
 def _shown(value: object) -> str:

@@ -1,4 +1,4 @@
-"""SPDK's nvmf_tgt beside its vhost: memory disks over NVMe/TCP on the loopback interface."""
+"""SPDK's nvmf_tgt next to its vhost: memory disks over NVMe/TCP on the loopback interface."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -16,7 +16,7 @@ _PORTS = range(44200, 44300)
 
 
 class NvmfTarget:
-    """A running nvmf_tgt, asked by `rpc`; each subsystem that is offered listens at 127.0.0.1 port `port`."""
+    """A running nvmf_tgt with its `rpc`; each subsystem that it offers listens on 127.0.0.1, port `port`."""
 
     def __init__(self, rpc: RpcClient, port: int) -> None:
         self.rpc = rpc
@@ -34,7 +34,7 @@ class NvmfTarget:
 
 @contextmanager
 def running_nvmf_target(program: Path, files: RunDirectory) -> Iterator[NvmfTarget]:
-    """Starts nvmf_tgt on the core of vhost, since both poll, and waits until it answers."""
+    """Starts nvmf_tgt on the core of vhost, because both poll, and waits until it answers."""
     path = files.sockets / "nvmf.sock"
     options = ["-m", "0x1", "--disable-cpumask-locks", "--no-huge", "-s", "1024", "--no-pci"]
     process = ChildProcess("nvmf_tgt", [program, "-r", path, *options], files.file("nvmf.log"))

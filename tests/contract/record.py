@@ -1,7 +1,7 @@
-"""Records SPDK's answers to the calls of a file in place: `python -m tests.contract.record FILE SPDK_VHOST`.
+"""Records SPDK's answers to the calls of a file: `python -m tests.contract.record FILE SPDK_VHOST`.
 
-Each line of the file names a method, its params and perhaps a note; the answers are written beside them, with
-`{sockets}` and `{files}` in place of the run's directories. For a new version of SPDK, or after a call was added.
+Each line of the file names a method, its params and perhaps a note. The answers are added to the lines, with
+`{sockets}` and `{files}` in place of the run's directories. Run it for a new version of SPDK, or after adding a call.
 """
 
 import json
@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from tests.contract.rpc_exchange import call, load
-from tests.contract.target_program import running_program
+from tests.contract.vhost_program import running_program
 
 
 def record(file: Path, spdk_vhost: str) -> None:

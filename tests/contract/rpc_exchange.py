@@ -1,4 +1,4 @@
-"""Recorded RPC exchanges: reading them, doing them again, telling how an answer differs."""
+"""Recorded RPC exchanges: reads them, repeats them, finds how an answer differs."""
 
 import json
 import os
@@ -9,9 +9,9 @@ from pathlib import Path
 
 DEADLINE = 30.0
 VARYING = frozenset(("uuid", "aliases", "version", "major", "minor", "patch", "suffix", "commit"))
-"""What differs from run to run and from version to version; its type alone is compared."""
+"""Fields that differ from run to run or from version to version; only their type is compared."""
 OPTIONAL = "commit"
-"""Only builds from a git work tree tell it."""
+"""A field that only builds from a git work tree have."""
 MISSING = "(missing)"
 
 Json = dict[str, object]
@@ -30,26 +30,26 @@ class Exchange:
         return f"{self.method} {json.dumps(self.params)} ({self.note})"
 
     def on(self, sockets: Path, files: Path) -> "Exchange":
-        """The exchange with the directories of this run in place of `{sockets}` and `{files}`."""
+        """Returns the exchange with the directories of this run in place of `{sockets}` and `{files}`."""
         text = json.dumps([self.params, self.response])
         params, response = json.loads(text.replace("{sockets}", str(sockets)).replace("{files}", str(files)))
         return Exchange(self.note, self.method, params, response)
 
 
 def load(file: Path) -> list[Exchange]:
-    """The exchanges of a file, one a line."""
+    """Returns the exchanges of a file, one from each line."""
     rows = [json.loads(line) for line in file.read_text().splitlines()]
     return [Exchange(row.get("note", ""), row["method"], row.get("params"), row.get("response", {})) for row in rows]
 
 
 def request(method: str, params: object = None, identifier: object = 1) -> bytes:
-    """A request as it goes over the socket."""
+    """Returns a request as it is sent over the socket."""
     fields: Json = {"jsonrpc": "2.0", "id": identifier, "method": method}
     return json.dumps(fields if params is None else fields | {"params": params}).encode()
 
 
 def connect(path: Path) -> socket.socket:
-    """A connection to an RPC socket."""
+    """Connects to an RPC socket."""
     connection = socket.socket(socket.AF_UNIX)
     connection.settimeout(DEADLINE)
     connection.connect(os.fspath(path))
@@ -57,7 +57,7 @@ def connect(path: Path) -> socket.socket:
 
 
 def receive(connection: socket.socket) -> Json:
-    """The next answer; it must be the last that is under way on this connection."""
+    """Returns the next answer, which must be the last one that this connection waits for."""
     received = b""
     while True:
         data = connection.recv(65536)
@@ -72,7 +72,7 @@ def receive(connection: socket.socket) -> Json:
 
 
 def call(path: Path, method: str, params: object = None) -> Json:
-    """One request on a connection of its own: the answer's result or error."""
+    """Sends one request on a new connection; returns the answer's result or error."""
     with connect(path) as connection:
         connection.sendall(request(method, params))
         response = receive(connection)
@@ -82,7 +82,7 @@ def call(path: Path, method: str, params: object = None) -> Json:
 
 
 def leaves(expected: object, actual: object, where: str = "") -> Iterator[tuple[str, object, object]]:
-    """Where the answers have a value or differ in shape, with both sides; an expected null stands for anything."""
+    """Yields each place where the answers have a value or differ in shape, with both sides; null matches anything."""
     if expected is None:
         if actual == MISSING:
             yield where, "anything", MISSING

@@ -6,15 +6,15 @@ import pytest
 
 from tests.contract.agreement import Agreement, VhostKind
 from tests.contract.rpc_exchange import Exchange, Json, call, leaves, load
-from tests.contract.target_program import running_program
+from tests.contract.vhost_program import running_program
 
 CALLS = load(Path(__file__).parent / "data" / "bad_calls.jsonl")
 
 
 @pytest.fixture(scope="module")
-def answers(target_kind: VhostKind, spdk_vhost: str) -> list[tuple[Exchange, Json]]:
-    """SPDK's recorded answer and the actual one of each call, done once and in order on one program."""
-    with running_program(target_kind, spdk_vhost) as program:
+def answers(vhost_kind: VhostKind, spdk_vhost: str) -> list[tuple[Exchange, Json]]:
+    """SPDK's recorded answer and the actual one to each call, done once and in order on one vhost."""
+    with running_program(vhost_kind, spdk_vhost) as program:
         recorded = [exchange.on(program.sockets, program.files) for exchange in CALLS]
         return [(exchange, call(program.rpc_socket, exchange.method, exchange.params)) for exchange in recorded]
 

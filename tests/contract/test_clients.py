@@ -1,4 +1,7 @@
-"""Clients of the RPC socket that misbehave: gone in mid call, half a request, no JSON; the others are served on."""
+"""Clients of the RPC socket that misbehave: they disconnect during a call, send half a request, or no JSON.
+
+Other clients must still be served.
+"""
 
 import json
 import time
@@ -9,7 +12,7 @@ import pytest
 from hotplug_kit.monitor.deadline import wait_until
 from tests.contract.agreement import Agreement, VhostKind
 from tests.contract.rpc_exchange import Json, call, connect, receive, request
-from tests.contract.target_program import Program, running_program
+from tests.contract.vhost_program import Program, running_program
 
 INVALID = {"id": None, "error": {"code": -32600, "message": "Invalid request"}}
 DONE = {"id": 1, "result": True}
@@ -17,8 +20,8 @@ SOON = 0.2
 
 
 @pytest.fixture(scope="module")
-def running(target_kind: VhostKind, spdk_vhost: str) -> Iterator[Program]:
-    with running_program(target_kind, spdk_vhost) as program:
+def running(vhost_kind: VhostKind, spdk_vhost: str) -> Iterator[Program]:
+    with running_program(vhost_kind, spdk_vhost) as program:
         yield program
 
 
@@ -45,13 +48,13 @@ def test_the_rest_of_a_request_may_come_later(running: Program) -> None:
     whole = request("framework_wait_init")
     with connect(running.rpc_socket) as connection:
         connection.sendall(whole[:20])
-        assert call(running.rpc_socket, "framework_wait_init") == {"result": True}, "others wait for nobody"
+        assert call(running.rpc_socket, "framework_wait_init") == {"result": True}, "other clients are served"
         connection.sendall(whole[20:])
         assert receive(connection) == {"jsonrpc": "2.0", **DONE}
 
 
 def answers(program: Program, data: bytes, count: int) -> list[Json] | str:
-    """What comes back for data: so many answers, or "closed"; nothing more may follow."""
+    """Returns what comes back for data: so many answers, or "closed"; nothing more may follow."""
     received = ""
     found: list[Json] = []
     with connect(program.rpc_socket) as connection:

@@ -1,4 +1,4 @@
-"""The suite's own eyes: differences are seen, listed ones are told, stale ones are found, the page shows all."""
+"""The comparison itself: it sees differences, accepts listed ones, finds stale ones; the page lists all of them."""
 
 from pathlib import Path
 
@@ -35,7 +35,7 @@ def test_what_varies_is_not_compared() -> None:
     assert not any(same.complaint(*leaf) for leaf in leaves(expected, {"result": [{"uuid": "y", "sessions": [1]}]}))
 
 
-def test_a_meant_difference_is_meant_for_the_bench_target_alone() -> None:
+def test_a_listed_difference_is_accepted_from_the_embedded_vhost_only() -> None:
     embedded, spdk = Agreement("embedded", [MEANT]), Agreement("spdk", [MEANT])
     embedded.check("colour", "red", "blue")
     for agreement, seen in ((embedded, "green"), (spdk, "blue")):
@@ -43,7 +43,7 @@ def test_a_meant_difference_is_meant_for_the_bench_target_alone() -> None:
             agreement.check("colour", "red", seen)
 
 
-def test_a_difference_that_is_no_more_is_stale() -> None:
+def test_a_difference_that_no_longer_exists_is_stale() -> None:
     agreement = Agreement("embedded", [MEANT])
     agreement.check("colour", "red", "red")
     assert agreement.stale() == ["colour"]

@@ -1,4 +1,4 @@
-"""NVMe disks: the embedded target says that it has none; SPDK's come from an nvmf_tgt on the loopback interface."""
+"""NVMe disks: the embedded vhost says that it has none; SPDK's come from an nvmf_tgt on the loopback interface."""
 
 import socket
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from hotplug_kit.vhost.start import start_vhost
 from hotplug_kit.vhost.vhost import Vhost
 from tests.contract.agreement import VhostKind
 from tests.contract.nvmf_target import MIB, NvmfTarget, running_nvmf_target
-from tests.contract.target_program import launch_options
+from tests.contract.vhost_program import launch_options
 
 ONE, SIXTEEN = "nqn.2024-01.io.example:one", "nqn.2024-01.io.example:sixteen"
 
@@ -32,19 +32,19 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunDirectory]:
 
 
 @pytest.fixture(scope="module")
-def vhost(files: RunDirectory, target_kind: VhostKind, spdk_vhost: str) -> Iterator[Vhost]:
+def vhost(files: RunDirectory, vhost_kind: VhostKind, spdk_vhost: str) -> Iterator[Vhost]:
     rpc, folder = RpcClient(files.sockets / "rpc.sock", 20.0), files.sockets / "vhost"
-    options = launch_options(target_kind, spdk_vhost)
-    target = start_vhost(target_kind, rpc, folder, files.file("vhost.log"), 30.0, options)
+    options = launch_options(vhost_kind, spdk_vhost)
+    target = start_vhost(vhost_kind, rpc, folder, files.file("vhost.log"), 30.0, options)
     yield target
     assert target.stop() is None
 
 
 @pytest.fixture(scope="module")
-def nvmf(files: RunDirectory, target_kind: VhostKind, spdk_vhost: str) -> Iterator[NvmfTarget]:
+def nvmf(files: RunDirectory, vhost_kind: VhostKind, spdk_vhost: str) -> Iterator[NvmfTarget]:
     program = Path(spdk_vhost).parent / "nvmf_tgt"
-    if target_kind != "spdk" or not program.is_file():
-        pytest.skip("needs SPDK's nvmf_tgt beside its vhost")
+    if vhost_kind != "spdk" or not program.is_file():
+        pytest.skip("needs SPDK's nvmf_tgt next to its vhost")
     with running_nvmf_target(program, files) as target:
         target.offer(ONE, [160])
         target.offer(SIXTEEN, [8] * 16)
@@ -56,8 +56,8 @@ def at(port: int, nqn: str) -> TransportId:
 
 
 @pytest.mark.embedded_only
-def test_embedded_target_has_no_nvme(vhost: Vhost) -> None:
-    with pytest.raises(SetupError, match="The embedded stand-in has no NVMe"):
+def test_embedded_vhost_has_no_nvme(vhost: Vhost) -> None:
+    with pytest.raises(SetupError, match=r"The embedded (stand-in|vhost) has no NVMe"):
         connect_nvme_controller(vhost, at(4420, ONE))
 
 

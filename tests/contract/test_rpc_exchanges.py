@@ -1,7 +1,7 @@
-"""The target process keeps to the RPC contract: SPDK v26.05's recorded answers, replayed in order.
+"""vhost follows the RPC contract: the calls of SPDK v26.05's recorded answers, repeated in order.
 
-`data/rpc_exchanges.jsonl` has one exchange a line. `{sockets}` and `{files}` stand for directories of the run, and
-`null` for what is not compared, such as the sessions of VMs that are not there in a replay.
+`data/rpc_exchanges.jsonl` has one exchange in each line. `{sockets}` and `{files}` stand for directories of the run,
+and `null` for values that are not compared, such as the sessions of VMs, which do not exist here.
 """
 
 import signal
@@ -11,7 +11,7 @@ import pytest
 
 from tests.contract.agreement import Agreement
 from tests.contract.rpc_exchange import DEADLINE, Exchange, Json, call, leaves, load
-from tests.contract.target_program import Program
+from tests.contract.vhost_program import Program
 
 EXCHANGES = load(Path(__file__).parent / "data" / "rpc_exchanges.jsonl")
 
@@ -33,7 +33,7 @@ def test_answer(answers: list[tuple[Exchange, Json]], agreement: Agreement, numb
     assert [each for each in complaints if each] == [], str(exchange)
 
 
-def test_the_program_ends_in_order(answers: list[tuple[Exchange, Json]], program: Program) -> None:
+def test_the_program_exits_cleanly(answers: list[tuple[Exchange, Json]], program: Program) -> None:
     assert program.process.wait(DEADLINE) in (0, -signal.SIGTERM)
     if program.process.returncode == 0:
         assert not program.rpc_socket.exists()

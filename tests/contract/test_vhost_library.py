@@ -1,4 +1,4 @@
-"""VhostLibrary against the embedded target: what a suite does with it, without Robot and without a VM."""
+"""VhostLibrary with the embedded vhost: what a suite does with it, without Robot and without a VM."""
 
 import os
 import signal
@@ -14,9 +14,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from hotplug_kit.domain.attachment import Attachment
 from hotplug_kit.domain.errors import SetupError
 from hotplug_kit.monitor.deadline import wait_until
-from hotplug_kit.vhost.attachments import Attachment
 from hotplug_kit.vhost.rpc.client import RpcError
 from hotplug_kit.vhost.rpc.trace import read_trace
 from VhostLibrary import VhostLibrary
@@ -65,7 +65,7 @@ def test_prerequisites_of_the_plan(library: VhostLibrary) -> None:
     assert run(library, "get_disks") == []
     run(library, "vhost_should_be_alive")
     assert "not SPDK" in str(run(library, "get_target_description"))
-    sockets = library.target.rpc.path.parent
+    sockets = library.vhost.rpc.path.parent
     run(library, "stop_vhost")
     assert not sockets.exists()
 
@@ -74,7 +74,7 @@ def test_startup_rpcs_come_before_the_framework(library: VhostLibrary) -> None:
     run(library, "start_vhost", startup_rpcs=[{"method": "log_set_level", "params": {"level": "DEBUG"}}])
     assert run(library, "call_rpc", "log_get_level") == "DEBUG"
     assert run(library, "get_disks") == []
-    calls = [call["method"] for call in read_trace(library.target.rpc.trace.path)]  # type: ignore[union-attr]
+    calls = [call["method"] for call in read_trace(library.vhost.rpc.trace.path)]  # type: ignore[union-attr]
     assert calls.index("log_set_level") < calls.index("framework_start_init")
 
 
@@ -131,7 +131,7 @@ def test_crash_is_the_first_cause_of_every_failure(library: VhostLibrary) -> Non
 
 def test_hanging_vhost_is_named_within_the_bound_and_cleaned_up(library: VhostLibrary) -> None:
     run(library, "start_vhost")
-    pid = library.target.process.pid
+    pid = library.vhost.process.pid
     assert pid is not None
     os.kill(pid, signal.SIGSTOP)
     began = time.monotonic()
@@ -173,7 +173,7 @@ def test_connected_vhost_goes_on_after_the_run(library: VhostLibrary, tmp_path: 
     run(library, "create_controller", "c")
     run(library, "attach_target", "c", "M", 2)
     other = VhostLibrary(artifacts=str(tmp_path / "other"))
-    other.run_keyword("connect_to_vhost", [str(library.target.rpc.path)])
+    other.run_keyword("connect_to_vhost", [str(library.vhost.rpc.path)])
     assert other.run_keyword("get_expected_attachments", []) == {"c": {2: "M"}}
     with pytest.raises(SetupError, match="not started by this run"):
         other.run_keyword("kill_vhost", [])
@@ -194,7 +194,7 @@ def test_round_trip(library: VhostLibrary) -> None:
     times = []
     for _ in range(300):
         began = time.perf_counter()
-        library.target.rpc.call("spdk_get_version")
+        library.vhost.rpc.call("spdk_get_version")
         times.append(time.perf_counter() - began)
     assert statistics.median(times) < 0.001
 
@@ -205,7 +205,7 @@ from VhostLibrary import VhostLibrary
 library = VhostLibrary(artifacts=sys.argv[1])
 library.run_keyword("start_vhost", [])
 library.run_keyword("create_controller", ["c"])
-print(library.target.process.pid, library.target.rpc.path, flush=True)
+print(library.vhost.process.pid, library.target.rpc.path, flush=True)
 time.sleep(60)
 """
 

@@ -1,4 +1,4 @@
-"""What the watch of a vhost makes of faults that are planted in the embedded target, without Robot and without a VM."""
+"""How the watch of a vhost reports faults that the embedded vhost injects, without Robot and without a VM."""
 
 import time
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ def library(tmp_path: Path) -> Iterator[VhostLibrary]:
     if library.has_target:
         library.run_keyword("kill_vhost", [], {})
     library.close()
-    assert MONITOR.first_cause() is None, "a vhost that was put away is no trouble any more"
+    assert MONITOR.first_cause() is None, "a vhost that was stopped is no trouble any more"
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_refusal_that_was_asked_for_leaves_an_error_line_that_is_no_fault(
     with pytest.raises(RpcError):
         bed.run("call_rpc", "bdev_malloc_create", name="D", num_blocks=8, block_size=512)
     wait_until(lambda: "*ERROR*" in (tmp_path / "artifacts/vhost.log").read_text(), 5, "the ERROR line")
-    time.sleep(1.5)  # so long might it take to be held against vhost
+    time.sleep(1.5)  # the watch would report it within this time
     assert MONITOR.first_cause() is None
     assert bed.run("stop_vhost") is None
 

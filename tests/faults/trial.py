@@ -17,7 +17,7 @@ from tests.faults.entry import CASES, SHORT_RUNTIME, Entry, FromOutside, InRecor
 from tests.faults.planter import STRIKE_FILE
 
 _DEADLINE = 240.0
-_STRUCK = re.compile(r"^\[(\S+ \S+)\] fault: \*NOTICE\*: planted fault \S+ strikes: ", re.MULTILINE)
+_STRUCK = re.compile(r"^\[(\S+ \S+)\] fault: \*NOTICE\*: injected fault \S+ takes effect: ", re.MULTILINE)
 _ROBOTS_WORDS = re.compile(
     r"^(Parent suite (setup|teardown) failed:|Setup failed:|Teardown failed:|Several failures occurred:|\s|\d+\))*"
 )

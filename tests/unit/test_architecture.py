@@ -110,11 +110,11 @@ def test_common_base_of_the_libraries_knows_none_of_them() -> None:
     assert offences(KEYWORDS / "kit_library", KEYWORDS, *LIBRARIES, *parts) == []
 
 
-def test_keywords_never_import_the_bench_target() -> None:
+def test_keywords_never_import_the_embedded_vhost() -> None:
     assert offences(KEYWORDS, KEYWORDS, "embedded_vhost") == []
 
 
-def test_bench_target_imports_the_standard_library_and_itself() -> None:
+def test_embedded_vhost_imports_the_standard_library_and_itself() -> None:
     strangers = [
         f"{path.relative_to(ROOT)} imports {name}"
         for path in sources(ROOT / "embedded_vhost")
@@ -124,7 +124,7 @@ def test_bench_target_imports_the_standard_library_and_itself() -> None:
     assert strangers == []
 
 
-def test_layers_of_the_bench_target() -> None:
+def test_layers_of_the_embedded_vhost() -> None:
     """SCSI knows no virtio, virtio knows no disks, RPC knows neither."""
     below = ROOT / "embedded_vhost"
     own = "embedded_vhost."

@@ -1,4 +1,4 @@
-"""The test bed of the guest part: one target, one VM with two controllers, a few disks; all ended with the block."""
+"""The test bed of the guest part: one vhost, one VM with two controllers, a few disks; all end with the block."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -20,7 +20,7 @@ from hotplug_kit.vm.disk_waits import wait_until_gone, wait_until_present
 from hotplug_kit.vm.fleet import Fleet, Member
 from hotplug_kit.vm.guest_disks import GuestDisk
 from tests.contract.agreement import VhostKind
-from tests.contract.target_program import launch_options
+from tests.contract.vhost_program import launch_options
 
 FIRST, SECOND = "naa.contract1", "naa.contract2"
 SPLIT = tuple(f"Contract0p{number}" for number in range(6))
@@ -36,17 +36,17 @@ _START_SECONDS, _BOOT_SECONDS, _FOLLOW_SECONDS = 60.0, 120.0, 15.0
 
 
 class GuestBed:
-    """A target with two controllers and eight disks: `SPLIT` parts of one, a malloc disk and a file of `aio_file`."""
+    """A vhost with two controllers and eight disks: the parts `SPLIT`, a malloc disk, and the file `aio_file`."""
 
-    def __init__(self, target: Vhost, fleet: Fleet, aio_file: Path, say: Callable[[str], None]) -> None:
-        self.target = target
+    def __init__(self, vhost: Vhost, fleet: Fleet, aio_file: Path, say: Callable[[str], None]) -> None:
+        self.vhost = vhost
         self.aio_file = aio_file
         self._fleet = fleet
         self._say = say
 
     @property
     def vm(self) -> Member:
-        """The VM, booted; started anew where an earlier test has ended it."""
+        """The booted VM; it is started again when an earlier test has ended it."""
         if _VM not in self._fleet.started():
             self._fleet.start(_VM, self._say)
             self._fleet.member(_VM).wait_ready(_BOOT_SECONDS)
@@ -54,7 +54,7 @@ class GuestBed:
 
     @property
     def definition(self) -> VmDefinition:
-        """The VM's definition."""
+        """The definition of the VM."""
         return self._fleet.definition(_VM)
 
     def sh(self, command: str, seconds: float = 20.0) -> str:
@@ -64,18 +64,19 @@ class GuestBed:
         return done.stdout
 
     def attach(self, disk: str, controller: str = FIRST, number: int = -1) -> GuestDisk:
-        """Attaches a disk and waits until the guest can use it."""
-        event = attach_target(self.target, controller, disk, number)
+        """Attaches a disk, waits until the guest can use it, and returns it."""
+        event = attach_target(self.vhost, controller, disk, number)
         return self.wait_present(disk, controller, event.target)
 
     def wait_present(self, disk: str, controller: str, number: int) -> GuestDisk:
-        """Waits until the guest can use a disk."""
+        """Waits until the guest can use a disk, and returns it."""
         vm = self.vm
-        return wait_until_present(self.definition, vm.disks.read, controller, number, disk, _FOLLOW_SECONDS)
+        disk_seen, _ = wait_until_present(self.definition, vm.disks.read, controller, number, disk, _FOLLOW_SECONDS)
+        return disk_seen
 
     def detach(self, number: int, controller: str = FIRST) -> None:
         """Detaches a disk and waits until the guest has nothing left of it."""
-        detach_target(self.target, controller, number)
+        detach_target(self.vhost, controller, number)
         self.wait_gone(number, controller)
 
     def wait_gone(self, number: int, controller: str = FIRST) -> None:
@@ -83,7 +84,7 @@ class GuestBed:
         wait_until_gone(self.definition, self.vm.disks.read, controller, number, _FOLLOW_SECONDS)
 
     def guest_map(self) -> dict[tuple[str, int], str]:
-        """The serial at each controller and target, as the guest has it."""
+        """Returns the serial at each controller and target, as the guest sees it."""
         disks = self.vm.disks.read(10.0).disks
         return {(disk.controller, disk.target): disk.serial for disk in disks if disk.node and disk.size}
 
@@ -98,7 +99,7 @@ class GuestBed:
         )
 
     def start_load(self, disk: GuestDisk) -> GuestCommand:
-        """Random writes to a disk, for a minute if nobody ends them; returns once they are under way."""
+        """Starts random writes to a disk, for at most a minute; returns once fio writes."""
         load = self.vm.machine.connection(10.0).start(_LOAD.format(disk.node))
         written = f"cat /sys/block/{disk.node.removeprefix('/dev/')}/stat"
         wait_until(
@@ -111,39 +112,39 @@ class GuestBed:
         return load
 
     def sessions(self, controller: str = FIRST) -> list[dict[str, object]]:
-        """What vhost_get_controllers tells of a controller's sessions."""
-        answer = self.target.require("vhost_get_controllers", {"name": controller})
+        """Returns what vhost_get_controllers says about a controller's sessions."""
+        answer = self.vhost.require("vhost_get_controllers", {"name": controller})
         assert isinstance(answer, list)
         found = answer[0]["sessions"]
         assert isinstance(found, list)
         return found
 
     def kill_vm(self) -> None:
-        """Ends QEMU by SIGKILL and waits until the target has seen it."""
+        """Kills QEMU with SIGKILL and waits until vhost has noticed."""
         self._fleet.kill(_VM)
         wait_until(
-            lambda: not connected_sessions(self.target),
+            lambda: not connected_sessions(self.vhost),
             _FOLLOW_SECONDS,
-            "the target to see that the VM has gone",
-            last_seen=lambda: str(connected_sessions(self.target)),
+            "vhost to notice that the VM has gone",
+            last_seen=lambda: str(connected_sessions(self.vhost)),
             error=AssertionError,
         )
 
     def tidy(self) -> None:
-        """Detaches all that a test has left attached; makes controllers that it has deleted."""
-        existing = get_controllers(self.target)
+        """Detaches what a test has left attached, and makes the controllers that it has deleted."""
+        existing = get_controllers(self.vhost)
         for name in {FIRST, SECOND} - {each.name for each in existing}:
-            create_controller(self.target, name)
+            create_controller(self.vhost, name)
         for controller in existing:
             for each in controller.targets:
-                detach_target(self.target, controller.name, each.number)
+                detach_target(self.vhost, controller.name, each.number)
         if _VM in self._fleet.started():
             self.wait_guest_map({})
 
 
 @contextmanager
 def guest_bed(kind: VhostKind, spdk_vhost: str, folder: Path, say: Callable[[str], None]) -> Iterator[GuestBed]:
-    """Starts a target with controllers and disks; the VM is started when it is first asked for."""
+    """Starts a vhost with controllers and disks; the VM starts when a test first uses it."""
     with ExitStack() as stack:
         files = RunDirectory(folder)
         stack.callback(files.remove_sockets)
@@ -152,15 +153,15 @@ def guest_bed(kind: VhostKind, spdk_vhost: str, folder: Path, say: Callable[[str
         rpc = RpcClient(files.sockets / "rpc.sock", trace=trace)
         log = files.file("vhost.log")
         options = launch_options(kind, spdk_vhost)
-        target = start_vhost(kind, rpc, files.sockets / "vhost", log, _START_SECONDS, options)
-        stack.callback(target.stop)
-        create_malloc_disk(target, "Contract0", len(SPLIT) * DISK_BYTES)
-        split_disk(target, "Contract0", len(SPLIT))
-        create_malloc_disk(target, MALLOC, DISK_BYTES)
+        vhost = start_vhost(kind, rpc, files.sockets / "vhost", log, _START_SECONDS, options)
+        stack.callback(vhost.stop)
+        create_malloc_disk(vhost, "Contract0", len(SPLIT) * DISK_BYTES)
+        split_disk(vhost, "Contract0", len(SPLIT))
+        create_malloc_disk(vhost, MALLOC, DISK_BYTES)
         aio_file = files.file("contract.img")
-        create_aio_disk(target, AIO, aio_file, DISK_BYTES)
-        sockets = {name: Path(create_controller(target, name)) for name in (FIRST, SECOND)}
+        create_aio_disk(vhost, AIO, aio_file, DISK_BYTES)
+        sockets = {name: Path(create_controller(vhost, name)) for name in (FIRST, SECOND)}
         fleet = Fleet(lambda: files)
         stack.callback(fleet.kill_all)
         fleet.define(VmDefinition(_VM, sockets))
-        yield GuestBed(target, fleet, aio_file, say)
+        yield GuestBed(vhost, fleet, aio_file, say)

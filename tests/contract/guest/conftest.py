@@ -1,4 +1,4 @@
-"""One target and one VM for all tests of the guest part; each test finds the controllers empty."""
+"""One vhost and one VM for all tests of the guest part; each test starts with empty controllers."""
 
 from collections.abc import Iterator
 
@@ -10,11 +10,9 @@ from tests.contract.guest.bed import SPLIT, GuestBed, guest_bed
 
 
 @pytest.fixture(scope="session")
-def running_bed(
-    target_kind: VhostKind, spdk_vhost: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[GuestBed]:
+def running_bed(vhost_kind: VhostKind, spdk_vhost: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GuestBed]:
     """The bed of the whole run."""
-    with guest_bed(target_kind, spdk_vhost, tmp_path_factory.mktemp("guest"), print) as bed:
+    with guest_bed(vhost_kind, spdk_vhost, tmp_path_factory.mktemp("guest"), print) as bed:
         yield bed
 
 

@@ -1,4 +1,4 @@
-"""SCSI commands from inside the guest, by sg_raw: status, sense and data of each, and what the data means."""
+"""SCSI commands from inside the guest, sent with sg_raw: status, sense and data of each, and what the data means."""
 
 import re
 import struct
@@ -15,7 +15,7 @@ GOOD = "Good"
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a command ended: its status, sense as (key, ASC, ASCQ) where there is some, and data-in."""
+    """How a command ended: its status, its sense as (key, ASC, ASCQ) if there is any, and its data-in."""
 
     status: str
     sense: tuple[int, int, int] | None
@@ -29,7 +29,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Command:
-    """A CDB with the data that is sent along, or the room that is offered for data-in."""
+    """A CDB with its data-out, or with the room for its data-in."""
 
     cdb: bytes
     out: bytes = b""
@@ -37,7 +37,7 @@ class Command:
 
 
 def send_all(bed: GuestBed, node: str, commands: Sequence[Command]) -> list[Outcome]:
-    """Sends commands to a block node, one after the other, in one go."""
+    """Sends commands to a block node, one after the other, over one connection; returns their outcomes."""
     lines, data = ["cat > /tmp/out"], b""
     for command in commands:
         direction = f"-r {command.room} -o /tmp/in" if command.room else ""
@@ -64,24 +64,24 @@ def _outcome(command: Command, answer: str) -> Outcome:
 
 
 def send(bed: GuestBed, node: str, cdb: bytes, *, room: int = 0, out: bytes = b"") -> Outcome:
-    """Sends one command."""
+    """Sends one command and returns its outcome."""
     return send_all(bed, node, [Command(cdb, out, room)])[0]
 
 
 def fetch(bed: GuestBed, node: str, cdb: bytes, room: int) -> bytes:
-    """The data-in of a command that must succeed."""
+    """Sends a command that must succeed, and returns its data-in."""
     outcome = send(bed, node, cdb, room=room)
     assert outcome.status == GOOD, f"{cdb.hex(' ')}: {outcome}"
     return outcome.data
 
 
 def inquiry(bed: GuestBed, node: str, room: int = 96) -> bytes:
-    """Standard INQUIRY data."""
+    """Returns standard INQUIRY data."""
     return fetch(bed, node, struct.pack(">BBBHB", 0x12, 0, 0, room, 0), room)
 
 
 def vital_product_data(bed: GuestBed, node: str, page: int) -> bytes:
-    """A VPD page without its header, which must fit it."""
+    """Returns a VPD page without its header, which must be correct."""
     data = fetch(bed, node, struct.pack(">BBBHB", 0x12, 1, page, 255, 0), 255)
     length = int.from_bytes(data[2:4], "big")
     assert (data[0], data[1]) == (0, page), data.hex()
@@ -89,7 +89,7 @@ def vital_product_data(bed: GuestBed, node: str, page: int) -> bytes:
 
 
 def designators(body: bytes) -> Iterator[tuple[str, str]]:
-    """Association and type, code set and protocol of each designator of page 0x83, with its value."""
+    """Yields association, type and protocol of each designator of page 0x83, with its value."""
     associations, kinds = ("unit", "port", "target"), {1: "T10", 3: "NAA", 4: "port", 5: "group", 6: "units", 8: "name"}
     while body:
         first, second, _, length = body[:4]
@@ -101,7 +101,7 @@ def designators(body: bytes) -> Iterator[tuple[str, str]]:
 
 
 def mode_pages(data: bytes, header: int) -> dict[str, str]:
-    """The mode pages in an answer, by page and subpage code; `header` bytes and the block descriptors come first."""
+    """Returns the mode pages in an answer, by page and subpage code, without header and block descriptors."""
     at = header + (data[3] if header == 4 else int.from_bytes(data[6:8], "big"))
     found: dict[str, str] = {}
     while at < len(data):

@@ -1,4 +1,4 @@
-"""Data: what is written is read back, on its own disk, also after a detach; discard and compare-and-write."""
+"""Data is read back as it was written, on its own disk, also after a detach; discard and compare-and-write."""
 
 import hashlib
 import random
@@ -22,7 +22,7 @@ def write(bed: GuestBed, node: str, seed: int, at: int = 0) -> str:
 
 
 def read(bed: GuestBed, node: str, at: int = 0) -> str:
-    """The checksum of a MiB at an offset in MiB."""
+    """Returns the checksum of a MiB at an offset in MiB."""
     return bed.sh(f"dd if={node} bs=64k count=16 skip={at * 16} iflag=direct 2>/dev/null | md5sum").split()[0]
 
 

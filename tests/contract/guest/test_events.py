@@ -1,4 +1,4 @@
-"""Attach and detach as the guest sees them: while its driver runs, while there is none, while the VM is paused."""
+"""Attach and detach as the guest sees them: while its driver runs, without a driver, while the VM is paused."""
 
 import os
 import re
@@ -29,7 +29,7 @@ def test_attach_and_detach_at_both_controllers(bed: GuestBed) -> None:
 
 
 def test_a_removed_unit_says_that_it_is_not_supported(bed: GuestBed, disk: GuestDisk) -> None:
-    """The kernel's own last command to a disk with a write cache meets the removed unit."""
+    """The kernel's last command to a disk with a write cache reaches the removed unit."""
     before = kernel_lines(bed, REMOVED_UNIT)
     bed.detach(disk.target)
     assert kernel_lines(bed, REMOVED_UNIT) > before
@@ -41,25 +41,25 @@ def test_writes_to_a_disk_that_is_detached_fail(bed: GuestBed, disk: GuestDisk) 
     load = bed.start_load(disk)
     bed.detach(disk.target)
     result = load.wait(10.0)
-    # EIO for a request that met the removed unit; for one that came after the kernel had let the disk go ENODEV, or
-    # ENOSPC when it had set the size to 0
+    # EIO for a request that reached the removed unit; for a later one ENODEV, because the kernel had removed the disk,
+    # or ENOSPC, because it had set the size to 0
     assert result.exit_code == 1 and re.search(r"err= ?(5|19|28) ", result.stdout), result.stdout
     assert kernel_lines(bed, REMOVED_UNIT) > before
 
 
 def test_a_slot_is_used_again_at_once(bed: GuestBed, disk: GuestDisk) -> None:
-    """Another disk follows without a wait for the guest."""
-    detach_target(bed.target, FIRST, disk.target)
-    attach_target(bed.target, FIRST, SPLIT[1], disk.target)
+    """Another disk follows before the guest has reacted."""
+    detach_target(bed.vhost, FIRST, disk.target)
+    attach_target(bed.vhost, FIRST, SPLIT[1], disk.target)
     bed.wait_guest_map({(FIRST, disk.target): SPLIT[1]})
 
 
 def test_several_disks_at_once(bed: GuestBed) -> None:
     for name in SPLIT[:4]:
-        attach_target(bed.target, FIRST, name)
+        attach_target(bed.vhost, FIRST, name)
     bed.wait_guest_map({(FIRST, number): name for number, name in enumerate(SPLIT[:4])})
     for number in range(4):
-        detach_target(bed.target, FIRST, number)
+        detach_target(bed.vhost, FIRST, number)
     bed.wait_guest_map({})
 
 
@@ -68,8 +68,8 @@ def test_events_while_no_driver_runs(bed: GuestBed, disk: GuestDisk) -> None:
     pci = bed.definition.pci_address(FIRST)
     bed.sh(f"echo {pci} > /sys/bus/pci/drivers/virtio-pci/unbind")
     assert bed.guest_map() == {}
-    detach_target(bed.target, FIRST, disk.target)
-    attach_target(bed.target, FIRST, SPLIT[2], 6)
+    detach_target(bed.vhost, FIRST, disk.target)
+    attach_target(bed.vhost, FIRST, SPLIT[2], 6)
     bed.sh(f"echo {pci} > /sys/bus/pci/drivers/virtio-pci/bind")
     bed.wait_guest_map({(FIRST, 1): SPLIT[1], (FIRST, 6): SPLIT[2]})
 
@@ -79,19 +79,19 @@ def test_an_attach_while_the_vm_is_paused_needs_a_rescan(bed: GuestBed, agreemen
     vm.machine.events.expect("STOP")
     vm.machine.qmp.execute("stop")
     wait_until(lambda: not bed.sessions()[0]["started"], 5, "the session to stop with the VM")
-    attach_target(bed.target, FIRST, SPLIT[3], 3)
+    attach_target(bed.vhost, FIRST, SPLIT[3], 3)
     vm.machine.qmp.execute("cont")
     wait_until(lambda: bed.sessions()[0]["started"], 5, "the session to go on with the VM")
-    bed.attach(SPLIT[0], FIRST, 0)  # the driver has had the time to deal with an older event
+    bed.attach(SPLIT[0], FIRST, 0)  # the driver has had the time to handle an older event
     agreement.check("attach while the VM is paused", False, (FIRST, 3) in bed.guest_map())
     bed.sh("for host in /sys/class/scsi_host/*/scan; do echo - - - > $host; done")
     bed.wait_guest_map({(FIRST, 0): SPLIT[0], (FIRST, 3): SPLIT[3]})
 
 
 def rescan(bed: GuestBed) -> str:
-    """Lets the target look at the AIO disk's file again; returns the error's text, or nothing."""
+    """Lets vhost look at the AIO disk's file again; returns the text of the error, or an empty one."""
     try:
-        bed.target.call("bdev_aio_rescan", {"name": AIO})
+        bed.vhost.call("bdev_aio_rescan", {"name": AIO})
     except RpcError as error:
         return error.message
     return ""
@@ -122,6 +122,6 @@ def test_refused_events_have_no_effect(
     bed: GuestBed, disk: GuestDisk, method: str, params: dict[str, object], message: str
 ) -> None:
     with pytest.raises(RpcError) as caught:
-        bed.target.call(method, {"ctrlr": FIRST, **params})
+        bed.vhost.call(method, {"ctrlr": FIRST, **params})
     assert (caught.value.code, caught.value.message) == (-32602, message)
     assert bed.guest_map() == {(FIRST, 0): SPLIT[0]}

@@ -1,4 +1,4 @@
-"""What a disk says of itself: INQUIRY, VPD pages, capacity, mode pages, and which commands it refuses and how."""
+"""How a disk describes itself: INQUIRY, VPD pages, capacity, mode pages, and which commands it refuses and how."""
 
 import struct
 
@@ -49,7 +49,7 @@ def test_other_pages(bed: GuestBed, agreement: Agreement, disk: GuestDisk) -> No
     for page, body in {0x85: "", 0x86: "0005" + "00" * 58, 0x87: "3fff0000", 0xB1: "000100" + "20" + "00" * 56}.items():
         agreement.check(f"VPD {page:02x}", body, vital_product_data(bed, disk.node, page).hex())
     agreement.check("VPD b2", "00800200000000", vital_product_data(bed, disk.node, 0xB2).hex())
-    # SPDK's descriptor begins with two bytes more than its length tells, so its end is cut off.
+    # SPDK's descriptor begins with two bytes more than its length says, so its end is cut off.
     agreement.check("VPD 88", "00" * 12 + "000953980005766" + "86f", vital_product_data(bed, disk.node, 0x88).hex())
 
 
@@ -180,7 +180,7 @@ def test_what_the_kernel_makes_of_a_disk(bed: GuestBed, agreement: Agreement, di
 
 
 def test_virtio_features(bed: GuestBed, agreement: Agreement) -> None:
-    """Of the vhost-user device that serves the first controller, as the guest's driver took them."""
+    """The features that the guest's driver took for the device of the first controller."""
     bits = bed.sh(f"cat /sys/bus/pci/devices/{bed.definition.pci_address('naa.contract1')}/virtio*/features").strip()
     names = {
         0: "inout",

@@ -1,4 +1,4 @@
-"""Sessions, reboot, and VMs that are killed in the middle of I/O; the last test takes a controller away."""
+"""Sessions, reboots, and VMs that are killed during I/O; the last test deletes a controller."""
 
 import pytest
 
@@ -21,7 +21,7 @@ def test_sessions_of_a_running_vm(bed: GuestBed, agreement: Agreement) -> None:
         agreement.check("fields of a session", {*expected, "vid", "id"}, set(session))
 
 
-def test_requests_under_way_are_counted(bed: GuestBed, disk: GuestDisk) -> None:
+def test_inflight_requests_are_counted(bed: GuestBed, disk: GuestDisk) -> None:
     load = bed.start_load(disk)
     counts: list[object] = []
 
@@ -29,7 +29,7 @@ def test_requests_under_way_are_counted(bed: GuestBed, disk: GuestDisk) -> None:
         counts.append(bed.sessions()[0]["inflight_task_cnt"])
         return counts[-1] not in (0, None)
 
-    wait_until(some, 10, "requests under way", last_seen=lambda: str(counts[-5:]), error=AssertionError)
+    wait_until(some, 10, "requests without an answer", last_seen=lambda: str(counts[-5:]), error=AssertionError)
     bed.sh("kill -9 $(pidof fio)")
     load.wait(10.0)
 
@@ -48,7 +48,7 @@ def test_the_next_vm_can_use_the_controller_of_one_that_was_killed_in_mid_io(bed
     bed.start_load(disk)
     bed.kill_vm()
     assert bed.sessions() == []
-    assert [each.disk_at(0) for each in get_controllers(bed.target) if each.name == FIRST] == [SPLIT[0]]
+    assert [each.disk_at(0) for each in get_controllers(bed.vhost) if each.name == FIRST] == [SPLIT[0]]
     bed.wait_guest_map({(FIRST, 0): SPLIT[0]})  # in the VM that comes next
     (after,) = bed.sessions()
     assert int(str(after["id"])) > int(str(before["id"]))
@@ -57,17 +57,17 @@ def test_the_next_vm_can_use_the_controller_of_one_that_was_killed_in_mid_io(bed
 
 
 def test_deleting_a_controller_that_a_vm_uses(bed: GuestBed, agreement: Agreement) -> None:
-    """SPDK floods its log meanwhile, so the VM is ended soon; the call is then done."""
+    """SPDK floods its log until the VM has gone and then does the call, so the test ends the VM soon."""
     bed.vm  # noqa: B018 - started
     try:
-        answer = str(bed.target.call("vhost_delete_controller", {"ctrlr": SECOND}, deadline=0.3))
+        answer = str(bed.vhost.call("vhost_delete_controller", {"ctrlr": SECOND}, deadline=0.3))
     except DeadlineError:
         answer = "no answer"
     except RpcError as error:
         answer = error.message
     agreement.check("vhost_delete_controller while a VM is connected", "no answer", answer)
     bed.kill_vm()
-    left = SECOND in [each.name for each in get_controllers(bed.target)]
+    left = SECOND in [each.name for each in get_controllers(bed.vhost)]
     agreement.check("controller that was to be deleted, when the VM has gone", False, left)
 
 

@@ -1,4 +1,4 @@
-"""Fixtures: guest memory, and a target with a connected front end."""
+"""Fixtures: guest memory, and an embedded vhost with a connected front end."""
 
 from collections.abc import Iterator
 from pathlib import Path

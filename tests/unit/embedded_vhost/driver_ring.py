@@ -62,7 +62,7 @@ class DriverRing:
         self.ram.write(self.descriptors + 16 * index, struct.pack("<QIHH", address, length, flags, following))
 
     def chain(self, buffers: list[Descriptor], first: int = 0) -> int:
-        """Write a chain of neighbouring descriptors; returns its head."""
+        """Writes a chain of neighbouring descriptors; returns its head."""
         for number, (address, length, flags) in enumerate(buffers):
             index = first + number
             last = number == len(buffers) - 1
@@ -90,7 +90,7 @@ class DriverRing:
         return int(struct.unpack("<H", self.ram.read(self.used, 2))[0])
 
     def collect(self) -> list[tuple[int, int]]:
-        """Heads and written lengths that have become used since the last call."""
+        """Returns heads and written lengths that have become used since the last call."""
         (index,) = struct.unpack("<H", self.ram.read(self.used + 2, 2))
         found = []
         while self.used_seen != index:

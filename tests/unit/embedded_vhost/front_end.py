@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from embedded_vhost.bdev.registry import BdevRegistry
-from embedded_vhost.controller import ControllerRegistry
-from embedded_vhost.faults.base import Parts
-from embedded_vhost.faults.registry import parse_faults, plant
+from embedded_vhost.controllers.registry import ControllerRegistry
+from embedded_vhost.faults.base import Components
+from embedded_vhost.faults.registry import install, parse_faults
 from embedded_vhost.loop import Loop
 from embedded_vhost.rpc.dispatcher import Dispatcher
 from embedded_vhost.rpc.vhost_methods import VhostMethods
@@ -24,9 +24,9 @@ DATA = GUEST_BASE + 0x40000
 
 
 class Bed:
-    """A target with one controller `c` and one malloc bdev `M` of 1 MiB, its loop turned by the test.
+    """An embedded vhost with one controller `c` and one malloc bdev `M` of 1 MiB; the test turns its loop.
 
-    `faults` are planted in it, as on its command line.
+    `faults` are injected, as on its command line.
     """
 
     def __init__(self, directory: Path, faults: Sequence[str] = ()) -> None:
@@ -36,30 +36,30 @@ class Bed:
         self.dispatcher = Dispatcher()
         self.dispatcher.running = True
         VhostMethods(self.controllers).register(self.dispatcher)
-        plant(parse_faults(faults), Parts(self.loop, self.bdevs, self.controllers, self.dispatcher))
+        install(parse_faults(faults), Components(self.loop, self.bdevs, self.controllers, self.dispatcher))
         self.controllers.create("c", None)
         self.bdevs.create_malloc("M", 512, 2048, None)
         self.path = directory / "c"
 
     def call(self, method: str, **params: object) -> object:
-        """Do an RPC method; it may wait for nothing."""
+        """Calls an RPC method, which must not wait for anything."""
         return self.dispatcher.call(method, params)
 
     def attach(self, bdev: str = "M", controller: str = "c", number: int = -1) -> object:
-        """Attach by RPC and let the driver be told."""
+        """Attaches by RPC and lets the driver be told."""
         name = "vhost_scsi_controller_add_target"
         answer = self.call(name, ctrlr=controller, scsi_target_num=number, bdev_name=bdev)
         self.turn()
         return answer
 
     def detach(self, number: int = 0, controller: str = "c") -> object:
-        """Detach by RPC and let the driver be told."""
+        """Detaches by RPC and lets the driver be told."""
         answer = self.call("vhost_scsi_controller_remove_target", ctrlr=controller, scsi_target_num=number)
         self.turn()
         return answer
 
     def turn(self, rounds: int = 20) -> None:
-        """Let the target work off what has come."""
+        """Lets the embedded vhost serve what has arrived."""
         for _ in range(rounds):
             self.loop.run_once(0)
 
@@ -105,7 +105,7 @@ class FrontEnd:
         return int(struct.unpack("<Q", self.ask(request))[0])
 
     def closed(self) -> bool:
-        """Whether the target has closed the connection."""
+        """Returns whether the embedded vhost has closed the connection."""
         self.turn()
         try:
             return self.socket.recv(4096) == b""
@@ -120,7 +120,7 @@ class FrontEnd:
         return struct.pack("<II", 1, 0) + region
 
     def start(self, features: int = HOTPLUG_AND_CHANGE, queues: tuple[int, ...] = (0, 1, 2), base: int = 0) -> None:
-        """All messages that QEMU sends to start a device."""
+        """Sends all messages that QEMU sends to start a device."""
         self.send(16, struct.pack("<Q", 0x209))  # protocol features
         self.send(3)
         self.send(2, struct.pack("<Q", features | PROTOCOL_FEATURES | VERSION_1))
@@ -137,13 +137,13 @@ class FrontEnd:
         self.interrupts(2)
 
     def stop(self, queues: tuple[int, ...] = (0, 1, 2)) -> list[int]:
-        """Stop the rings; returns their bases."""
+        """Stops the rings; returns their bases."""
         for index in queues:
             self.send(18, struct.pack("<II", index, 0))
         return [struct.unpack("<II", self.ask(11, struct.pack("<II", index, 0)))[1] for index in queues]
 
     def forget_rings(self) -> None:
-        """What a guest's reset does to them."""
+        """Clears the rings, as a guest's reset does."""
         self.ram.bytes[: 0x1000 * len(self.rings)] = bytes(0x1000 * len(self.rings))
         self.rings = [DriverRing(self.ram, 0x1000 * index, size=16) for index in range(3)]
 
@@ -173,7 +173,7 @@ class FrontEnd:
     def command(
         self, cdb: bytes, out: bytes = b"", in_length: int = 0, *, target: int = 0, lun: int = 0
     ) -> tuple[int, int, bytes, bytes]:
-        """Do a request; returns response code, SCSI status, sense, data-in without the residual."""
+        """Does a request; returns response code, SCSI status, sense, data-in without the residual."""
         ring = self.rings[2]
         ring.offer(ring.chain(self.request_chain(cdb, out, in_length, target, lun, DATA)))
         self.kick(2)
@@ -195,7 +195,7 @@ class FrontEnd:
         self.kick(1)
 
     def events(self) -> list[tuple[int, int, int]]:
-        """Event, target and reason of each event that has come."""
+        """Returns event, target and reason of each event that has arrived."""
         found = []
         for head, written in self.rings[1].collect():
             assert written == 16

@@ -166,7 +166,7 @@ def test_statistics_of_a_split_bdev_have_its_parts(registry: BdevRegistry) -> No
 def test_a_split_is_kept_for_a_bdev_that_comes_later() -> None:
     registry = BdevRegistry()
     assert registry.split("Later", 2, None) == []
-    with pytest.raises(BdevError, match="split already"):
+    with pytest.raises(BdevError, match="already split"):
         registry.split("Later", 2, None)
     registry.create_malloc("Later", 512, 64, None)
     assert [bdev.name for bdev in registry.all()] == ["Later", "Laterp0", "Laterp1"]

@@ -1,4 +1,4 @@
-"""Each planted fault does what it says, and nothing is different where none is planted."""
+"""Each injected fault does what it says, and without faults nothing is different."""
 
 import os
 import struct
@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from embedded_vhost import log
-from embedded_vhost.controller import ControllerRegistry, _device
+from embedded_vhost.controllers.controller import make_virtio_scsi_device
+from embedded_vhost.controllers.registry import ControllerRegistry
 from embedded_vhost.faults import answers, detached_disks, events, neighbours
 from embedded_vhost.faults.base import FaultError
 from embedded_vhost.faults.registry import FAULTS, describe_faults, parse_faults, with_faults
@@ -24,12 +25,12 @@ SERIAL = bytes((0x12, 1, 0x80, 0, 252, 0))
 CAPACITY = bytes((0x25,)) + bytes(9)
 ATTACHED, REMOVED = 1, 2
 
-Plant = Callable[..., tuple[Bed, FrontEnd]]
+Inject = Callable[..., tuple[Bed, FrontEnd]]
 
 
 @pytest.fixture
-def plant(tmp_path: Path) -> Iterator[Plant]:
-    """A target with the given faults, and a driver at controller `c` that takes events; bdevs M, N and O."""
+def inject(tmp_path: Path) -> Iterator[Inject]:
+    """Makes an embedded vhost with faults, bdevs M, N and O, and a driver at controller `c` that takes events."""
     with ExitStack() as stack:
 
         def make(*faults: str) -> tuple[Bed, FrontEnd]:
@@ -47,7 +48,7 @@ def plant(tmp_path: Path) -> Iterator[Plant]:
 
 
 def places(front_end: FrontEnd) -> list[int]:
-    """The slots in which the driver finds a disk."""
+    """Returns the slots in which the driver finds a disk."""
     return [slot for slot in range(8) if front_end.command(bytes(6), target=slot)[:2] == (0, 0)]
 
 
@@ -55,8 +56,8 @@ def reasons(front_end: FrontEnd) -> list[tuple[int, int]]:
     return [(target, reason) for _, target, reason in front_end.events()]
 
 
-def test_where_no_fault_is_planted_nothing_is_replaced(bed: Bed) -> None:
-    assert bed.controllers.make_device is _device
+def test_without_faults_nothing_is_replaced(bed: Bed) -> None:
+    assert bed.controllers.make_device is make_virtio_scsi_device
     assert bed.controllers.make_unit is LogicalUnit
     assert with_faults([]) == ""
     assert isinstance(bed.controllers, ControllerRegistry)
@@ -65,20 +66,20 @@ def test_where_no_fault_is_planted_nothing_is_replaced(bed: Bed) -> None:
 def test_faults_are_described_and_named_in_the_description() -> None:
     assert len(describe_faults().splitlines()) == len(FAULTS)
     faults = parse_faults(["crash:detach@2", "bit-flip"])
-    assert with_faults(faults) == " WITH PLANTED FAULTS: crash:detach@2, bit-flip:10000"
+    assert with_faults(faults) == " WITH INJECTED FAULTS: crash:detach@2, bit-flip:10000"
 
 
 @pytest.mark.parametrize(
     "word", ["nope", "crash:lunch", "crash:detach@0", "no-answer:reboot", "bit-flip:0", "bit-flip:x"]
 )
-def test_a_fault_that_there_is_not_is_refused(word: str, plant: Plant) -> None:
+def test_an_unknown_fault_or_parameter_is_refused(word: str, inject: Inject) -> None:
     with pytest.raises(FaultError):
-        plant(word)
+        inject(word)
 
 
-def test_two_faults_that_want_the_same_hold_are_refused(plant: Plant) -> None:
-    with pytest.raises(FaultError, match="cannot be planted together"):
-        plant("wrong-slot", "lost-after-reboot")
+def test_two_faults_that_need_the_same_hook_are_refused(inject: Inject) -> None:
+    with pytest.raises(FaultError, match="cannot be combined"):
+        inject("wrong-slot", "lost-after-reboot")
 
 
 @pytest.mark.parametrize(
@@ -90,8 +91,8 @@ def test_two_faults_that_want_the_same_hold_are_refused(plant: Plant) -> None:
         ("wrong-answer", 1, 1),
     ],
 )
-def test_answers_of_attach(fault: str, first: object, second: object, plant: Plant) -> None:
-    bed, _ = plant(fault)
+def test_answers_of_attach(fault: str, first: object, second: object, inject: Inject) -> None:
+    bed, _ = inject(fault)
     for wanted, bdev in ((first, "M"), (second, "N")):
         if isinstance(wanted, type):
             with pytest.raises(RpcError) as error:
@@ -102,8 +103,8 @@ def test_answers_of_attach(fault: str, first: object, second: object, plant: Pla
 
 
 @pytest.mark.parametrize("kind", ["attach", "detach"])
-def test_success_is_answered_and_nothing_is_done(kind: str, plant: Plant) -> None:
-    bed, front_end = plant(f"do-nothing:{kind}")
+def test_success_is_answered_and_nothing_is_done(kind: str, inject: Inject) -> None:
+    bed, front_end = inject(f"do-nothing:{kind}")
     assert bed.attach() == 0
     assert places(front_end) == ([] if kind == "attach" else [0])
     if kind == "detach":
@@ -121,8 +122,8 @@ def test_success_is_answered_and_nothing_is_done(kind: str, plant: Plant) -> Non
         ("event-misdirected:detach", [(0, ATTACHED), (1, REMOVED)]),
     ],
 )
-def test_events_go_wrong(fault: str, seen: list[tuple[int, int]], plant: Plant) -> None:
-    bed, front_end = plant(fault)
+def test_events_go_wrong(fault: str, seen: list[tuple[int, int]], inject: Inject) -> None:
+    bed, front_end = inject(fault)
     bed.attach()
     assert places(front_end) == [0]
     bed.detach()
@@ -130,9 +131,9 @@ def test_events_go_wrong(fault: str, seen: list[tuple[int, int]], plant: Plant) 
     assert reasons(front_end) == seen
 
 
-def test_an_event_comes_late(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_event_comes_late(inject: Inject, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(events, "LATE_SECONDS", 0.02)
-    bed, front_end = plant("event-late:attach")
+    bed, front_end = inject("event-late:attach")
     bed.attach()
     assert reasons(front_end) == []
     bed.loop.run_once(2)
@@ -140,15 +141,15 @@ def test_an_event_comes_late(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> N
     assert reasons(front_end) == [(0, ATTACHED)]
 
 
-def test_a_disk_is_shown_in_the_wrong_slot(plant: Plant) -> None:
-    bed, front_end = plant("wrong-slot")
+def test_a_disk_is_shown_in_the_wrong_slot(inject: Inject) -> None:
+    bed, front_end = inject("wrong-slot")
     assert bed.attach() == 0
     assert places(front_end) == [1]
     assert reasons(front_end) == [(1, ATTACHED)]
 
 
-def test_a_disk_is_shown_at_the_wrong_controller(plant: Plant) -> None:
-    bed, front_end = plant("wrong-controller:1")
+def test_a_disk_is_shown_at_the_wrong_controller(inject: Inject) -> None:
+    bed, front_end = inject("wrong-controller:1")
     bed.controllers.create("d", None)
     other = FrontEnd(bed.path.with_name("d"), bed.turn)
     other.start()
@@ -159,8 +160,8 @@ def test_a_disk_is_shown_at_the_wrong_controller(plant: Plant) -> None:
     other.close()
 
 
-def test_a_disk_has_a_wrong_serial_or_size(plant: Plant) -> None:
-    bed, front_end = plant("wrong-serial:2", "wrong-size:1")
+def test_a_disk_has_a_wrong_serial_or_size(inject: Inject) -> None:
+    bed, front_end = inject("wrong-serial:2", "wrong-size:1")
     bed.attach("M")
     bed.attach("N")
     assert [front_end.command(SERIAL, in_length=252, target=slot)[3][4:] for slot in (0, 1)] == [b"M\0", b"FOREIGN0\0"]
@@ -171,8 +172,8 @@ def test_a_disk_has_a_wrong_serial_or_size(plant: Plant) -> None:
 @pytest.mark.parametrize(
     ("fault", "after"), [("back-after-reboot", [0, 1]), ("lost-after-reboot", []), ("doubled-after-reboot", [0, 1])]
 )
-def test_a_reboot_changes_what_is_found(fault: str, after: list[int], plant: Plant) -> None:
-    bed, front_end = plant(fault)
+def test_a_reboot_changes_what_is_found(fault: str, after: list[int], inject: Inject) -> None:
+    bed, front_end = inject(fault)
     bed.attach("M")
     bed.attach("N")
     bed.detach(0)
@@ -185,18 +186,18 @@ def test_a_reboot_changes_what_is_found(fault: str, after: list[int], plant: Pla
     assert [target.number for target in bed.controllers.targets()] == slots
 
 
-def test_a_detached_disk_is_still_served(plant: Plant) -> None:
-    bed, front_end = plant("detached-still-served")
+def test_a_detached_disk_is_still_served(inject: Inject) -> None:
+    bed, front_end = inject("detached-still-served")
     bed.attach()
     bed.detach()
     assert places(front_end) == [0]
     assert bed.controllers.targets() == []
 
 
-def test_a_detached_disk_is_written_late(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_detached_disk_is_written_late(inject: Inject, monkeypatch: pytest.MonkeyPatch) -> None:
     due: list[Callable[[], object]] = []
     monkeypatch.setattr(detached_disks, "after", lambda loop, seconds, callback: due.append(callback))
-    bed, front_end = plant("detached-written-late")
+    bed, front_end = inject("detached-written-late")
     bed.attach()
     front_end.command(WRITE, b"A" * 4096)
     bed.detach()
@@ -206,10 +207,10 @@ def test_a_detached_disk_is_written_late(plant: Plant, monkeypatch: pytest.Monke
     assert front_end.command(READ, in_length=4096)[3] == bytes(512) + b"A" * 3584
 
 
-def test_io_of_a_detached_disk_hangs(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_io_of_a_detached_disk_hangs(inject: Inject, monkeypatch: pytest.MonkeyPatch) -> None:
     due: list[Callable[[], object]] = []
     monkeypatch.setattr(detached_disks, "after", lambda loop, seconds, callback: due.append(callback))
-    bed, front_end = plant("detached-io-hangs")
+    bed, front_end = inject("detached-io-hangs")
     bed.attach("M")
     bed.attach("N")
     bed.detach(0)
@@ -222,15 +223,15 @@ def test_io_of_a_detached_disk_hangs(plant: Plant, monkeypatch: pytest.MonkeyPat
 
 
 def answered(front_end: FrontEnd, target: int) -> int:
-    """Sends a request to a target; how many requests come back."""
+    """Sends a request to a target; returns how many requests come back."""
     ring = front_end.rings[2]
     ring.offer(ring.chain(front_end.request_chain(bytes(6), b"", 0, target, 0, DATA + 0x4000 * target), 2 * target))
     front_end.kick(2)
     return len(ring.collect())
 
 
-def test_a_disk_is_stuck_after_a_reboot(plant: Plant) -> None:
-    bed, front_end = plant("stuck-after-reboot")
+def test_a_disk_is_stuck_after_a_reboot(inject: Inject) -> None:
+    bed, front_end = inject("stuck-after-reboot")
     bed.attach("M")
     bed.attach("N")
     assert [answered(front_end, 0), answered(front_end, 1)] == [1, 1]
@@ -240,10 +241,10 @@ def test_a_disk_is_stuck_after_a_reboot(plant: Plant) -> None:
     assert [answered(front_end, 0), answered(front_end, 1)] == [0, 1]
 
 
-def test_no_rpc_is_answered_for_a_while(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_rpc_is_answered_for_a_while(inject: Inject, monkeypatch: pytest.MonkeyPatch) -> None:
     due: list[Callable[[], object]] = []
     monkeypatch.setattr(answers, "after", lambda loop, seconds, callback: due.append(callback))
-    bed, front_end = plant("rpc-silent:6")
+    bed, front_end = inject("rpc-silent:6")
     assert bed.attach() == 0
     late: list[object] = []
     with pytest.raises(Postponed) as postponed:
@@ -257,10 +258,10 @@ def test_no_rpc_is_answered_for_a_while(plant: Plant, monkeypatch: pytest.Monkey
     assert bed.call("vhost_get_controllers") == late[0]
 
 
-def test_a_neighbour_stalls_and_goes_on(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_neighbour_stalls_and_goes_on(inject: Inject, monkeypatch: pytest.MonkeyPatch) -> None:
     due: list[Callable[[], object]] = []
     monkeypatch.setattr(neighbours, "after", lambda loop, seconds, callback: due.append(callback))
-    bed, front_end = plant("detach-stalls-neighbour:8")
+    bed, front_end = inject("detach-stalls-neighbour:8")
     bed.attach("M")
     bed.attach("N")
     bed.detach(0)
@@ -272,8 +273,8 @@ def test_a_neighbour_stalls_and_goes_on(plant: Plant, monkeypatch: pytest.Monkey
     assert answered(front_end, 1) == 1
 
 
-def test_a_neighbour_fails(plant: Plant) -> None:
-    bed, front_end = plant("detach-fails-neighbour")
+def test_a_neighbour_fails(inject: Inject) -> None:
+    bed, front_end = inject("detach-fails-neighbour")
     bed.attach("M")
     bed.attach("N")
     assert front_end.command(READ, in_length=4096, target=1)[:2] == (0, 0)
@@ -281,16 +282,16 @@ def test_a_neighbour_fails(plant: Plant) -> None:
     assert front_end.command(READ, in_length=4096, target=1)[:2] == (0, 2)
 
 
-def test_a_neighbour_fails_once(plant: Plant) -> None:
-    bed, front_end = plant("detach-fails-neighbour-once")
+def test_a_neighbour_fails_once(inject: Inject) -> None:
+    bed, front_end = inject("detach-fails-neighbour-once")
     bed.attach("M")
     bed.attach("N")
     bed.detach(0)
     assert [front_end.command(READ, in_length=4096, target=1)[1] for _ in range(3)] == [2, 0, 0]
 
 
-def test_a_neighbour_is_overwritten(plant: Plant) -> None:
-    bed, front_end = plant("detach-corrupts-neighbour")
+def test_a_neighbour_is_overwritten(inject: Inject) -> None:
+    bed, front_end = inject("detach-corrupts-neighbour")
     bed.attach("M")
     bed.attach("N")
     front_end.command(WRITE, b"A" * 4096, target=1)
@@ -298,10 +299,10 @@ def test_a_neighbour_is_overwritten(plant: Plant) -> None:
     assert front_end.command(READ, in_length=4096, target=1)[3] == b"\xa5" * 4096
 
 
-def test_one_write_in_so_many_is_flipped_lost_or_read_stale(plant: Plant) -> None:
+def test_one_write_in_so_many_is_flipped_lost_or_read_stale(inject: Inject) -> None:
     flipped = b"A" * 2048 + b"Q" + b"A" * 2047
     for fault, read in (("bit-flip:2", flipped), ("write-lost:2", b"B" * 4096), ("read-stale:2", b"B" * 4096)):
-        bed, front_end = plant(fault)
+        bed, front_end = inject(fault)
         bed.attach()
         front_end.command(WRITE, b"B" * 4096)
         assert front_end.command(READ, in_length=4096)[3] == b"B" * 4096
@@ -310,8 +311,8 @@ def test_one_write_in_so_many_is_flipped_lost_or_read_stale(plant: Plant) -> Non
         bed.controllers.close()
 
 
-def test_two_disks_share_one_storage(plant: Plant) -> None:
-    bed, front_end = plant("data-shared:2")
+def test_two_disks_share_one_storage(inject: Inject) -> None:
+    bed, front_end = inject("data-shared:2")
     bed.attach("M")
     bed.attach("N")
     front_end.command(WRITE, b"A" * 4096, target=1)
@@ -321,8 +322,8 @@ def test_two_disks_share_one_storage(plant: Plant) -> None:
 @pytest.mark.parametrize(
     ("fault", "found"), [("data-swapped", 0), ("detach-loses-data", 0), ("detach-corrupts-neighbour", 65)]
 )
-def test_a_disk_that_is_attached_again_has_its_data_or_not(fault: str, found: int, plant: Plant) -> None:
-    bed, front_end = plant(fault)
+def test_a_disk_that_is_attached_again_has_its_data_or_not(fault: str, found: int, inject: Inject) -> None:
+    bed, front_end = inject(fault)
     bed.attach()
     front_end.command(WRITE, b"A" * 4096)
     bed.detach()
@@ -330,8 +331,8 @@ def test_a_disk_that_is_attached_again_has_its_data_or_not(fault: str, found: in
     assert front_end.command(READ, in_length=4096)[3] == bytes([found]) * 4096
 
 
-def test_a_reboot_loses_data(plant: Plant) -> None:
-    bed, front_end = plant("reboot-loses-data")
+def test_a_reboot_loses_data(inject: Inject) -> None:
+    bed, front_end = inject("reboot-loses-data")
     bed.attach()
     front_end.command(WRITE, b"A" * 4096)
     front_end.stop()
@@ -348,40 +349,40 @@ def test_a_reboot_loses_data(plant: Plant) -> None:
         ("error-line", "*ERROR*: session stop timed out"),
     ],
 )
-def test_the_log_tells_of_trouble(fault: str, words: str, plant: Plant, capfd: pytest.CaptureFixture[str]) -> None:
-    bed, _ = plant(f"{fault}:detach")
+def test_the_log_shows_a_problem(fault: str, words: str, inject: Inject, capfd: pytest.CaptureFixture[str]) -> None:
+    bed, _ = inject(f"{fault}:detach")
     bed.attach()
     assert words not in capfd.readouterr().err
     bed.detach()
     assert words in capfd.readouterr().err
 
 
-def test_the_log_is_flooded(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_log_is_flooded(inject: Inject, monkeypatch: pytest.MonkeyPatch) -> None:
     lines: list[str] = []
-    bed, _ = plant("log-flood:attach")
+    bed, _ = inject("log-flood:attach")
     monkeypatch.setattr(log, "notice", lambda module, text: lines.append(text))
     bed.attach()
     assert lines.count("controller is busy, trying again") > 20 * 49
 
 
-def test_descriptors_leak(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_descriptors_leak(inject: Inject, monkeypatch: pytest.MonkeyPatch) -> None:
     leaked: list[int] = []
-    bed, _ = plant("leak-descriptors:3")
+    bed, _ = inject("leak-descriptors:3")
     monkeypatch.setattr(os, "dup", leaked.append)
     bed.attach()
     bed.detach()
     assert len(leaked) == 6
 
 
-def test_connections_are_closed(plant: Plant) -> None:
-    bed, front_end = plant("disconnect:attach")
+def test_connections_are_closed(inject: Inject) -> None:
+    bed, front_end = inject("disconnect:attach")
     bed.attach()
     assert front_end.closed()
 
 
-def test_a_detach_blocks_all(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_detach_blocks_all(inject: Inject, monkeypatch: pytest.MonkeyPatch) -> None:
     slept: list[float] = []
-    bed, _ = plant("block-all:8")
+    bed, _ = inject("block-all:8")
     monkeypatch.setattr(time, "sleep", slept.append)
     bed.attach()
     bed.detach()

@@ -11,7 +11,7 @@ import pytest
 
 from embedded_vhost.core_mask import parse_core_mask
 from embedded_vhost.loop import Loop
-from embedded_vhost.rpc.dispatcher import Dispatcher, When
+from embedded_vhost.rpc.dispatcher import Dispatcher, RpcState
 from embedded_vhost.rpc.json_stream import MAX_REQUEST, InvalidJson, JsonStream
 from embedded_vhost.rpc.params import Params
 from embedded_vhost.rpc.server import RpcServer
@@ -87,7 +87,7 @@ def client(tmp_path: Path) -> Iterator[Client]:
     dispatcher.running = True
     dispatcher.add("echo", echo)
     dispatcher.add("crash", crash)
-    dispatcher.add("early", echo, When.STARTUP)
+    dispatcher.add("early", echo, RpcState.STARTUP)
     server = RpcServer(loop, tmp_path / "rpc", dispatcher.call)
     client = Client(tmp_path / "rpc", loop)
     yield client
@@ -163,7 +163,7 @@ def test_random_bytes_hurt_nobody(client: Client, tmp_path: Path) -> None:
 
 
 def test_a_served_socket_is_not_taken(client: Client, tmp_path: Path) -> None:
-    with pytest.raises(OSError, match="living process"):
+    with pytest.raises(OSError, match="another process listens"):
         bind_unix(tmp_path / "rpc")
 
 

@@ -1,4 +1,4 @@
-"""Who may import whom inside the embedded target."""
+"""Which parts of the embedded vhost may import which."""
 
 import ast
 from pathlib import Path
@@ -12,12 +12,12 @@ ALLOWED = {
     "scsi": {"scsi", "bdev"},
     "virtio": {"virtio"},
     "vhost_user": {"vhost_user", "virtio"},
-    "rpc": {"rpc", "bdev", "controller"},
+    "rpc": {"rpc", "bdev", "controllers"},
 }
 
 
 def imported(path: Path) -> set[str]:
-    """First part below embedded_vhost of every import; other packages outside the standard library as they are."""
+    """Returns the first name below embedded_vhost of every import from it."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and node.module:

@@ -1,4 +1,4 @@
-"""The program as a process: start, end, sockets that are in use, wrong options."""
+"""The embedded vhost as a process: start, end, sockets that are in use, wrong options."""
 
 import json
 import os
@@ -22,7 +22,7 @@ Start = Callable[..., "subprocess.Popen[str]"]
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Start the program with sockets in tmp_path; what still runs at the end is killed."""
+    """Starts the program with sockets in tmp_path; kills what still runs at the end."""
     started: list[subprocess.Popen[str]] = []
 
     def run(*options: str) -> "subprocess.Popen[str]":
@@ -39,7 +39,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 
 def call(path: Path, method: str, **params: object) -> object:
-    """Do a method; waits until the socket is there."""
+    """Calls a method; waits until the socket is there."""
     end = time.monotonic() + DEADLINE
     while True:
         with socket.socket(socket.AF_UNIX) as connection:
@@ -64,8 +64,8 @@ def test_a_signal_ends_it_and_removes_its_sockets(start: Start, tmp_path: Path, 
     _, log = process.communicate(timeout=DEADLINE)
     assert process.returncode == 0
     assert list(tmp_path.iterdir()) == []
-    assert "*NOTICE*: embedded vhost-user-scsi target" in log
-    assert "stand-in, not SPDK" in log
+    assert "*NOTICE*: embedded vhost" in log
+    assert "(not SPDK) is running" in log
 
 
 def test_a_second_one_on_the_same_socket_is_refused(start: Start, tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ def test_a_second_one_on_the_same_socket_is_refused(start: Start, tmp_path: Path
     second = start()
     _, log = second.communicate(timeout=DEADLINE)
     assert second.returncode == 1
-    assert f"{tmp_path / 'rpc'} cannot be used: it is served by a living process" in log
+    assert f"{tmp_path / 'rpc'} cannot be used: another process serves it" in log
     assert call(tmp_path / "rpc", "vhost_get_controllers") == []
 
 
@@ -92,7 +92,7 @@ def test_a_missing_directory_is_named(start: Start) -> None:
     process = start("-S", "/nonexistent")
     _, log = process.communicate(timeout=DEADLINE)
     assert process.returncode == 1
-    assert "-S /nonexistent is no directory" in log
+    assert "-S /nonexistent is not a directory" in log
 
 
 def test_options_of_spdk_are_taken(start: Start, tmp_path: Path) -> None:
@@ -103,23 +103,24 @@ def test_options_of_spdk_are_taken(start: Start, tmp_path: Path) -> None:
     assert call(tmp_path / "rpc", "spdk_kill_instance", sig_name="SIGINT") is True
     _, log = process.communicate(timeout=DEADLINE)
     assert process.returncode == 0
-    assert "ignored, they mean nothing here: -s 1024 --no-huge --no-pci" in log
+    assert "ignored, because they have no meaning here: -s 1024 --no-huge --no-pci" in log
 
 
-def test_a_planted_target_says_so_wherever_it_says_what_it_is(start: Start, tmp_path: Path) -> None:
+def test_injected_faults_are_named_wherever_the_program_says_what_it_is(start: Start, tmp_path: Path) -> None:
     process = start("--fault", "exit-status:3", "--fault", "bit-flip")
     version = call(tmp_path / "rpc", "spdk_get_version")
     assert isinstance(version, dict)
-    assert version["version"].endswith("WITH PLANTED FAULTS: exit-status:3, bit-flip:10000")
+    assert version["version"].startswith("embedded vhost ") and "not SPDK" in version["version"]
+    assert version["version"].endswith("WITH INJECTED FAULTS: exit-status:3, bit-flip:10000")
     process.send_signal(signal.SIGINT)
     _, log = process.communicate(timeout=DEADLINE)
     assert process.returncode == 3
-    assert log.count("WITH PLANTED FAULTS: exit-status:3, bit-flip:10000") == 2
-    assert "planted fault exit-status:3 strikes: exit code 3" in log
+    assert log.count("WITH INJECTED FAULTS: exit-status:3, bit-flip:10000") == 2
+    assert "injected fault exit-status:3 takes effect: exit code 3" in log
 
 
 @pytest.mark.parametrize(("fault", "code"), [("crash:stop", -signal.SIGSEGV), ("abort:stop", -signal.SIGABRT)])
-def test_a_planted_crash(start: Start, tmp_path: Path, fault: str, code: int) -> None:
+def test_an_injected_crash(start: Start, tmp_path: Path, fault: str, code: int) -> None:
     process = start("--fault", fault)
     call(tmp_path / "rpc", "spdk_get_version")
     process.send_signal(signal.SIGINT)
@@ -137,4 +138,4 @@ def test_an_unknown_fault_is_refused(start: Start) -> None:
 def test_an_unknown_quirk_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         parse(["--quirk", "nope"])
-    assert "there is no quirk nope; there are delete-waits, removal-lingers" in capsys.readouterr().err
+    assert "there is no quirk nope; known quirks: delete-waits, removal-lingers" in capsys.readouterr().err

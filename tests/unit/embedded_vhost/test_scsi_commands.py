@@ -79,7 +79,7 @@ WRITES = [(cdb6, 0x0A), (cdb10, 0x2A), (cdb12, 0xAA), (cdb16, 0x8A)]
 
 
 def numbered_blocks(first: int, count: int) -> bytes:
-    """Blocks each filled with its own number."""
+    """Returns blocks that are each filled with their own number."""
     return b"".join(bytes((number & 0xFF,)) * 512 for number in range(first, first + count))
 
 
@@ -241,7 +241,7 @@ def test_mode_sense_10(initiator: Initiator) -> None:
 
 
 def pages(initiator: Initiator, code: int, subpage: int = 0) -> list[tuple[int, int]]:
-    """Code and subpage code of the mode pages in an answer."""
+    """Returns code and subpage code of the mode pages in an answer."""
     data = initiator.good(bytes((0x5A, 8, code, subpage, 0, 0, 0, 16, 0, 0)), room=4096)[8:]
     found = []
     while data:

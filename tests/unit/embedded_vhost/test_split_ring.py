@@ -21,7 +21,7 @@ TABLE = GUEST_BASE + 0x4000
 
 
 def indirect(ram: GuestRam, rows: list[tuple[int, int, int, int]]) -> int:
-    """Write an indirect table; returns its length in bytes."""
+    """Writes an indirect table; returns its length in bytes."""
     data = b"".join(struct.pack("<QIHH", *row) for row in rows)
     ram.write(TABLE, data)
     return len(data)
@@ -70,7 +70,7 @@ def test_an_indirect_table_may_end_a_direct_chain(ram: GuestRam) -> None:
     [
         ([(BUFFER, 4, NEXT, 0)], "does not end"),
         ([(BUFFER, 4, NEXT, 1), (BUFFER, 4, NEXT, 0)], "does not end"),
-        ([(BUFFER, 4, NEXT, 8)], "goes on at descriptor 8"),
+        ([(BUFFER, 4, NEXT, 8)], "continues at descriptor 8"),
         ([(BUFFER, 0, 0, 0)], "no length"),
         ([(BUFFER, 4, WRITE | NEXT, 1), (BUFFER, 4, 0, 0)], "follows a writable"),
         ([(0, 4, 0, 0)], "not in the guest's memory"),
@@ -98,7 +98,7 @@ def test_a_bad_direct_chain_is_refused(ram: GuestRam, rows: list[tuple[int, int,
     ("rows", "why"),
     [
         ([(BUFFER, 4, NEXT, 0)], "does not end"),
-        ([(BUFFER, 4, NEXT, 1)], "goes on at descriptor 1"),
+        ([(BUFFER, 4, NEXT, 1)], "continues at descriptor 1"),
         ([(BUFFER, 0, 0, 0)], "no length"),
         ([(TABLE, 16, INDIRECT, 0)], "names another"),
         ([(BUFFER, 4, WRITE | NEXT, 1), (BUFFER, 4, 0, 0)], "follows a writable"),

@@ -9,7 +9,7 @@ import pytest
 
 from embedded_vhost.bdev.base import BdevError
 from embedded_vhost.bdev.malloc import MallocBdev
-from embedded_vhost.controller import ControllerError
+from embedded_vhost.controllers.controller import ControllerError
 from tests.unit.embedded_vhost.driver_ring import GUEST_BASE, WRITE, DriverRing
 from tests.unit.embedded_vhost.front_end import DATA, Bed, FrontEnd
 
@@ -77,7 +77,7 @@ def test_attach_and_detach_are_told_by_events(bed: Bed, front_end: FrontEnd) -> 
 def test_no_write_reaches_the_disk_after_its_detach(disk: Bed, front_end: FrontEnd) -> None:
     front_end.start()
     assert front_end.command(WRITE_10, b"A" * 4096)[1] == 0
-    # The driver has queued a write that the target has not looked at when the detach is answered.
+    # The driver has queued a write that has not been looked at when the detach is answered.
     ring = front_end.rings[2]
     ring.offer(ring.chain(front_end.request_chain(WRITE_10, b"B" * 4096, 0, 0, 0, DATA)))
     os.eventfd_write(front_end.kicks[2], 1)
@@ -132,16 +132,16 @@ def test_a_driver_is_told_only_what_it_asked_for(bed: Bed, front_end: FrontEnd) 
     assert front_end.events() == []
 
 
-def test_requests_under_way_are_counted(disk: Bed, front_end: FrontEnd) -> None:
+def test_inflight_requests_are_counted(disk: Bed, front_end: FrontEnd) -> None:
     front_end.start()
     controller = disk.controllers.get("c")
     (session,) = controller.sessions
-    assert controller.requests_under_way(session) == 0
+    assert controller.inflight_requests(session) == 0
     ring = front_end.rings[2]
     ring.offer(ring.chain(front_end.request_chain(TEST_UNIT_READY, b"", 0, 0, 0, DATA)))
-    assert controller.requests_under_way(session) == 1
+    assert controller.inflight_requests(session) == 1
     front_end.kick(2)
-    assert controller.requests_under_way(session) == 0
+    assert controller.inflight_requests(session) == 0
 
 
 def test_a_new_driver_gets_no_events_of_the_old_one(disk: Bed, front_end: FrontEnd) -> None:
@@ -342,12 +342,12 @@ def test_a_useless_kick_descriptor_does_not_spin(
     reader, writer = os.pipe()
     front_end.send(12, struct.pack("<Q", 2), (reader,))
     os.close(reader)
-    os.close(writer)  # readable for ever from here on
+    os.close(writer)  # readable forever from here on
     disk.turn()
     assert capfd.readouterr().err.count("kick descriptor of vring 2 is useless") == 1
 
 
-def test_random_messages_never_end_the_target(bed: Bed) -> None:
+def test_random_messages_never_end_the_process(bed: Bed) -> None:
     random_source = random.Random(20261123)
     for _ in range(150):
         client = FrontEnd(bed.path, bed.turn)
@@ -364,7 +364,7 @@ def test_random_messages_never_end_the_target(bed: Bed) -> None:
     assert bed.controllers.get("c").sessions == []
 
 
-def test_random_descriptors_never_end_the_target(disk: Bed) -> None:
+def test_random_descriptors_never_end_the_process(disk: Bed) -> None:
     random_source = random.Random(4711)
     client = FrontEnd(disk.path, disk.turn)
     for _ in range(300):

@@ -10,7 +10,7 @@ from tests.faults.planter import STRIKE_FILE
 from tests.faults.trial import read_outcome
 
 _CASE = "*** Test Cases ***\nFirst\n    No Operation\nSecond\n    {}\n*** Keywords ***\nLook\n    Fail    It is dead.\n"
-_LINE = "[2020-02-02 02:02:02.000000] fault: *NOTICE*: planted fault crash:attach strikes: SIGSEGV\n"
+_LINE = "[2020-02-02 02:02:02.000000] fault: *NOTICE*: injected fault crash:attach takes effect: SIGSEGV\n"
 
 
 def _run(folder: Path, step: str) -> None:

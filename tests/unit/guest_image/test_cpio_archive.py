@@ -1,4 +1,4 @@
-"""The archive writer: same input, same bytes; the format is one that cpio's readers and the kernel take."""
+"""The archive writer: same input, same bytes, in the format that cpio's readers and the kernel read."""
 
 import io
 import stat
@@ -15,7 +15,7 @@ def archive(entries: dict[str, Entry]) -> bytes:
 
 
 def members(data: bytes) -> list[tuple[str, int, bytes]]:
-    """Read (name, mode, content) back, by the format's description."""
+    """Reads (name, mode, content) back, following the format's description."""
     found: list[tuple[str, int, bytes]] = []
     position = 0
     while True:

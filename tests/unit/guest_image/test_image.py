@@ -1,4 +1,4 @@
-"""The cache: names by content, nothing half-built taken as good, one builder at a time."""
+"""The cache: names by content, incomplete images are not used, one builder at a time."""
 
 import json
 import os
@@ -18,7 +18,7 @@ BOOKWORM = Distribution("debian", "bookworm", "amd64")
 
 
 class FakeBuild:
-    """Stands in for the download: writes the three files, or fails half way."""
+    """Replaces the download: writes the three files, or fails half way."""
 
     def __init__(self) -> None:
         self.calls = 0
@@ -50,7 +50,7 @@ def test_built_once_then_found(build: FakeBuild) -> None:
     lines: list[str] = []
     assert image.find_image() is None
     first = image.ensure_image(lines.append)
-    assert any("this takes" in line for line in lines), "says beforehand that it builds and how long that takes"
+    assert any("this takes" in line for line in lines), "says first that it builds and how long that takes"
     lines.clear()
     assert image.ensure_image(lines.append) == first == image.find_image()
     assert (build.calls, lines) == (1, [])
@@ -81,7 +81,7 @@ def test_leftover_of_a_killed_build_is_removed(build: FakeBuild) -> None:
 
 
 @pytest.mark.parametrize("lost", [image.KERNEL, image.INITRAMFS, image.MANIFEST])
-def test_image_with_a_lost_file_is_built_anew(build: FakeBuild, lost: str) -> None:
+def test_image_with_a_lost_file_is_built_again(build: FakeBuild, lost: str) -> None:
     (image.ensure_image(print).folder / lost).unlink()
     assert image.find_image() is None
     image.ensure_image(print)

@@ -34,7 +34,7 @@ def module(*depends: str) -> bytes:
 
 
 def program(*needed: str, runpath: str = "") -> bytes:
-    """A minimal 64-bit ELF file with a .dynamic section."""
+    """Makes a minimal 64-bit ELF file with a .dynamic section."""
     strings = b"\0"
     tags = []
     for tag, text in [*((1, name) for name in needed), *([(29, runpath)] if runpath else [])]:

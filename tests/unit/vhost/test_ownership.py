@@ -139,7 +139,9 @@ def test_a_vhost_that_hangs_does_not_hold_up_the_end(
     monkeypatch.setattr(undo_module, "_LEAST_CALL_SECONDS", 0.1)
     server.behaviour = lambda request: [5.0]
     began = time.monotonic()
-    (left,) = undo([CreatedObject("controller", "c", "vhost_delete_controller")], connect(server.path, 0.2), Deadline(0.1))
+    (left,) = undo(
+        [CreatedObject("controller", "c", "vhost_delete_controller")], connect(server.path, 0.2), Deadline(0.1)
+    )
     assert "did not answer" in left.reason
     assert time.monotonic() - began < 2
 

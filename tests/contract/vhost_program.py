@@ -1,4 +1,4 @@
-"""The program under test for the RPC part: started with --wait-for-rpc, ended with the block."""
+"""The vhost under test, as a process that runs as long as a block."""
 
 import os
 import shlex
@@ -21,7 +21,7 @@ AIO_BYTES = 64 << 20
 
 @dataclass(frozen=True)
 class Program:
-    """A running target: its process, RPC socket, folder of controllers' sockets, folder with `aio.img` of 64 MiB."""
+    """A running vhost: its process, RPC socket, folder of controllers' sockets, folder with `aio.img` of 64 MiB."""
 
     process: "subprocess.Popen[bytes]"
     rpc_socket: Path
@@ -30,14 +30,14 @@ class Program:
 
 
 def launch_options(kind: VhostKind, spdk_vhost: str, arguments: Sequence[str] = ()) -> LaunchOptions:
-    """How the suite starts a target: beside any other SPDK of the machine."""
+    """Returns how the suite starts a vhost: so that it can run next to another SPDK of the machine."""
     more = ["--disable-cpumask-locks"] if kind == "spdk" else []
     return LaunchOptions(program=spdk_vhost, arguments=[*more, *arguments])
 
 
 @contextmanager
 def running_program(kind: VhostKind, spdk_vhost: str, arguments: Sequence[str] = ()) -> Iterator[Program]:
-    """Starts a target and waits until its RPC socket answers."""
+    """Starts a vhost and waits until its RPC socket answers."""
     # A short path: the name of a UNIX socket has about 100 characters.
     with tempfile.TemporaryDirectory(prefix="contract-") as name:
         directory = Path(name)
