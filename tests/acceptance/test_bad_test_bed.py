@@ -51,9 +51,6 @@ _FAULTS = {
         ["bed.yaml'", "key 'disks.count' is 0", "greater than or equal to 1"],
         {"bed.yaml": "disks: {count: 0}\n"},
     ),
-    "a suite without its VMs": Fault(
-        ["-v", "SUITES:{mine: [vm1]}"], ["SetupError: Suite 'hotattach' is not in key 'suites' of Robot variable"], {}
-    ),
     "no such variable file": Fault(
         ["--variablefile", "{folder}/bed.yaml"], ["bed.yaml' does not exist. Without this file the run would be on"], {}
     ),

@@ -21,6 +21,7 @@ def check_checkout(folder: Path, kit: Path = _KIT) -> None:
         if own.resolve() != kit:
             raise SetupError(
                 f"The suites are in the checkout '{root}', but Robot would run them with the keywords in "
-                f"'{kit.parent}'. Run '. .venv/bin/activate' in '{root}' first; 'make unit' there makes .venv."
+                f"'{kit.parent}'. Make the Python environment of '{root}': remove its .venv if that is a copy too, run "
+                "'make run' there, and 'source .venv/bin/activate' before robot."
             )
         return

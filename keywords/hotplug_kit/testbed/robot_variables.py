@@ -17,11 +17,12 @@ KEYS = tuple(TestBed.model_fields)
 """The top-level keys of a test bed."""
 
 _ALIKE = 0.85
+_RATHER_ALIKE = 0.75  # enough where the value fits the key, too
 _FILE_VARIABLE = "testbed_file"
 
 
 def key_path(name: str, value: object) -> list[str]:
-    """The key that a Robot variable stands for, part by part: `TIMEOUTS.BOOT` is `["TIMEOUTS", "boot"]`.
+    """The key that a Robot variable stands for, part by part: `TIMEOUTS.BOOT` is `["timeouts", "BOOT"]`.
 
     Empty for a variable of the user's own. Raises `SetupError` for a name that is nearly a key.
     """
@@ -32,13 +33,14 @@ def key_path(name: str, value: object) -> list[str]:
         return []
     if _same_name(name, ["testbed"]):
         raise SetupError(f"Robot variable ${{{name}}} is the test bed itself; name its file with -v TESTBED_FILE:FILE.")
-    for meant in _alike(first, (*KEYS, *RENAMED, _FILE_VARIABLE)):
-        if rest or meant == _FILE_VARIABLE or _could_be(meant, value):
-            full = ".".join([meant, *rest]).upper()
-            raise SetupError(
-                f"Robot variable ${{{name}}} is not a key of the test bed; did you mean {full}? If it is a variable of "
-                "your own, give it a name that differs more."
-            )
+    certain = _alike(first, (*KEYS, *RENAMED) if rest else [_FILE_VARIABLE])
+    likely = [] if rest else [key for key in _alike(name, (*KEYS, *RENAMED), _RATHER_ALIKE) if _could_be(key, value)]
+    for key in (*certain, *likely):
+        meant = ".".join([RENAMED.get(key, key), *rest]).upper()
+        raise SetupError(
+            f"Robot variable ${{{name}}} is not a key of the test bed; did you mean {meant}? If it is a variable of "
+            "your own, give it a name that differs more."
+        )
     return []
 
 
@@ -175,6 +177,6 @@ def _same_name(name: str, keys: Iterable[str]) -> str | None:
     return next((key for key in keys if _normal(key) == _normal(name)), None)
 
 
-def _alike(name: str, keys: Iterable[str]) -> list[str]:
+def _alike(name: str, keys: Iterable[str], cutoff: float = _ALIKE) -> list[str]:
     spelled = {_normal(key): key for key in keys}
-    return [spelled[match] for match in get_close_matches(_normal(name), spelled, n=2, cutoff=_ALIKE)]
+    return [spelled[match] for match in get_close_matches(_normal(name), spelled, n=3, cutoff=cutoff)]

@@ -59,8 +59,8 @@ def test_a_package_that_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
         ("QEMU emulator version 7.2.22 (Debian 1:7.2)\nCopyright", "ok", "7.2.22"),
         ("QEMU emulator version 10.0.0", "ok", "10.0.0"),
         ("QEMU emulator version 6.2.0", "missing", "too old: QEMU 7.2 or newer is needed"),
-        ("GNU bash, version 5", "missing", "is no QEMU: asked for its version it said 'GNU bash"),
-        (None, "missing", "is no QEMU"),
+        ("GNU bash, version 5", "missing", "is not QEMU: asked for its version it said 'GNU bash"),
+        (None, "missing", "is not QEMU"),
     ],
 )
 def test_qemu(answer: str | None, state: str, words: str) -> None:
@@ -112,7 +112,7 @@ def test_own_image(tmp_path: Path) -> None:
     [
         (b"\x7fELF...", "SPDK v26.05 git sha1 d519b163cb", "ok", "SPDK v26.05"),
         (b"\x7fELF...", "SPDK v23.09", "note", "older than what the kit was made for"),
-        (b"\x7fELF...", "", "missing", "is no SPDK program that works here: asked for its version (-v) it said ''"),
+        (b"\x7fELF...", "", "missing", "is not an SPDK program that works here: asked for its version (-v) it said ''"),
         (b"\x7fELF...", None, "missing", "it gave no answer. Give build/bin/vhost or"),
         (
             b"\x7fELF...",

@@ -306,7 +306,9 @@ def test_robot_variables_reach_every_key(name: str, value: str, key: str, made: 
         ("TIMEOUTS.XYZ", "3s", "key 'timeouts' has no key 'xyz'; allowed are vhost_start"),
         ("TIMEOUT.BOOT", "3s", "is not a key of the test bed; did you mean TIMEOUTS.BOOT?"),
         ("FIO_RUNTIM", "3s", "is not a key of the test bed; did you mean FIO_RUNTIME?"),
-        ("TARGETS", "spdk", "is not a key of the test bed; did you mean TARGET?"),
+        ("TARGETS", "spdk", "is not a key of the test bed; did you mean VHOST?"),
+        ("VHOTS", "spdk", "is not a key of the test bed; did you mean VHOST?"),
+        ("RUNTIME", "60s", "is not a key of the test bed; did you mean FIO_RUNTIME?"),
         ("FIO_RUNTIME.MAX", "3s", "key 'fio_runtime' is '10s', which holds no other keys"),
         ("TIMEOUTS.BOOT.MAX", "3s", "key 'timeouts.boot' is '120s', which holds no other keys"),
         ("VMS.4.NAME", "x", "key 'vms' is a list of 4 entries, counted from 0; '4' is not one of them"),
@@ -324,7 +326,17 @@ def test_robot_variable_that_fits_no_key(name: str, value: str, words: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("HOST", "10.0.0.1"), ("SUITE", "mine"), ("TIMEOUT", "3s"), ("DISK", "a"), ("LAB.BOOT", "1s")]
+    ("name", "value"),
+    [
+        ("HOST", "10.0.0.1"),
+        ("SUITE", "mine"),
+        ("TIMEOUT", "3s"),
+        ("DISK", "a"),
+        ("LAB.BOOT", "1s"),
+        ("VM.NAME", "x"),
+        ("TARGET_IP", "10.0.0.1"),
+        ("GUEST_NAME", "x"),
+    ],
 )
 def test_variables_of_ones_own_are_left_alone(name: str, value: str) -> None:
     assert load_testbed(DEFAULT, values={name: value}) == load_testbed(DEFAULT)
