@@ -54,7 +54,7 @@ def check_spdk_program(testbed: TestBed, machine: Machine) -> Requirement | None
         hint = "Give build/bin/vhost or build/bin/spdk_tgt of an SPDK build."
         if said and "shared libraries" in said:
             hint = hint_for_start(said)
-        advice = f"'{program}' is no SPDK program that works here: asked for its version (-v) {answer}. {hint}"
+        advice = f"'{program}' is not an SPDK program that works here: asked for its version (-v) {answer}. {hint}"
         return missing(_PROGRAM, f"'{program}': {answer}", needed, advice)
     found = f"{version[0]} ({program})"
     if (int(version[1]), int(version[2])) < _OLDEST_SPDK:
@@ -76,7 +76,7 @@ def check_running_vhost(testbed: TestBed, machine: Machine) -> Requirement | Non
         return missing(what, f"'{path}': {error.strerror}", needed, advice)
     if not stat.S_ISSOCK(mode):
         advice = f"'{path}' is not a socket; give the RPC socket of a running vhost (its option -r)."
-        return missing(what, f"'{path}' is no socket", needed, advice)
+        return missing(what, f"'{path}' is not a socket", needed, advice)
     if not os.access(path, os.R_OK | os.W_OK):
         advice = f"This user may not use RPC socket '{path}'; run as the user of that vhost."
         return missing(what, f"'{path}', not for this user", needed, advice)
@@ -167,7 +167,7 @@ def check_hugepage_files(testbed: TestBed, machine: Machine) -> Requirement | No
 
 
 def _starts_spdk(testbed: TestBed) -> bool:
-    return testbed.target == "spdk" and not testbed.uses_running_vhost
+    return testbed.vhost == "spdk" and not testbed.uses_running_vhost
 
 
 def _mounts(machine: Machine) -> list[HugepageMount]:

@@ -57,7 +57,7 @@ def check_qemu(testbed: TestBed, machine: Machine) -> Requirement:
             "QEMU",
             f"'{program}' says {said[:60]!r}",
             needed,
-            f"'{program}' is no QEMU: asked for its version it said {said[:60]!r}; name QEMU's program (key qemu).",
+            f"'{program}' is not QEMU: asked for its version it said {said[:60]!r}; name QEMU's program (key qemu).",
         )
     found = f"{match[0].removeprefix('QEMU emulator version ')} ({program})"
     if (int(match[1]), int(match[2])) < _OLDEST_QEMU:
