@@ -22,14 +22,12 @@ def project_folder(name: Folder) -> Path:
 def write_project(folder: Path) -> None:
     """Writes a project that runs as it is into `folder`, which is made if it does not exist.
 
-    Raises `SetupError`, and changes no file, when the folder holds anything or cannot be written to.
+    Raises `SetupError` when the folder holds anything, which stays as it is, or when it cannot be written to.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if any(folder.iterdir()):
-            raise SetupError(
-                f"The folder '{folder}' is not empty, so no project was written: name a folder that is new or empty."
-            )
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            what = "not empty" if folder.is_dir() else "not a folder"
+            raise SetupError(f"'{folder}' is {what}, so no project was written: name a folder that is new or empty.")
         _copy(_TEMPLATE, folder)
         for name in FOLDERS:
             _copy(project_folder(name), folder / name)
