@@ -50,17 +50,25 @@ class GuestCommand(Protocol):
     """A command that runs in the background of a guest."""
 
     @property
-    def finished(self) -> bool: ...
-    def wait(self, deadline: Deadline | float) -> CommandResult: ...
+    def finished(self) -> bool:
+        """Whether the command has ended."""
+
+    def wait(self, deadline: Deadline | float) -> CommandResult:
+        """Waits for the end of the command and returns what came of it."""
 
 
 class Guest(Protocol):
     """What can run commands in a guest."""
 
     @property
-    def name(self) -> str: ...
-    def run(self, command: str, seconds: float = 10, stdin: bytes = b"") -> CommandResult: ...
-    def start(self, command: str, on_line: LineSink | None = None) -> GuestCommand: ...
+    def name(self) -> str:
+        """The VM's name, for messages."""
+
+    def run(self, command: str, seconds: float = 10, stdin: bytes = b"") -> CommandResult:
+        """Runs a command to its end, for at most `seconds`."""
+
+    def start(self, command: str, on_line: LineSink | None = None) -> GuestCommand:
+        """Starts a command in the background; `on_line` gets each line that it prints."""
 
 
 class SshConnection:
