@@ -3,5 +3,5 @@
 It is not SPDK: a pass on it says nothing about SPDK.
 """
 
-VERSION = "0.1.0"
+VERSION = "0.2.0"
 DESCRIPTION = f"embedded vhost {VERSION} (not SPDK)"

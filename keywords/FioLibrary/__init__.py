@@ -12,9 +12,8 @@ from hotplug_kit.fio.guests import Guests
 from hotplug_kit.fio.result import RunResult
 from hotplug_kit.fio.run import DEFAULT_MARGIN, FioRun
 from hotplug_kit.ledger.ledger import Ledger
+from hotplug_kit.project_files import project_folder
 from kit_library import KitLibrary
-
-JOB_FOLDER = Path(__file__).resolve().parents[2] / "fio_jobs"
 
 
 class FioLibrary(KitLibrary):
@@ -69,7 +68,7 @@ class FioLibrary(KitLibrary):
         self.ledger = Ledger()
         self.runs: list[FioRun] = []
         self.margin = margin
-        self.job_folder = JOB_FOLDER
+        self.job_folder = project_folder("fio_jobs")
         self._run_keywords = RunKeywords(self)
         others = (GuestKeywords(self), ProgressKeywords(self), VerdictKeywords(self), LedgerKeywords(self))
         super().__init__((self._run_keywords, *others), artifacts)

@@ -87,8 +87,9 @@ class DiskKeywords(Component):
         event: Event | None = None,
         latency: timedelta | None = None,
     ) -> GuestDisk:
-        """Waits until the disk at a ``target`` of a ``controller`` can be used in the guest, and returns it;
-        see `Get Vm Disks` for its attributes.
+        """Waits until the disk at a ``target`` of a ``controller`` can be used in the guest, and returns it.
+
+        Its attributes are those of `Get Vm Disks`.
 
         Usable means: the block node exists, its size is known, its state is ``running`` and its serial is the
         expected one. Fails at the deadline, and after two seconds when a disk with another serial is at that place.

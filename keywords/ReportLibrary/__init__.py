@@ -1,6 +1,7 @@
 """ReportLibrary: what a reviewer needs, put into the log by itself at the end of each case."""
 
 from functools import cached_property
+from pathlib import Path
 
 from hotplug_kit.report.known_issues import OWN_FILE, KnownIssue, read_known_issues
 from kit_library import KitLibrary
@@ -46,15 +47,20 @@ class ReportLibrary(KitLibrary):
     | Library           ReportLibrary
     """
 
-    def __init__(self, artifacts: str | None = None) -> None:
-        """``artifacts`` is the folder of the run's files, by default ``artifacts`` below Robot's output directory.
+    def __init__(self, artifacts: str | None = None, known_issues: Path | None = None) -> None:
+        """Settings for the whole run.
+
+        ``artifacts`` is the folder of the run's files, by default ``artifacts`` below Robot's output directory.
+        ``known_issues`` is the file of known issues that failures are compared with, by default the kit's own.
 
         | Library    ReportLibrary    artifacts=/var/tmp/hotplug
+        | Library    ReportLibrary    known_issues=${CURDIR}/known_issues.yaml
         """
         super().__init__([PictureKeywords(self), FactKeywords(self)], artifacts)
+        self._known_issues_file = known_issues or OWN_FILE
         self.ROBOT_LIBRARY_LISTENER = [self, CaseListener(self)]
 
     @cached_property
     def known_issues(self) -> list[KnownIssue]:
         """The issues that failures are compared with."""
-        return read_known_issues(OWN_FILE)
+        return read_known_issues(self._known_issues_file)

@@ -145,9 +145,11 @@ class VhostLibrary(KitLibrary):
         return path
 
     def evidence(self) -> Sequence[Path]:
+        """The files of the newest vhost."""
         return self._files
 
     def close_all(self) -> None:
+        """Puts vhost away; a complaint about its end is a warning."""
         try:
             finding = self.release(disconnect_seconds=0)  # VMs that still run are ended after this
         except KitError as error:

@@ -70,7 +70,7 @@ def offences(folder: Path, root: Path, *forbidden: str) -> list[str]:
 
 
 def test_every_part_of_hotplug_has_its_rule() -> None:
-    parts = {path.name for path in (KEYWORDS / "hotplug_kit").iterdir() if path.is_dir() and path.name != "__pycache__"}
+    parts = {path.name for path in (KEYWORDS / "hotplug_kit").iterdir() if path.is_dir() and any(sources(path))}
     assert parts == set(HOTPLUG_PARTS)
 
 
@@ -83,6 +83,13 @@ def test_every_folder_with_sources_is_looked_at() -> None:
 def test_plain_modules_import_downwards_only(part: str) -> None:
     others = [f"hotplug_kit.{other}" for other in HOTPLUG_PARTS if other not in (part, *HOTPLUG_PARTS[part])]
     assert offences(KEYWORDS / "hotplug_kit" / part, KEYWORDS, *others) == []
+
+
+def test_project_files_stand_below_the_parts_and_the_command_above_them() -> None:
+    others = [f"hotplug_kit.{part}" for part in HOTPLUG_PARTS if part != "domain"]
+    found = imports(KEYWORDS / "hotplug_kit" / "project_files.py", KEYWORDS)
+    assert [name for name in found if within(name, *others, "hotplug_kit.command")] == []
+    assert offences(KEYWORDS, KEYWORDS, "hotplug_kit.command") == []
 
 
 def test_plain_modules_know_nothing_of_robot_nor_of_libraries() -> None:

@@ -24,6 +24,7 @@ class Check(StrEnum):
     """What the check looks at, as a phrase."""
 
     def __new__(cls, value: str, looks_at: str) -> "Check":
+        """Makes a member of its identifier and what the check looks at."""
         member = str.__new__(cls, value)
         member._value_ = value
         member.looks_at = looks_at
@@ -70,6 +71,7 @@ class FailureClass(StrEnum):
     """Whether something hangs, so that stack traces of vhost and QEMU show where."""
 
     def __new__(cls, value: str, meaning: str, hangs: bool = False) -> "FailureClass":
+        """Makes a member of its identifier and its meaning."""
         member = str.__new__(cls, value)
         member._value_ = value
         member.meaning = meaning

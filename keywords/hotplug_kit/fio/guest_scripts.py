@@ -57,9 +57,9 @@ def load(folder: str) -> str:
 
 
 def sample(pid: int, names: Sequence[str], sys_class_block: str) -> str:
-    """Prints the guest's uptime and, for each disk of `names`, how many sectors it has written and read and how many
-    I/Os are under way, again and again as long as fio lives.
+    """Prints the counters of the disks `names` again and again as long as fio lives.
 
+    These are the guest's uptime and, for each disk, the sectors written and read and the number of I/Os under way.
     Starts one small program a sample. On a channel of its own: fio writes its messages in pieces.
     """
     counters = " ".join(shlex.quote(name) for name in names)

@@ -66,8 +66,11 @@ class FioOutput(_Model):
 
 @dataclass(frozen=True)
 class Rates:
-    """What a job moved a second of its wall time. fio's own rates are of no use here: for reads of a backlog verify,
-    fio 3.33 divides by a run time of a few milliseconds."""
+    """What a job moved a second of its wall time.
+
+    fio's own rates are of no use here: for reads of a backlog verify, fio 3.33 divides by a run time of a few
+    milliseconds.
+    """
 
     read_iops: float
     write_iops: float

@@ -51,19 +51,29 @@ class GuestCommand(Protocol):
     """A command that runs in the background of a guest."""
 
     @property
-    def finished(self) -> bool: ...
+    def finished(self) -> bool:
+        """Whether the command has ended."""
+
     @property
-    def ended_at(self) -> float | None: ...
-    def wait(self, deadline: Deadline | float) -> CommandResult: ...
+    def ended_at(self) -> float | None:
+        """When it ended (`time.monotonic()`), or None while it runs."""
+
+    def wait(self, deadline: Deadline | float) -> CommandResult:
+        """Waits for the end of the command and returns its result."""
 
 
 class Guest(Protocol):
     """What can run commands in a guest."""
 
     @property
-    def name(self) -> str: ...
-    def run(self, command: str, seconds: float = 10, stdin: bytes = b"") -> CommandResult: ...
-    def start(self, command: str, on_line: LineSink | None = None) -> GuestCommand: ...
+    def name(self) -> str:
+        """The VM's name, for messages."""
+
+    def run(self, command: str, seconds: float = 10, stdin: bytes = b"") -> CommandResult:
+        """Runs a command to its end, for at most `seconds`."""
+
+    def start(self, command: str, on_line: LineSink | None = None) -> GuestCommand:
+        """Starts a command in the background; `on_line` gets each line that it prints."""
 
 
 class SshConnection:

@@ -11,8 +11,9 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, TypeAdapter, ValidationError, field_validator
 
 from hotplug_kit.domain.errors import SetupError
+from hotplug_kit.project_files import project_folder
 
-OWN_FILE = Path(__file__).resolve().parents[3] / "resources" / "known_issues.yaml"
+OWN_FILE = project_folder("resources") / "known_issues.yaml"
 _Text = Annotated[str, Field(min_length=3)]
 
 

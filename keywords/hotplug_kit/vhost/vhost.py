@@ -161,8 +161,10 @@ class Vhost:
         return sorted(str(name) for name in answer) if isinstance(answer, list) else []
 
     def check_alive(self, seconds: float) -> None:
-        """Raises `DeviceFault` when the process has ended, the watch has found a fault, or a harmless call is not
-        answered within `seconds`; `KitError` when the watch itself has ended.
+        """Fails unless vhost is alive and answers a harmless call within `seconds`.
+
+        Raises `DeviceFault` when the process has ended, the watch has found a fault, or the call is not answered;
+        `KitError` when the watch itself has ended.
         """
         if trouble := self.trouble():
             raise DeviceFault(trouble)

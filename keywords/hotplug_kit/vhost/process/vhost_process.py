@@ -29,9 +29,13 @@ class VhostProcess(Protocol):
     """What the kit knows of a vhost process, whoever started it."""
 
     @property
-    def pid(self) -> int | None: ...
+    def pid(self) -> int | None:
+        """Its process number, if known."""
+
     @property
-    def log(self) -> Path | None: ...
+    def log(self) -> Path | None:
+        """The file with its output, if the kit has it."""
+
     def death(self) -> str | None:
         """None while the process lives, else a sentence that says how it died."""
 
@@ -73,13 +77,16 @@ class OwnVhost:
 
     @property
     def pid(self) -> int | None:
+        """Its process number."""
         return self._child.pid
 
     @property
     def log(self) -> Path | None:
+        """The file with its output."""
         return self._child.log
 
     def death(self) -> str | None:
+        """None while the process lives, else a sentence that says how it died."""
         if self._death is None and (status := self._child.exit_status) is not None:
             self._death = f"vhost died: {status}. {self._last_words()} {self._core(status)}".rstrip()
             by_the_kit = self._death_wanted or self._stopping
@@ -88,9 +95,11 @@ class OwnVhost:
         return self._death
 
     def wait(self, seconds: float) -> bool:
+        """Waits at most `seconds` for the end; whether the process has ended."""
         return self._child.wait(seconds) is not None
 
     def send_signal(self, number: signal.Signals) -> None:
+        """Sends a signal; nothing happens when the process has ended."""
         self._await_core()
         self._child.send_signal(number)
 
@@ -173,13 +182,16 @@ class ForeignVhost:
 
     @property
     def pid(self) -> int | None:
+        """Its process number, if the RPC socket tells."""
         return self._pid
 
     @property
     def log(self) -> Path | None:
+        """None: its owner has the log."""
         return None
 
     def death(self) -> str | None:
+        """None while the process lives, else a sentence that says that it has ended."""
         if not self.wait(0):
             return None
         return (
@@ -188,6 +200,7 @@ class ForeignVhost:
         )
 
     def wait(self, seconds: float) -> bool:
+        """Waits at most `seconds` for the end; whether it was seen. False at once where the process is not visible."""
         if self._watched is None:
             return False
         poller = select.poll()
@@ -195,6 +208,7 @@ class ForeignVhost:
         return bool(poller.poll(Deadline(seconds).remaining * 1000))
 
     def send_signal(self, number: signal.Signals) -> None:
+        """Raises `SetupError`: a vhost of somebody else is not sent signals."""
         raise SetupError(
             f"vhost (process {self._pid}) was not started by this run, so it is not sent {number.name}; "
             "use Start Vhost where vhost is to be killed."
