@@ -6,12 +6,14 @@ variable file, and the run would be on another test bed. So whatever is wrong is
 which the suite's set-up fails.
 """
 
+import sys
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from robot.errors import DataError  # type: ignore[import-untyped]
+from robot.errors import DataError, Information  # type: ignore[import-untyped]
 from robot.libraries.BuiltIn import BuiltIn
+from robot.run import RobotFramework  # type: ignore[import-untyped]
 from robot.running.context import EXECUTION_CONTEXTS  # type: ignore[import-untyped]
 from robot.utils import find_file  # type: ignore[import-untyped]
 
@@ -41,8 +43,7 @@ def get_variables(file: str, folder: str = "") -> dict[str, TestBed | str | None
 def _testbed_of_the_run(file: Path) -> TestBed:
     if EXECUTION_CONTEXTS.current is None:  # an editor that looks at the variables
         return load_testbed(file)
-    settings, errors = _told_by_robot(EXECUTION_CONTEXTS.current.output)
-    names = [name for name, _ in settings.variable_files]
+    names, set_variables, errors = _told_by_robot(EXECUTION_CONTEXTS.current.output)
     # The first file that sets a variable wins, so it is laid over the others.
     overlays = [_path_of(name) for name in reversed(names) if name.lower().endswith(_READ_BY_THE_KIT)]
     from_files = {key: value for path in overlays for key, value in read_testbed_file(path).items()}
@@ -56,23 +57,29 @@ def _testbed_of_the_run(file: Path) -> TestBed:
         for key in (*KEYS, *RENAMED)
         if key in variables and variables[key] != from_files.get(key)  # else the file is to be named, not a variable
     }
-    given = [entry.partition(":")[0] for entry in settings.variables]
+    given = [entry.partition(":")[0] for entry in set_variables]
     return load_testbed(file, overlays, values | {name: variables[name] for name in given if name in variables})
 
 
-def _told_by_robot(output: Any) -> tuple[Any, Any]:
-    """The options that this run works with, and the errors so far.
+def _told_by_robot(output: Any) -> tuple[list[str], list[str], Any]:
+    """The variable files and the variables that this run was given, and Robot's errors so far.
 
-    Robot's own, not `sys.argv` again: so ROBOT_OPTIONS, argument files, editors and other programs that start Robot
-    count too, and a variable file written in Python is not executed a second time to see whether it can be.
+    Robot's own settings come first: they include ROBOT_OPTIONS, argument files, editors and other programs that start
+    Robot. A Robot that hides them is asked to read its command line again.
     """
     try:
-        return output._settings, output.output_file.errors
+        settings, errors = output._settings, output.output_file.errors
+        return [name for name, _ in settings.variable_files], list(settings.variables), errors
     except AttributeError:
-        raise SetupError(
-            f"Robot Framework {version('robotframework')} does not tell the kit which variable files it was given; "
-            "install a version that the kit was tried with, 7.2 to 7.5."
-        ) from None
+        try:
+            options, _ = RobotFramework().parse_arguments(sys.argv[1:])
+        except (DataError, Information):
+            raise SetupError(
+                f"Robot Framework {version('robotframework')} does not tell the kit which variable files it was given; "
+                "install another version, such as 7.5."
+            ) from None
+        files = [name.partition(":")[0] for name in options.get("variablefile", ())]
+        return files, list(options.get("variable", ())), ()
 
 
 def _path_of(name: str) -> Path:
