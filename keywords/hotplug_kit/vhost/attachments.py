@@ -142,7 +142,8 @@ def detach_target(
         raise SetupError(f"Nothing is attached to controller '{controller}' target {target}; its disks: {others}.")
     sent = time.monotonic()
     params = {"ctrlr": controller, "scsi_target_num": target}
-    answer = vhost.require("vhost_scsi_controller_remove_target", params, deadline)
+    subject = Subject(controller=controller, target=target, disk=disk)
+    answer = vhost.require("vhost_scsi_controller_remove_target", params, deadline, subject)
     answered = time.monotonic()
     if answer is not True:
         raise fault(
@@ -150,7 +151,7 @@ def detach_target(
             FailureClass.WRONG_ANSWER,
             f"vhost was asked to detach disk '{disk}' from controller '{controller}' target {target} "
             f"and answered {answer!r} instead of true.",
-            Subject(controller=controller, target=target, disk=disk),
+            subject,
         )
     sizes = {each.name: each.size for each in state.disks}
     return _recorded(Event("detach", controller, target, disk, sent, answered, sizes.get(disk)))
