@@ -68,8 +68,8 @@ class RunKeywords(Component):
         All that takes time is done here, so that fio starts at once when it is asked to. ``disks`` is a list of objects
         with ``serial``, ``node`` and ``size``, as ``Get Vm Disks`` of QemuLibrary returns them: fio then leaves alone
         the end of each disk, where `Write Ledger` writes. ``disks`` may also be a dictionary of serial and node.
-        ``job`` is a path, or the name of a file in ``fio_jobs/``. ``runtime`` replaces the run time of the job file (a number
-        is seconds).
+        ``job`` is a path, or the name of a file in ``fio_jobs/``. ``runtime`` replaces the run time of the job file (a
+        number is seconds).
 
         fio's random numbers follow from the seed of `Begin Ledger` and the number of the run, so that a run can be
         repeated; a job file's own ``randseed`` stays.

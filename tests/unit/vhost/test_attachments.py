@@ -233,9 +233,11 @@ def test_one_call_of_many_that_is_refused_is_the_devices_fault(vhost: Vhost, fak
             yield fake.answer(request)
 
     fake.faults[ADD] = one_refused
+    done: list[Event] = []
     with raises_fault(*WRONG, "Input/output error", Subject(controller="c1", disk="D1")):
-        attach_at_once(vhost, "c1", ["D0", "D1", "D2"])
-    assert sorted(fake.targets["c1"].values()) == ["D0", "D2"]
+        attach_at_once(vhost, "c1", ["D0", "D1", "D2"], done=done.append)
+    assert {event.target: event.disk for event in done} == fake.targets["c1"]
+    assert [event.disk for event in done] == ["D0", "D2"]
 
 
 def test_model_follows_events() -> None:
