@@ -70,9 +70,7 @@ class AttachmentKeywords(Component):
         | @{disks} =    Get Free Disks    4
         | @{events} =    Attach Disks At Once    naa.ctrlr1    @{disks}
         """
-        return [
-            self._done(event) for event in attach_at_once(self._library.vhost, controller, disks, _seconds(deadline))
-        ]
+        return attach_at_once(self._library.vhost, controller, disks, _seconds(deadline), self._done)
 
     @keyword(tags=["attachment"])
     def detach_target(self, controller: str, target: int, deadline: timedelta | None = None) -> Event:
@@ -96,7 +94,7 @@ class AttachmentKeywords(Component):
         | @{attached} =    Get Attachments    naa.ctrlr1
         | @{events} =    Detach Disks At Once    @{attached}    deadline=4s
         """
-        return [self._done(event) for event in detach_at_once(self._library.vhost, attachments, _seconds(deadline))]
+        return detach_at_once(self._library.vhost, attachments, _seconds(deadline), self._done)
 
     @keyword(tags=["attachment"])
     def get_attachments(self, *controllers: str, except_disk: str = "") -> list[Attachment]:

@@ -94,7 +94,7 @@ class KitLibrary(DynamicCore):  # type: ignore[misc]
                 f"There is no space left for the files of the run in '{self.run_directory.root}'; free some, or "
                 f"name another output folder. Noticed by keyword '{_title(name)}': {error.strerror}."
             )
-        if cause is None or (isinstance(error, DeviceFault) and cause in error.findings):
+        if cause is None or (isinstance(error, DeviceFault) and _tells(error, cause)):
             return error
         return CausedFault(cause, f"Noticed when keyword '{_title(name)}' failed: {error}")
 
@@ -125,6 +125,11 @@ class KitLibrary(DynamicCore):  # type: ignore[misc]
         links = [link_to_file(path) for path in self.evidence() if path.exists()]
         if links:
             logger.info("Evidence: " + ", ".join(links), html=True)
+
+
+def _tells(error: DeviceFault, cause: Finding) -> bool:
+    """Whether a failure carries a finding already, even if it was made anew and at another moment."""
+    return any((each.check, each.sentence) == (cause.check, cause.sentence) for each in error.findings)
 
 
 class CausedFault(DeviceFault):

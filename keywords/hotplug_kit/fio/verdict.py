@@ -172,7 +172,8 @@ def _job_passed(run: RunResult, disk: DiskResult) -> Iterator[Finding]:
         number = disk.error or (VERIFY if _is_verify(disk) else 0)
         counted = f"{disk.job.total_err} errors" if disk.job.total_err else "an error that its report does not count"
         error = meaning(number) if number else counted
-        failure = FailureClass.CORRUPTION if number == VERIFY else FailureClass.NEIGHBOUR
+        wrong_data = number == VERIFY or _first_is_about_data(run, disk)
+        failure = FailureClass.CORRUPTION if wrong_data else FailureClass.NEIGHBOUR
         yield _device(Check.FIO_PASSED, failure, f"{where} failed with {error}{when}.{said}", run, disk)
     elif disk.job.write.io_bytes == 0:
         said = f"{where} wrote no byte in {disk.seconds:.1f} s."
@@ -274,6 +275,11 @@ def _of_removed_disk(line: VerifyLine, disk: DiskResult, event: Event) -> bool:
 def _compared_nothing(run: RunResult, disk: DiskResult, event: Event) -> bool:
     lines = [line for line in run.verify_lines if line.node == disk.node]
     return bool(lines) and all(_of_removed_disk(line, disk, event) for line in lines)
+
+
+def _first_is_about_data(run: RunResult, disk: DiskResult) -> bool:
+    first = disk.first_error
+    return first is not None and any((line.at, line.text) == (first.at, first.text) for line in run.verify_lines)
 
 
 def _is_verify(disk: DiskResult) -> bool:

@@ -1,8 +1,8 @@
 """Which disk is attached to which target of which controller: vhost's state, attach, detach, the model."""
 
 import time
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from hotplug_kit.domain.attachment import Attachment, Event
@@ -142,7 +142,8 @@ def detach_target(
         raise SetupError(f"Nothing is attached to controller '{controller}' target {target}; its disks: {others}.")
     sent = time.monotonic()
     params = {"ctrlr": controller, "scsi_target_num": target}
-    answer = vhost.require("vhost_scsi_controller_remove_target", params, deadline)
+    subject = Subject(controller=controller, target=target, disk=disk)
+    answer = vhost.require("vhost_scsi_controller_remove_target", params, deadline, subject)
     answered = time.monotonic()
     if answer is not True:
         raise fault(
@@ -150,16 +151,23 @@ def detach_target(
             FailureClass.WRONG_ANSWER,
             f"vhost was asked to detach disk '{disk}' from controller '{controller}' target {target} "
             f"and answered {answer!r} instead of true.",
-            Subject(controller=controller, target=target, disk=disk),
+            subject,
         )
     sizes = {each.name: each.size for each in state.disks}
     return _recorded(Event("detach", controller, target, disk, sent, answered, sizes.get(disk)))
 
 
-def attach_at_once(vhost: Vhost, controller: str, disks: Sequence[str], deadline: float | None = None) -> list[Event]:
+def attach_at_once(
+    vhost: Vhost,
+    controller: str,
+    disks: Sequence[str],
+    deadline: float | None = None,
+    done: Callable[[Event], object] = lambda event: None,
+) -> list[Event]:
     """Attaches `disks` to the first free targets of `controller`; all requests are in flight at the same time.
 
     Returns the events in the order of `disks`; errors as those of `attach_target`, of the first request that failed.
+    `done` is told of each event, also when another request failed.
     """
     state = read_state(vhost)
     for disk in disks:
@@ -172,19 +180,32 @@ def attach_at_once(vhost: Vhost, controller: str, disks: Sequence[str], deadline
         )
     with ThreadPoolExecutor(max(len(disks), 1)) as threads:
         asked = [threads.submit(attach_target, vhost, controller, disk, FIRST_FREE, deadline, state) for disk in disks]
-    return [each.result() for each in asked]
+    return _all_done(asked, done)
 
 
-def detach_at_once(vhost: Vhost, attached: Sequence[Attachment], deadline: float | None = None) -> list[Event]:
+def detach_at_once(
+    vhost: Vhost,
+    attached: Sequence[Attachment],
+    deadline: float | None = None,
+    done: Callable[[Event], object] = lambda event: None,
+) -> list[Event]:
     """Detaches each of `attached`; all requests are in flight at the same time.
 
     Returns the events in the order of `attached`; errors as those of `detach_target`, of the first request that failed.
+    `done` is told of each event, also when another request failed.
     """
     state = read_state(vhost)
     with ThreadPoolExecutor(max(len(attached), 1)) as threads:
         asked = [
             threads.submit(detach_target, vhost, each.controller, each.target, deadline, state) for each in attached
         ]
+    return _all_done(asked, done)
+
+
+def _all_done(asked: Sequence[Future[Event]], done: Callable[[Event], object]) -> list[Event]:
+    for each in asked:
+        if each.exception() is None:
+            done(each.result())
     return [each.result() for each in asked]
 
 

@@ -70,18 +70,24 @@ class Vhost:
         """What is wrong with this vhost: it died, or the watch found a fault; None while all is well."""
         return trouble_of(self.process, self._watch)
 
-    def require(self, method: str, params: Mapping[str, object] | None = None, deadline: float | None = None) -> object:
+    def require(
+        self,
+        method: str,
+        params: Mapping[str, object] | None = None,
+        deadline: float | None = None,
+        subject: Subject | None = None,
+    ) -> object:
         """Calls a method that a correct vhost answers with success within `deadline` seconds; returns its result.
 
         Raises `DeviceFault` when it answers with an error, wrongly, or not within the deadline, or dies, and
-        `SetupError` when its version has no such method.
+        `SetupError` when its version has no such method. `subject` is what a fault is about, by default what the
+        parameters name.
         """
         asked = time.monotonic()
         try:
             return self.call(method, params, deadline, new=True)
         except (RpcError, RpcDeadlineError, RpcProtocolError, ConnectionLostError) as error:
-            given = params or {}
-            subject = Subject(controller=str(given.get("ctrlr", "")), disk=str(given.get("bdev_name", "")))
+            subject = subject or _named_in(params or {})
             if isinstance(error, RpcDeadlineError):
                 said = f"{error} {self._liveliness(asked)}"
                 raise fault(Check.RPC_DEADLINE, FailureClass.NO_ANSWER, said, subject) from error
@@ -238,3 +244,9 @@ class Vhost:
                 self._created.gone(each)  # with the process
             return []
         return undo(self._created.owned, self.rpc, limit, pid=self.process.pid, gone=self._created.gone)
+
+
+def _named_in(params: Mapping[str, object]) -> Subject:
+    number = params.get("scsi_target_num")
+    target = number if isinstance(number, int) and number >= 0 else None
+    return Subject(controller=str(params.get("ctrlr", "")), target=target, disk=str(params.get("bdev_name", "")))

@@ -7,6 +7,7 @@ ignore SIGINT, `still-NAME` keeps a disk's counter from moving, `truncate` cuts 
 """
 
 import configparser
+import contextlib
 import json
 import os
 import signal
@@ -66,7 +67,8 @@ def main() -> int:
     def end_jobs(number: int, _: object) -> None:
         stopped.append(number)
         for pid in jobs.values():
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # it has ended already
+                os.kill(pid, signal.SIGKILL)
 
     if not (ORDERS / "deaf").exists():
         signal.signal(signal.SIGINT, end_jobs)

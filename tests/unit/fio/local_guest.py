@@ -8,9 +8,14 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from hotplug_kit.domain.errors import ConnectionLostError, DeadlineError
+from hotplug_kit.domain.finding import Subject
+from hotplug_kit.fio.job_file import parse_template, render
+from hotplug_kit.fio.progress import wait_until_moving
+from hotplug_kit.fio.run import FioRun, RunFiles, start_fio
 from hotplug_kit.guest.ssh import CommandResult, LineSink
 from hotplug_kit.monitor.deadline import Deadline
 
@@ -33,6 +38,7 @@ class LocalCommand:
         )
         self._texts = {"stdout": "", "stderr": ""}
         self._cut = False
+        self._ended_at = time.monotonic()
         self._threads = [threading.Thread(target=self._read, args=(s, on_line), daemon=True) for s in self._texts]
         for thread in self._threads:
             thread.start()
@@ -40,6 +46,10 @@ class LocalCommand:
     @property
     def finished(self) -> bool:
         return self._cut or not any(thread.is_alive() for thread in self._threads)
+
+    @property
+    def ended_at(self) -> float | None:
+        return self._ended_at if self.finished else None
 
     def wait(self, deadline: Deadline | float) -> CommandResult:
         limit = deadline if isinstance(deadline, Deadline) else Deadline(deadline)
@@ -53,7 +63,12 @@ class LocalCommand:
 
     def cut(self) -> None:
         """Loses the connection."""
+        self._ended_at = time.monotonic()
         self._cut = True
+
+    def mend(self) -> None:
+        """Brings the connection back."""
+        self._cut = False
 
     def _read(self, stream: str, on_line: LineSink | None) -> None:
         pipe = self._process.stdout if stream == "stdout" else self._process.stderr
@@ -63,6 +78,7 @@ class LocalCommand:
                 self._texts[stream] += line
                 if on_line:
                     on_line(stream, line.rstrip("\n"), time.monotonic())
+        self._ended_at = time.monotonic()
 
     def close(self) -> None:
         """Ends the command with all that it started, and its threads."""
@@ -111,3 +127,29 @@ class LocalGuest:
         """Ends all commands."""
         for command in self.commands:
             command.close()
+
+
+def about(disk: str) -> Subject:
+    """The subject of a finding about a disk of the run of `fio`."""
+    return Subject(vm="vm1", disk=disk, fio_run="fio run 1")
+
+
+@contextlib.contextmanager
+def fio(guest: LocalGuest, runtime: float = 0.6, margin: float = 5, options: str = "") -> Iterator[FioRun]:
+    """A run on both disks of a guest, started and cleaned up."""
+    folder = guest.orders.parent
+    template = folder / "my.job"
+    template.write_text(f"[global]\nrw=randwrite\n{options}\n")
+    job = render(parse_template(template), guest.disks, runtime)
+    files = RunFiles(folder / "kit.job", folder / "fio.json", folder / "fio.err")
+    run = start_fio(guest, job, files, "fio run 1", margin=margin, sys_class_block=str(guest.sys_class_block))
+    try:
+        yield run
+    finally:
+        run.abandon()
+        assert not Path(run.folder).exists(), "the run's folder in the guest is left behind"
+
+
+def moving(run: FioRun, guest: LocalGuest, seconds: float = 5, except_disks: tuple[str, ...] = ()) -> None:
+    """Waits until the disks of a run move."""
+    wait_until_moving([run], seconds, except_disks=except_disks)

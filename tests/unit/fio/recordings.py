@@ -13,6 +13,7 @@ from hotplug_kit.process.bounded_log import BoundedLog
 DATA = Path(__file__).parents[2] / "data" / "fio"
 
 STARTED = 1000.0
+VM, RUN = "vm1", "fio run 1"
 DETACH = Event("detach", "naa.ctrlr5", 0, "ctrlr5-0", sent=STARTED + 2.2, answered=STARTED + 2.21)
 """A detach that fits the recording "detach": its job ended 2.215 s after its start."""
 
@@ -72,8 +73,8 @@ class Recording:
         jobs = jobs_by_disk(output, disks, "run")
         asked = asked_seconds or float(document["global options"]["runtime"])
         return RunResult(
-            vm="vm1",
-            name="fio run 1",
+            vm=VM,
+            name=RUN,
             fio_version=output.fio_version,
             exit_code=self.code,
             asked_seconds=asked,
@@ -93,4 +94,5 @@ class Recording:
             },
             verify_lines=list(live.verify_lines),
             stopped=stopped,
+            label=RUN,
         )

@@ -1,10 +1,8 @@
 """Runs, from start to result, in a shell on this machine with a stand-in for fio."""
 
-import contextlib
 import os
 import signal
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,43 +11,21 @@ import pytest
 
 from hotplug_kit.domain.attachment import Event
 from hotplug_kit.domain.errors import ConnectionLostError, KitError, SetupError
+from hotplug_kit.domain.finding import Check, FailureClass, Subject
 from hotplug_kit.fio import guest_scripts, progress, stalls, verdict
 from hotplug_kit.fio.job_file import parse_template, render
 from hotplug_kit.fio.progress import StallCheck, ensure_running, wait_until_job_ended, wait_until_moving
 from hotplug_kit.fio.result import RunResult
-from hotplug_kit.fio.run import FioRun, RunFiles, prepare_fio, start_fio
+from hotplug_kit.fio.run import FioRun, RunFiles, prepare_fio
 from hotplug_kit.fio.stalls import Bounds, DiskProgress, RunProgress, Stall
 from hotplug_kit.monitor.chronicle import CHRONICLE, Kind
 from hotplug_kit.monitor.deadline import wait_until
 from hotplug_kit.monitor.run_monitor import MONITOR
-from tests.unit.fio.local_guest import LocalGuest
+from tests.unit.expected_findings import death_of_vhost, raises_fault
+from tests.unit.fio.local_guest import LocalGuest, about, fio, moving
 
-
-@pytest.fixture
-def guest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalGuest]:
-    monkeypatch.setattr(guest_scripts, "SAMPLE_SECONDS", 0.02)
-    monkeypatch.setattr(progress, "_LOOK_SECONDS", 0.02)
-    with contextlib.closing(LocalGuest(tmp_path)) as guest:
-        yield guest
-
-
-@contextlib.contextmanager
-def fio(guest: LocalGuest, runtime: float = 0.6, margin: float = 5, options: str = "") -> Iterator[FioRun]:
-    folder = guest.orders.parent
-    template = folder / "my.job"
-    template.write_text(f"[global]\nrw=randwrite\n{options}\n")
-    job = render(parse_template(template), guest.disks, runtime)
-    files = RunFiles(folder / "kit.job", folder / "fio.json", folder / "fio.err")
-    run = start_fio(guest, job, files, "fio run 1", margin=margin, sys_class_block=str(guest.sys_class_block))
-    try:
-        yield run
-    finally:
-        run.abandon()
-        assert not Path(run.folder).exists(), "the run's folder in the guest is left behind"
-
-
-def moving(run: FioRun, guest: LocalGuest, seconds: float = 5, except_disks: tuple[str, ...] = ()) -> None:
-    wait_until_moving([run], seconds, except_disks=except_disks)
+STALL = (Check.DISK_PROGRESS, FailureClass.STALL)
+DETACHED = Subject("vm1", "naa.ctrlr5", 0, "serial-a", "fio run 1")
 
 
 def detach_order(guest: LocalGuest, serial: str) -> Event:
@@ -89,7 +65,7 @@ def test_text_of_a_run_names_vm_disks_and_time(guest: LocalGuest) -> None:
 
 
 def test_detach_stops_one_job_while_the_other_goes_on(guest: LocalGuest) -> None:
-    with fio(guest, runtime=2) as run:
+    with fio(guest, runtime=1.6) as run:
         moving(run, guest)
         event = detach_order(guest, "serial-a")
         seen = wait_until_job_ended(run, "serial-a", event, 5)
@@ -106,14 +82,15 @@ def test_detached_job_that_goes_on_is_the_devices_fault(guest: LocalGuest, monke
     with fio(guest, runtime=20) as run:
         moving(run, guest)
         event = Event("detach", "naa.ctrlr5", 0, "serial-a", time.monotonic(), time.monotonic())
-        with pytest.raises(AssertionError, match=r"'serial-a'.* did not stop within 0\.2 s.*first I/O error: none"):
+        words = r"'serial-a'.* did not stop within 0\.2 s.*first I/O error: none"
+        with raises_fault(Check.FIO_STOPS, FailureClass.DETACHED_IO, words, DETACHED):
             wait_until_job_ended(run, "serial-a", event, 0.2)
 
 
 def test_job_that_ended_without_an_error_has_not_failed(guest: LocalGuest) -> None:
-    with fio(guest, runtime=1) as run:
+    with fio(guest, runtime=0.8) as run:
         event = Event("detach", "naa.ctrlr5", 0, "serial-a", time.monotonic(), time.monotonic())
-        with pytest.raises(AssertionError, match="without having reported an I/O error"):
+        with raises_fault(Check.FIO_STOPS, FailureClass.DETACHED_IO, "without reporting an I/O error", DETACHED):
             wait_until_job_ended(run, "serial-a", event, 10)
 
 
@@ -122,7 +99,7 @@ def test_job_that_failed_before_the_event(guest: LocalGuest) -> None:
         moving(run, guest)
         wait_until_job_ended(run, "serial-a", detach_order(guest, "serial-a"), 5)
         event = Event("detach", "naa.ctrlr5", 0, "serial-a", time.monotonic(), time.monotonic())
-        with pytest.raises(AssertionError, match="s before the detach"):
+        with raises_fault(Check.FIO_DETACHED, FailureClass.DETACHED_IO, "s before the detach", DETACHED):
             wait_until_job_ended(run, "serial-a", event, 1)
 
 
@@ -130,8 +107,9 @@ def test_disk_that_takes_no_writes_is_named(guest: LocalGuest) -> None:
     guest.order("still-sdb")
     with fio(guest, runtime=20) as run:
         moving(run, guest, except_disks=("serial-b",))
-        with pytest.raises(AssertionError, match="disk 'serial-b' of VM 'vm1'") as failure:
-            moving(run, guest, 0.6)
+        words = "disk 'serial-b' of VM 'vm1'"
+        with raises_fault(Check.FIO_MOVES, FailureClass.STALL, words, about("serial-b")) as failure:
+            moving(run, guest, 0.3)
     assert "serial-a" not in str(failure.value)
 
 
@@ -140,10 +118,11 @@ def test_disk_that_fails_ends_the_wait_for_bytes(guest: LocalGuest) -> None:
     with fio(guest, runtime=60) as run:
         guest.order("detach-sdb")
         started = time.monotonic()
-        with pytest.raises(AssertionError, match=r"'serial-b'.*Input/output error"):
+        fails = (Check.FIO_PASSED, FailureClass.NEIGHBOUR)
+        with raises_fault(*fails, r"'serial-b'.*Input/output error", about("serial-b")):
             moving(run, guest, 30)
         assert time.monotonic() - started < 10
-        with pytest.raises(AssertionError, match="serial-b"):
+        with raises_fault(*fails, "serial-b", about("serial-b")):
             ensure_running(run)
 
 
@@ -224,17 +203,18 @@ def test_lost_connection_is_no_verdict(guest: LocalGuest) -> None:
         guest.commands[1].cut()
         with pytest.raises(ConnectionLostError, match="gives no verdict"):
             run.wait()
-        guest.commands[1]._cut = False
+        guest.commands[1].mend()
         guest.order("end")
         wait_until(lambda: not Path(run.folder).exists(), 10, "fio to end by itself")
 
 
 def test_hanging_io_is_the_devices_fault_and_is_cleaned_up(guest: LocalGuest) -> None:
     guest.order("hang")
-    with fio(guest, runtime=0.1, margin=1.5) as run:
+    with fio(guest, runtime=0.1, margin=0.7) as run:
         moving(run, guest)
         pids = job_pids(run)
-        with pytest.raises(AssertionError, match=r"did not end within 0\.1 s run time.*serial-a, serial-b.*state [RS]"):
+        words = r"did not end within 0\.1 s run time.*serial-a, serial-b.*state [RS]"
+        with raises_fault(*STALL, words, about("serial-a")):
             run.wait()
     assert pids and not jobs_alive(pids)
 
@@ -254,7 +234,8 @@ def test_disk_that_stands_still_ends_the_wait_long_before_fio_ends(
     with fio(guest, runtime=30) as run:
         moving(run, guest)
         guest.order("still-sdb")
-        with pytest.raises(AssertionError, match=r"disk 'serial-b' .* stood still for 0\.\d s \(allowed: 0.15 s\)"):
+        words = r"disk 'serial-b' .* stood still for 0\.\d s \(allowed: 0.15 s\)"
+        with raises_fault(*STALL, words, about("serial-b")):
             watched(run)
         assert not run.finished
     told = CHRONICLE.moments(began, kinds=[Kind.STALL])
@@ -267,7 +248,7 @@ def test_io_that_hangs_at_the_end_is_named_before_the_margin_is_over(guest: Loca
         moving(run, guest)
         for order in ("hang", "still-sda"):
             guest.order(order)
-        with pytest.raises(AssertionError, match=r"disk 'serial-a' .* stood still"):
+        with raises_fault(*STALL, r"disk 'serial-a' .* stood still", about("serial-a")):
             watched(run)
 
 
@@ -279,10 +260,20 @@ def test_stalls_of_others_are_left_to_the_verdict_at_the_end(
     with fio(guest, runtime=30) as run:
         monkeypatch.setattr(run, "progress", lambda now, held: shown)
         StallCheck([run], WATCHED, except_disk="serial-b").check()
-        with pytest.raises(AssertionError, match="stood still for 8"):
+        with raises_fault(*STALL, "stood still for 8", Subject(vm="vm1", disk="serial-b")):
             StallCheck([run], WATCHED).check()
         monkeypatch.setattr(run, "progress", lambda now, held: replace(shown, host_pauses=[eight]))
         StallCheck([run], WATCHED).check()
+
+
+def test_run_ends_when_fio_ends_and_not_when_somebody_looks(guest: LocalGuest) -> None:
+    with fio(guest, runtime=0.1) as run:
+        command = guest.commands[1]
+        wait_until(lambda: command.finished, 5, "the end of fio", interval=0.01)
+        looked = time.monotonic()
+        result = run.wait()
+    assert result.ended_at == command.ended_at
+    assert result.asked_at + 0.1 <= result.ended_at <= looked
 
 
 def test_stop_asks_first(guest: LocalGuest) -> None:
@@ -300,7 +291,7 @@ def test_stop_kills_what_does_not_listen(guest: LocalGuest) -> None:
     with fio(guest, runtime=20) as run:
         moving(run, guest)
         pids = job_pids(run)
-        run.stop(4)  # it waits for half of that in vain
+        run.stop(0.8)  # half of that is for SIGINT
         with pytest.raises(KitError, match="killed by signal 9"):
             run.collect()
     assert len(pids) == 2 and not jobs_alive(pids)
@@ -309,11 +300,11 @@ def test_stop_kills_what_does_not_listen(guest: LocalGuest) -> None:
 def test_death_of_vhost_ends_the_wait_at_once(guest: LocalGuest) -> None:
     with fio(guest, runtime=60) as run:
         moving(run, guest)
-        MONITOR.watch("vhost", lambda: "vhost died: killed by signal 11 (SIGSEGV).")
+        MONITOR.watch("vhost", death_of_vhost)
         started = time.monotonic()
         try:
             for wait in (run.wait, lambda: moving(run, guest)):
-                with pytest.raises(AssertionError, match="vhost died"):
+                with raises_fault(Check.VHOST_ALIVE, FailureClass.CRASH, "vhost died"):
                     wait()
         finally:
             MONITOR.forget("vhost")

@@ -1,5 +1,6 @@
-"""Verdicts: each way of being fooled gives a finding, with the right one to blame."""
+"""Verdicts: each way of being fooled gives a finding: check, class, disk, and the right one to blame."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,22 +8,46 @@ import pytest
 
 from hotplug_kit.domain.attachment import Event
 from hotplug_kit.domain.errors import KitError
+from hotplug_kit.domain.finding import Blame, Check, DeviceFault, FailureClass, Finding, Subject
 from hotplug_kit.fio import verdict
 from hotplug_kit.fio.result import RunResult
 from hotplug_kit.fio.stalls import Sample, Stall
-from hotplug_kit.fio.verdict import Finding
-from tests.unit.fio.recordings import DETACH, STARTED, Recording
+from tests.unit.expected_findings import expect_finding, raises_fault
+from tests.unit.fio.recordings import DETACH, RUN, STARTED, VM, Recording
 
 GONE, OTHER = "ctrlr5-0", "ctrlr5-1"
 ENOSPC_FIRST = "fio: io_u error on file /dev/sda: No space left on device: write offset=4096, buflen=4096"
 VERIFY_OTHER = "verify: bad magic header 726a, wanted acca at file /dev/sdb offset 671744, length 4096"
 
 
-def one(findings: list[Finding], fault: str, words: str) -> None:
-    assert [finding.fault for finding in findings] == [fault], findings
-    assert words in findings[0].sentence
-    with pytest.raises(AssertionError if fault == "device" else KitError):
+Kind = tuple[Check, FailureClass]
+FAILED = (Check.FIO_PASSED, FailureClass.NEIGHBOUR)
+WRONG_DATA = (Check.FIO_PASSED, FailureClass.CORRUPTION)
+STILL = (Check.FIO_PASSED, FailureClass.STALL)
+READ_BACK = (Check.DATA_COMPARED, FailureClass.CORRUPTION)
+OTHER_END = (Check.FIO_DETACHED, FailureClass.DETACHED_IO)
+WRONG_DATA_OF_DETACHED = (Check.FIO_DETACHED, FailureClass.CORRUPTION)
+UNPROVED = (Check.FIO_RESULT, FailureClass.NO_VERDICT)
+
+
+def about(disk: str = GONE) -> Subject:
+    return Subject(vm=VM, disk=disk, fio_run=RUN)
+
+
+def one(findings: list[Finding], kind: Kind, words: str, disk: str = GONE) -> None:
+    """Expects one finding of a kind about a disk, and that it is raised: as the kit's error if it proves nothing."""
+    (finding,) = findings
+    expect_finding(finding, *kind, re.escape(words), about(disk))
+    assert finding.blame is (Blame.KIT if kind == UNPROVED else Blame.DEVICE)
+    with pytest.raises((KitError, DeviceFault)) as caught:
         verdict.enforce(findings)
+    assert isinstance(caught.value, KitError if kind == UNPROVED else DeviceFault)
+    assert caught.value.findings == (finding,)
+
+
+def kinds(findings: list[Finding]) -> list[tuple[Check, FailureClass, str]]:
+    """Check, class and disk of each."""
+    return [(finding.check, finding.failure, finding.subject.disk) for finding in findings]
 
 
 def no_bytes(direction: str) -> dict[str, object]:
@@ -35,54 +60,56 @@ def test_clean_run_passes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["detach", "verify-error", "missing-device"])
 def test_other_recordings_do_not_pass(name: str, tmp_path: Path) -> None:
-    with pytest.raises((AssertionError, KitError)):
+    with pytest.raises((DeviceFault, KitError)):
         verdict.enforce(verdict.passed(Recording.load(name).result(tmp_path)))
 
 
 def test_job_on_a_missing_device_is_the_kits_fault(tmp_path: Path) -> None:
-    one(verdict.passed(Recording.load("missing-device").result(tmp_path)), "kit", "did not start: EINVAL (22)")
+    (disk, *_) = Recording.load("missing-device").result(tmp_path).disks
+    run = Recording.load("missing-device").result(tmp_path)
+    one(verdict.passed(run), UNPROVED, "did not start: EINVAL (22)", disk)
 
 
 def test_verify_error_is_named_with_disk_and_place(tmp_path: Path) -> None:
     first, *_ = verdict.passed(Recording.load("verify-error").result(tmp_path))
-    assert first.fault == "device" and "ctrlr5-1" in first.sentence and "offset 671744" in first.sentence
+    expect_finding(first, *WRONG_DATA, "'ctrlr5-1'.* offset 671744", about(OTHER))
 
 
 @pytest.mark.parametrize(
-    ("changes", "fault", "words"),
+    ("changes", "kind", "words"),
     [
-        ({"error": 5}, "device", "EIO (5)"),
-        ({"error": 28}, "device", "ENOSPC (28)"),
-        ({"total_err": 3, "first_error": 84}, "device", "verify error (84)"),
-        ({"total_err": 3}, "device", "3 errors"),
-        ({"job_runtime": 3000}, "device", "after 3.0 s instead of 4 s"),
-        (no_bytes("write"), "device", "wrote no byte"),
-        (no_bytes("read"), "kit", "compared nothing"),
-        ({"error": 6, **no_bytes("write")}, "kit", "did not start"),
+        ({"error": 5}, FAILED, "EIO (5)"),
+        ({"error": 28}, FAILED, "ENOSPC (28)"),
+        ({"total_err": 3, "first_error": 84}, WRONG_DATA, "verify error (84)"),
+        ({"total_err": 3}, FAILED, "3 errors"),
+        ({"job_runtime": 3000}, FAILED, "after 3.0 s instead of 4 s"),
+        (no_bytes("write"), STILL, "wrote no byte"),
+        (no_bytes("read"), UNPROVED, "compared nothing"),
+        ({"error": 6, **no_bytes("write")}, UNPROVED, "did not start"),
     ],
 )
-def test_job_that_did_not_pass(tmp_path: Path, changes: dict[str, object], fault: str, words: str) -> None:
-    one(verdict.passed(Recording.load("success").with_job(0, **changes).result(tmp_path)), fault, words)
+def test_job_that_did_not_pass(tmp_path: Path, changes: dict[str, object], kind: Kind, words: str) -> None:
+    one(verdict.passed(Recording.load("success").with_job(0, **changes).result(tmp_path)), kind, words)
 
 
 def test_exit_codes_that_contradict_the_jobs(tmp_path: Path) -> None:
     good = Recording.load("success")
-    one(verdict.passed(Recording(good.out, good.err, 1).result(tmp_path)), "kit", "exit code 1")
-    one(verdict.passed(Recording(good.out, good.err, 128).result(tmp_path)), "kit", "interrupted")
+    one(verdict.passed(Recording(good.out, good.err, 1).result(tmp_path)), UNPROVED, "exit code 1", "")
+    one(verdict.passed(Recording(good.out, good.err, 128).result(tmp_path)), UNPROVED, "interrupted", "")
     failed = replace(Recording.load("detach").result(tmp_path), exit_code=0)
-    one(verdict.failed_only_on(failed, GONE, DETACH, 5), "kit", "exit code 0")
+    one(verdict.failed_only_on(failed, GONE, DETACH, 5), UNPROVED, "exit code 0", "")
 
 
 def test_verify_words_alone_fail_a_run(tmp_path: Path) -> None:
     good = Recording.load("success")
     findings = verdict.passed(Recording(good.out, "verify: something unheard of\n", 0).result(tmp_path))
-    one(findings, "device", "something unheard of")
+    one(findings, READ_BACK, "something unheard of", "")
 
 
 def test_stopped_run_is_no_verdict(tmp_path: Path) -> None:
-    one(verdict.passed(Recording.load("success").result(tmp_path, stopped=True)), "kit", "stopped by the suite")
+    one(verdict.passed(Recording.load("success").result(tmp_path, stopped=True)), UNPROVED, "stopped by the suite", "")
     detached = Recording.load("detach").result(tmp_path, stopped=True)
-    one(verdict.failed_only_on(detached, GONE, DETACH, 5), "kit", "stopped by the suite")
+    one(verdict.failed_only_on(detached, GONE, DETACH, 5), UNPROVED, "stopped by the suite", "")
 
 
 def test_expected_failure_of_a_detach(tmp_path: Path) -> None:
@@ -90,40 +117,36 @@ def test_expected_failure_of_a_detach(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "fault", "words"),
+    ("changes", "kind", "words"),
     [
-        ({"error": 0}, "device", ""),
-        ({"error": 84}, "device", "verify error (84)"),
-        ({"error": 22}, "device", "EINVAL (22)"),
-        ({"error": 121}, "device", "EREMOTEIO (121)"),
-        ({"job_runtime": 7900}, "device", "went on for at least 5.7 s"),
-        (no_bytes("write"), "kit", "not seen to move bytes"),
+        ({"error": 0}, OTHER_END, ""),
+        ({"error": 84}, WRONG_DATA_OF_DETACHED, "verify error (84)"),
+        ({"error": 22}, OTHER_END, "EINVAL (22)"),
+        ({"error": 121}, OTHER_END, "EREMOTEIO (121)"),
+        ({"job_runtime": 7900}, OTHER_END, "went on for at least 5.7 s"),
+        (no_bytes("write"), UNPROVED, "not seen to move bytes"),
     ],
 )
-def test_detached_disk_fails_another_way(tmp_path: Path, changes: dict[str, object], fault: str, words: str) -> None:
+def test_detached_disk_fails_another_way(tmp_path: Path, changes: dict[str, object], kind: Kind, words: str) -> None:
     run = Recording.load("detach").with_job(0, **changes).result(tmp_path)
     if changes == {"error": 0}:
         run = replace(run, disks={**run.disks, GONE: replace(run.disks[GONE], first_error=None)})
         words = "had no error although"
-    one(verdict.failed_only_on(run, GONE, DETACH, 5), fault, words)
+    one(verdict.failed_only_on(run, GONE, DETACH, 5), kind, words)
 
 
 @pytest.mark.parametrize(
-    ("error_at", "fault", "words"),
-    [
-        (DETACH.sent - 0.5, "device", "failed 0.50 s before"),
-        (DETACH.answered + 5.5, "device", "5.5 s after"),
-    ],
+    ("error_at", "words"), [(DETACH.sent - 0.5, "failed 0.50 s before"), (DETACH.answered + 5.5, "5.5 s after")]
 )
-def test_first_error_at_the_wrong_time(tmp_path: Path, error_at: float, fault: str, words: str) -> None:
+def test_first_error_at_the_wrong_time(tmp_path: Path, error_at: float, words: str) -> None:
     run = Recording.load("detach").result(tmp_path, error_at=error_at)
-    one(verdict.failed_only_on(run, GONE, DETACH, 5), fault, words)
+    one(verdict.failed_only_on(run, GONE, DETACH, 5), OTHER_END, words)
 
 
 @pytest.mark.parametrize("moving_since", [None, DETACH.sent + 0.1])
 def test_job_that_was_not_seen_moving_before_the_detach(tmp_path: Path, moving_since: float | None) -> None:
     run = Recording.load("detach").result(tmp_path, moving_since=moving_since)
-    one(verdict.failed_only_on(run, GONE, DETACH, 5), "kit", "not seen to move bytes")
+    one(verdict.failed_only_on(run, GONE, DETACH, 5), UNPROVED, "not seen to move bytes")
 
 
 def test_no_space_after_the_detach_is_the_removed_disk(tmp_path: Path) -> None:
@@ -135,7 +158,7 @@ def test_no_space_after_the_detach_is_the_removed_disk(tmp_path: Path) -> None:
 def test_no_space_before_the_detach_is_not(tmp_path: Path) -> None:
     detach = Recording.load("detach").with_job(0, error=28)
     run = Recording(detach.out, f"{ENOSPC_FIRST}\n{detach.err}", 1).result(tmp_path, error_at=DETACH.sent - 0.5)
-    one(verdict.failed_only_on(run, GONE, DETACH, 5), "device", "failed 0.50 s before")
+    one(verdict.failed_only_on(run, GONE, DETACH, 5), OTHER_END, "failed 0.50 s before")
 
 
 STALE = "verify: bad header offset 352256, wanted 4046848 at file /dev/sda offset 4046848, length 4096"
@@ -157,9 +180,8 @@ def test_wrong_data_is_never_the_detach(tmp_path: Path, words: str, error_at: fl
     recording = Recording(detach.out, f"{words}\n", 1)
     run = recording.result(tmp_path) if error_at is None else recording.result(tmp_path, error_at=error_at)
     findings = verdict.failed_only_on(run, GONE, DETACH, 5)
-    assert findings
-    assert all(finding.fault == "device" for finding in findings)
-    assert "verify error (84)" in findings[0].sentence
+    expect_finding(findings[0], *WRONG_DATA_OF_DETACHED, r"verify error \(84\)", about())
+    assert all(kind == (*READ_BACK, GONE) for kind in kinds(findings[1:]))
 
 
 def test_stale_buffer_on_a_neighbour_is_wrong_data(tmp_path: Path) -> None:
@@ -167,31 +189,34 @@ def test_stale_buffer_on_a_neighbour_is_wrong_data(tmp_path: Path) -> None:
     words = STALE.replace("/dev/sda", "/dev/sdb")
     run = Recording(detach.out, f"{detach.err}\n{words}\n", 1).result(tmp_path)
     findings = verdict.failed_only_on(run, GONE, DETACH, 5)
-    assert OTHER in findings[0].sentence
-    assert "read back wrong data" in findings[-1].sentence
+    assert kinds(findings) == [(*WRONG_DATA, OTHER), (*READ_BACK, OTHER)]
 
 
 def test_error_without_a_time_proves_nothing(tmp_path: Path) -> None:
     run = Recording(Recording.load("detach").out, "", 1).result(tmp_path)
-    one(verdict.failed_only_on(run, GONE, DETACH, 5), "kit", "did not say when")
+    one(verdict.failed_only_on(run, GONE, DETACH, 5), UNPROVED, "did not say when")
 
 
 @pytest.mark.parametrize(
-    ("changes", "words"),
-    [({"error": 5}, "EIO (5)"), ({"error": 84}, "verify error"), ({"job_runtime": 2300}, "after 2.3 s instead of 8 s")],
+    ("changes", "kind", "words"),
+    [
+        ({"error": 5}, FAILED, "EIO (5)"),
+        ({"error": 84}, WRONG_DATA, "verify error"),
+        ({"job_runtime": 2300}, FAILED, "after 2.3 s instead of 8 s"),
+    ],
 )
-def test_neighbour_must_pass(tmp_path: Path, changes: dict[str, object], words: str) -> None:
+def test_neighbour_must_pass(tmp_path: Path, changes: dict[str, object], kind: Kind, words: str) -> None:
     run = Recording.load("detach").with_job(1, **changes).result(tmp_path)
-    findings = verdict.failed_only_on(run, GONE, DETACH, 5)
-    one(findings, "device", words)
-    assert OTHER in findings[0].sentence
+    one(verdict.failed_only_on(run, GONE, DETACH, 5), kind, words, OTHER)
 
 
 def test_neighbours_wrong_data_is_no_part_of_the_expected_failure(tmp_path: Path) -> None:
     detach = Recording.load("detach")
     run = Recording(detach.out, f"{detach.err}\n{VERIFY_OTHER}\n", 1).result(tmp_path)
-    with pytest.raises(AssertionError, match="wrong data: verify: bad magic"):
-        verdict.enforce(verdict.failed_only_on(run, GONE, DETACH, 5))
+    findings = verdict.failed_only_on(run, GONE, DETACH, 5)
+    assert kinds(findings) == [(*WRONG_DATA, OTHER), (*READ_BACK, OTHER)]
+    with raises_fault(*WRONG_DATA, "wrong data: verify: bad magic", about(OTHER)):
+        verdict.enforce(findings)
 
 
 VERIFY_GONE = VERIFY_OTHER.replace("/dev/sdb", "/dev/sda")
@@ -202,15 +227,19 @@ def test_reads_of_the_gone_disk_that_cannot_compare_are_part_of_the_detach(tmp_p
     after = Recording(detach.out, f"{detach.err}\n{VERIFY_GONE}\n", 1).result(tmp_path)
     assert verdict.failed_only_on(after, GONE, DETACH, 5) == []
     before = Recording(detach.out, f"{VERIFY_GONE}\n{detach.err}\n", 1).result(tmp_path)
-    with pytest.raises(AssertionError, match=r"another first error.*wrong data"):
-        verdict.enforce(verdict.failed_only_on(before, GONE, DETACH, 5))
+    findings = verdict.failed_only_on(before, GONE, DETACH, 5)
+    assert kinds(findings) == [(*OTHER_END, GONE), (*READ_BACK, GONE)]
+    with raises_fault(*OTHER_END, r"another first error.*wrong data", about()):
+        verdict.enforce(findings)
 
 
 def test_many_words_on_the_gone_disk_do_not_hide_one_on_its_neighbour(tmp_path: Path) -> None:
     detach = Recording.load("detach")
     lines = "\n".join([detach.err, *[VERIFY_GONE] * 500, VERIFY_OTHER])
-    with pytest.raises(AssertionError, match=r"wrong data: .*/dev/sdb"):
-        verdict.enforce(verdict.failed_only_on(Recording(detach.out, lines, 1).result(tmp_path), GONE, DETACH, 5))
+    findings = verdict.failed_only_on(Recording(detach.out, lines, 1).result(tmp_path), GONE, DETACH, 5)
+    assert kinds(findings) == [(*WRONG_DATA, OTHER), (*READ_BACK, OTHER)]
+    with raises_fault(*WRONG_DATA, r"wrong data: .*/dev/sdb", about(OTHER)):
+        verdict.enforce(findings)
 
 
 def test_device_out_of_use_is_an_expected_failure_too(tmp_path: Path) -> None:
@@ -222,18 +251,20 @@ def test_device_out_of_use_is_an_expected_failure_too(tmp_path: Path) -> None:
 def test_wrong_disk_failed(tmp_path: Path) -> None:
     event = replace(DETACH, disk=OTHER)
     findings = verdict.failed_only_on(Recording.load("detach").result(tmp_path), OTHER, event, 5)
-    assert any("had no error although" in finding.sentence and OTHER in finding.sentence for finding in findings)
-    assert any(GONE in finding.sentence for finding in findings)
+    assert kinds(findings) == [(*OTHER_END, OTHER), (*FAILED, GONE)]
+    assert "had no error although" in findings[0].sentence
 
 
 @pytest.mark.parametrize("event", [replace(DETACH, kind="attach"), replace(DETACH, disk=OTHER)])
 def test_event_that_explains_no_failure(tmp_path: Path, event: Event) -> None:
-    one(verdict.failed_only_on(Recording.load("detach").result(tmp_path), GONE, event, 5), "kit", "no detach of disk")
+    run = Recording.load("detach").result(tmp_path)
+    one(verdict.failed_only_on(run, GONE, event, 5), UNPROVED, "not a detach of disk", "")
 
 
 def test_disk_of_another_run(tmp_path: Path) -> None:
     event = replace(DETACH, disk="x")
-    one(verdict.failed_only_on(Recording.load("detach").result(tmp_path), "x", event, 5), "kit", "none of those")
+    run = Recording.load("detach").result(tmp_path)
+    one(verdict.failed_only_on(run, "x", event, 5), UNPROVED, "does not work on disk 'x'", "")
 
 
 def attach(at: float) -> Event:
@@ -251,23 +282,25 @@ def test_event_met_every_job(tmp_path: Path) -> None:
 
 def test_event_before_bytes_moved(tmp_path: Path) -> None:
     findings = met(Recording.load("success").result(tmp_path), attach(0.1))
-    assert [f.fault for f in findings] == ["kit", "kit"] and "wait for that before" in findings[0].sentence
+    assert kinds(findings) == [(*UNPROVED, GONE), (*UNPROVED, OTHER)] and "wait for that" in findings[0].sentence
 
 
 def test_event_after_the_jobs_end(tmp_path: Path) -> None:
     findings = met(Recording.load("success").result(tmp_path), attach(4.5))
-    assert [f.fault for f in findings] == ["kit", "kit"] and "met no I/O" in findings[0].sentence
+    assert kinds(findings) == [(*UNPROVED, GONE), (*UNPROVED, OTHER)] and "met no I/O" in findings[0].sentence
 
 
 def test_job_that_ran_on_after_the_event_without_a_byte(tmp_path: Path) -> None:
     run = Recording.load("success").result(tmp_path)
     still = {name: replace(disk, moving_last=STARTED + 1.9) for name, disk in run.disks.items()}
     findings = met(replace(run, disks=still), attach(2))
-    assert [f.fault for f in findings] == ["kit", "kit"] and "in the 2.0 s that it ran on" in findings[0].sentence
+    assert kinds(findings) == [(*UNPROVED, GONE), (*UNPROVED, OTHER)] and "in the 2.0 s that" in findings[0].sentence
     owing = {name: replace(disk, stalls=[Stall(STARTED + 1.9, STARTED + 4)]) for name, disk in still.items()}
     findings = met(replace(run, disks=owing), attach(2))
-    assert [f.fault for f in findings] == ["device", "device"] and "not seen to move a byte" in findings[0].sentence
-    assert [f.fault for f in met(replace(run, disks=owing), attach(3.5))] == ["kit", "kit"]
+    stalled = (Check.DISK_PROGRESS, FailureClass.STALL)
+    assert kinds(findings) == [(*stalled, GONE), (*stalled, OTHER)]
+    assert "not seen to move a byte" in findings[0].sentence
+    assert kinds(met(replace(run, disks=owing), attach(3.5))) == [(*UNPROVED, GONE), (*UNPROVED, OTHER)]
 
 
 def test_job_that_only_compares_after_the_event_moves_bytes(tmp_path: Path) -> None:
@@ -284,7 +317,9 @@ def test_disk_that_still_took_writes_after_its_detach(tmp_path: Path) -> None:
     run = Recording.load("detach").result(tmp_path, error_at=DETACH.answered + 2)
     counters = {DETACH.answered + second: int(second * 4000) for second in (0.1, 0.5, 1.9, 2.1)}
     samples = [Sample(at, at, {"sda": sectors}, {"sda": sectors}, {"sda": 1}) for at, sectors in counters.items()]
-    one(verdict.failed_only_on(replace(run, samples=samples), GONE, DETACH, 5), "device", "wrote 3,686,400 bytes after")
+    one(
+        verdict.failed_only_on(replace(run, samples=samples), GONE, DETACH, 5), OTHER_END, "wrote 3,686,400 bytes after"
+    )
     under_way = replace(run, samples=samples, queue_depth=512)
     assert verdict.failed_only_on(under_way, GONE, DETACH, 5) == []
 
@@ -297,9 +332,16 @@ def test_job_seen_moving_after_the_event_has_met_it(tmp_path: Path) -> None:
 
 def test_disk_that_failed_before_its_event(tmp_path: Path) -> None:
     run = Recording.load("detach").result(tmp_path, error_at=DETACH.sent - 1)
-    one(met(run, DETACH, GONE), "device", "failed 1.0 s before")
+    one(met(run, DETACH, GONE), OTHER_END, "failed 1.0 s before")
 
 
-def test_kit_faults_do_not_hide_a_proved_device_fault() -> None:
-    with pytest.raises(AssertionError, match=r"^Bad disk\. Bad kit\.$"):
-        verdict.enforce([Finding("kit", "Bad kit."), Finding("device", "Bad disk.")])
+def test_what_proves_nothing_does_not_hide_a_proved_fault_of_the_device() -> None:
+    unproved = Finding(*UNPROVED, "It proves nothing.", about(), blame=Blame.KIT)
+    proved = Finding(*FAILED, "It failed.", about(OTHER))
+    with raises_fault(*FAILED, r"^It failed\. It proves nothing\.$", about(OTHER)) as caught:
+        verdict.enforce([unproved, proved])
+    assert caught.value.findings == (proved, unproved)
+    with pytest.raises(KitError, match=r"^It proves nothing\.$") as kits:
+        verdict.enforce([unproved])
+    assert kits.value.findings == (unproved,)
+    verdict.enforce([])

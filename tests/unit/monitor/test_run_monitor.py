@@ -1,80 +1,77 @@
-"""The first cause."""
+"""The first cause, and what others say about it."""
 
 import time
 
 import pytest
 
-from hotplug_kit.monitor.run_monitor import TOGETHER_SECONDS, Finding, RunMonitor
+from hotplug_kit.domain.finding import Check, FailureClass, Finding, Subject
+from hotplug_kit.monitor.run_monitor import TOGETHER_SECONDS, RunMonitor
+from tests.unit.expected_findings import death_of_vhost, raises_fault
+
+LONG_AGO = time.monotonic() - 1000
 
 
-@pytest.fixture
-def signs() -> RunMonitor:
-    return RunMonitor(settle=0)
+def panic(at: float = LONG_AGO) -> Finding:
+    return Finding(Check.GUEST_KERNEL, FailureClass.GUEST, "The guest panicked.", Subject(vm="vm1"), at=at)
 
 
-def found(at: float, sentence: str) -> Finding:
-    """A finding `at` seconds after some moment that is long past."""
-    return Finding(time.monotonic() - 1000 + at, sentence)
+def test_all_well_without_sources_and_with_healthy_ones(monitor: RunMonitor) -> None:
+    monitor.check()
+    monitor.watch("vhost", lambda: None)
+    assert monitor.first_cause() is None
+    monitor.check()
 
 
-def test_all_well_without_checks_and_with_healthy_ones(signs: RunMonitor) -> None:
-    signs.check()
-    signs.watch("vhost", lambda: None)
-    assert signs.first_cause() is None
-    signs.check()
+def test_first_cause_is_raised_as_a_fault_of_the_device(monitor: RunMonitor) -> None:
+    monitor.watch("vm1", panic)
+    with raises_fault(Check.GUEST_KERNEL, FailureClass.GUEST, r"^The guest panicked\.$", Subject(vm="vm1")) as caught:
+        monitor.check()
+    assert caught.value.findings == (panic(),)
 
 
-def test_of_findings_at_one_time_the_check_registered_first_is_named(signs: RunMonitor) -> None:
-    signs.watch("vhost", lambda: "vhost died.")
-    signs.watch("vm1", lambda: "QEMU died.")
-    assert signs.first_cause() == "vhost died."
-    with pytest.raises(AssertionError, match=r"^vhost died\.$"):
-        signs.check()
+def test_of_findings_at_one_time_the_source_registered_first_is_named(monitor: RunMonitor) -> None:
+    death = death_of_vhost(at=LONG_AGO)
+    monitor.watch("vhost", lambda: death)
+    monitor.watch("vm1", panic)
+    assert monitor.first_cause() is death
 
 
 @pytest.mark.parametrize(
     ("vhost_died_after", "named"),
-    [(-5.0, "vhost died."), (TOGETHER_SECONDS / 2, "vhost died."), (TOGETHER_SECONDS * 2, "The guest panicked.")],
+    [(-5.0, Check.VHOST_ALIVE), (TOGETHER_SECONDS / 2, Check.VHOST_ALIVE), (TOGETHER_SECONDS * 2, Check.GUEST_KERNEL)],
 )
-def test_earlier_in_time_is_named(vhost_died_after: float, named: str, signs: RunMonitor) -> None:
-    panic = found(0, "The guest panicked.")
-    death = Finding(panic.at + vhost_died_after, "vhost died.")
-    signs.watch("vhost", lambda: death)
-    signs.watch("vm1", lambda: panic)
-    assert signs.first_cause() == named
-
-
-def test_bare_sentence_counts_from_when_it_was_first_heard(signs: RunMonitor) -> None:
-    signs.watch("vhost", lambda: "vhost died.")
-    assert signs.first_cause() == "vhost died."
-    later = Finding(time.monotonic() + TOGETHER_SECONDS * 2, "The guest panicked.")
-    signs.watch("vm1", lambda: later)
-    assert signs.first_cause() == "vhost died."
-
-
-def test_same_sentence_about_the_next_process_counts_anew(signs: RunMonitor) -> None:
-    signs.watch("vm1", lambda: "QEMU died.")
-    assert signs.first_cause() == "QEMU died."
-    signs.forget("vm1")
-    crash = Finding(time.monotonic(), "vhost died.")
-    signs.watch("vhost", lambda: crash)
-    signs.watch("vm1", lambda: "QEMU died.")
-    assert signs.first_cause() == "vhost died."
+def test_earlier_in_time_is_named(vhost_died_after: float, named: Check, monitor: RunMonitor) -> None:
+    death = death_of_vhost(at=LONG_AGO + vhost_died_after)
+    monitor.watch("vhost", lambda: death)
+    monitor.watch("vm1", panic)
+    cause = monitor.first_cause()
+    assert cause is not None and cause.check is named
 
 
 def test_symptom_waits_for_its_cause() -> None:
-    signs = RunMonitor(settle=0.05)
-    symptom = Finding(time.monotonic(), "QEMU lost its connection.")
-    signs.watch("vhost", lambda: "vhost died." if time.monotonic() > symptom.at + 0.02 else None)
-    signs.watch("vm1", lambda: symptom)
-    assert signs.first_cause() == "vhost died."
+    monitor = RunMonitor(settle=0.05)
+    symptom = Finding(Check.CONTROLLER_CONNECTION, FailureClass.DISCONNECTED, "QEMU lost its connection.")
+    death = death_of_vhost(at=symptom.at + 0.02)
+    monitor.watch("vhost", lambda: death if time.monotonic() > death.at else None)
+    monitor.watch("vm1", lambda: symptom)
+    assert monitor.first_cause() is death
 
 
-def test_forgotten_and_replaced_checks_are_not_asked(signs: RunMonitor) -> None:
-    signs.watch("vhost", lambda: "vhost died.")
-    signs.watch("vm1", lambda: "QEMU died.")
-    signs.forget("vhost")
-    assert signs.first_cause() == "QEMU died."
-    signs.watch("vm1", lambda: None)
-    assert signs.first_cause() is None
-    signs.forget("never registered")
+def test_forgotten_and_replaced_sources_are_not_asked(monitor: RunMonitor) -> None:
+    monitor.watch("vhost", lambda: death_of_vhost(at=LONG_AGO))
+    monitor.watch("vm1", panic)
+    monitor.forget("vhost")
+    assert monitor.first_cause() == panic()
+    monitor.watch("vm1", lambda: None)
+    assert monitor.first_cause() is None
+    monitor.forget("never registered")
+
+
+def test_whoever_knows_something_is_quoted(monitor: RunMonitor) -> None:
+    monitor.watch("vhost", lambda: None, lambda since, subject: f"vhost's log names {subject} since {since:g}.")
+    monitor.watch("vm1", lambda: None)
+    monitor.watch("vm2", lambda: None, lambda since, subject: "")
+    monitor.watch("vm3", lambda: None, lambda since, subject: "So does QEMU.")
+    assert monitor.quotes(7.0, "naa.1") == "vhost's log names naa.1 since 7. So does QEMU."
+    monitor.forget("vhost")
+    assert monitor.quotes(7.0, "naa.1") == "So does QEMU."

@@ -1,4 +1,4 @@
-"""Fixtures: a fake vhost behind a socket, and a target that talks to it."""
+"""Fixtures: a fake vhost behind a socket, and what the kit uses to talk to it."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from hotplug_kit.monitor.run_monitor import MONITOR
+from hotplug_kit.monitor.run_monitor import RunMonitor
 from hotplug_kit.vhost.process.vhost_process import ForeignVhost
 from hotplug_kit.vhost.rpc.client import RpcClient
-from hotplug_kit.vhost.vhost import WATCH
+from hotplug_kit.vhost.vhost import Vhost
 from tests.unit.vhost.fake_rpc_server import FakeRpcServer, FakeVhost
 
 Connect = Callable[..., RpcClient]
@@ -30,19 +30,21 @@ def connect() -> Iterator[Connect]:
 
 
 @pytest.fixture
-def vhost() -> FakeVhost:
+def fake() -> FakeVhost:
+    """What answers behind the socket of `server`; a test sets its state and its faults."""
     return FakeVhost()
 
 
 @pytest.fixture
-def server(vhost: FakeVhost, tmp_path: Path) -> Iterator[FakeRpcServer]:
-    with FakeRpcServer(tmp_path / "rpc.sock", vhost) as server:
+def server(fake: FakeVhost, tmp_path: Path) -> Iterator[FakeRpcServer]:
+    with FakeRpcServer(tmp_path / "rpc.sock", fake) as server:
         yield server
 
 
 @pytest.fixture
-def target(server: FakeRpcServer) -> Iterator[Target]:
-    target = Target(RpcClient(server.path, 0.5), ForeignVhost(None, server.path), None, "made for a test")
-    yield target
-    target.stop()
-    MONITOR.forget(WATCH)
+def vhost(server: FakeRpcServer, monitor: RunMonitor) -> Iterator[Vhost]:
+    """The fake vhost as the kit uses it; a call has 0.5 s."""
+    rpc = RpcClient(server.path, 0.5, monitor=monitor)
+    vhost = Vhost(rpc, ForeignVhost(None, server.path), None, "made for a test", monitor=monitor)
+    yield vhost
+    vhost.stop()

@@ -11,8 +11,10 @@ from types import TracebackType
 from typing import Any
 
 Request = dict[str, Any]
-Behaviour = Callable[[Request], Iterable[bytes | float | None]]
-"""Yields what to do about a request: bytes to send, seconds to wait, None to close the connection."""
+Steps = Iterable[bytes | float | None]
+"""What to do about a request: bytes to send, seconds to wait, None to close the connection."""
+
+Behaviour = Callable[[Request], Steps]
 
 
 def answer(request: Request, result: object) -> bytes:
@@ -96,21 +98,40 @@ class FakeVhost:
         self.targets: dict[str, dict[int, str]] = {name: {} for name in controllers}
         self.sessions: dict[str, list[str]] = {}
         self.socket_folder = "/run/fake"
+        self.claimed: set[str] = set()
         self.faults: dict[str, Behaviour] = {}
+        self._lock = threading.Lock()
 
-    def __call__(self, request: Request) -> Iterable[bytes | float | None]:
-        method, params = request["method"], request.get("params", {})
-        if fault := self.faults.get(method):
+    def answer_at_once(self, method: str, count: int) -> None:
+        """From now on, answers calls of `method` only when `count` of them are under way; refuses them after 2 s."""
+        all_there = threading.Barrier(count, timeout=2)
+
+        def together(request: Request) -> Steps:
+            try:
+                all_there.wait()
+            except threading.BrokenBarrierError:
+                yield refusal(request, -110, f"{method} was not called {count} times at once")
+            else:
+                yield self.answer(request)
+
+        self.faults[method] = together
+
+    def __call__(self, request: Request) -> Steps:
+        if fault := self.faults.get(request["method"]):
             yield from fault(request)
-            return
-        handler = getattr(self, f"_{method}", None)
+        else:
+            yield self.answer(request)
+
+    def answer(self, request: Request) -> bytes:
+        """The answer of a faultless vhost, whose state changes with it."""
+        handler = getattr(self, f"_{request['method']}", None)
         if handler is None:
-            yield refusal(request, -32601, "Method not found")
-            return
+            return refusal(request, -32601, "Method not found")
         try:
-            yield answer(request, handler(**params))
+            with self._lock:
+                return answer(request, handler(**request.get("params", {})))
         except KeyError:
-            yield refusal(request, -19, "No such device")
+            return refusal(request, -19, "No such device")
 
     def _spdk_get_version(self) -> object:
         return {"version": "Fake v1"}
@@ -145,6 +166,7 @@ class FakeVhost:
                 "product_name": "Malloc disk",
                 "block_size": 512,
                 "num_blocks": blocks,
+                "claimed": name in self.claimed,
                 "driver_specific": {},
             }
             for name, blocks in self.disks.items()

@@ -1,41 +1,57 @@
-"""Attach, detach and the comparison of the attachments: whose fault is what."""
+"""Attach and detach, one by one and at once; vhost's state; the model. Whose fault is what."""
 
 import contextlib
 import time
 
 import pytest
 
-from hotplug_kit.domain.attachment import Event
+from hotplug_kit.domain.attachment import Attachment, Event
 from hotplug_kit.domain.errors import SetupError
+from hotplug_kit.domain.finding import Check, FailureClass, Subject
 from hotplug_kit.vhost.attachments import (
-    Attachment,
     AttachmentModel,
+    attach_at_once,
     attach_target,
-    check_attachments,
-    compare,
+    detach_at_once,
     detach_target,
-    free_disk,
-    get_attachments,
+    read_state,
 )
 from hotplug_kit.vhost.vhost import Vhost
-from tests.unit.vhost.fake_rpc_server import FakeRpcServer, FakeVhost, answer, refusal
+from tests.unit.expected_findings import raises_fault
+from tests.unit.vhost.fake_rpc_server import FakeRpcServer, FakeVhost, Request, Steps, answer, refusal
 
 ADD, REMOVE = "vhost_scsi_controller_add_target", "vhost_scsi_controller_remove_target"
+STATE = ["vhost_get_controllers", "bdev_get_bdevs"]
+WRONG, SILENT = (Check.RPC_ANSWER, FailureClass.WRONG_ANSWER), (Check.RPC_DEADLINE, FailureClass.NO_ANSWER)
+D0_AT_0 = Subject(controller="c1", target=0, disk="D0")
+SIZE = 8192 * 512
 
 
-def sent(server: FakeRpcServer, method: str) -> int:
-    return [request["method"] for request in server.requests].count(method)
+def methods(server: FakeRpcServer) -> list[str]:
+    """What was asked, in order."""
+    return [request["method"] for request in server.requests]
 
 
-def test_attach_to_the_first_free_target_and_detach(target: Vhost, vhost: FakeVhost) -> None:
-    vhost.targets["c1"][0] = "D1"
+def test_attach_to_the_first_free_target_and_detach(vhost: Vhost, fake: FakeVhost) -> None:
+    fake.targets["c1"][0] = "D1"
     before = time.monotonic()
-    event = attach_target(target, "c1", "D0")
+    event = attach_target(vhost, "c1", "D0")
     assert (event.kind, event.controller, event.target, event.disk) == ("attach", "c1", 1, "D0")
     assert before <= event.sent < event.answered <= time.monotonic()
-    gone = detach_target(target, "c1", 0)
+    gone = detach_target(vhost, "c1", 0)
     assert (gone.kind, gone.target, gone.disk) == ("detach", 0, "D1")
-    assert vhost.targets["c1"] == {1: "D0"}
+    assert fake.targets["c1"] == {1: "D0"}
+    assert event.size == gone.size == 8192 * 512
+
+
+def test_attach_and_detach_ask_for_vhosts_state_unless_it_is_given(vhost: Vhost, server: FakeRpcServer) -> None:
+    event = attach_target(vhost, "c1", "D0")
+    assert methods(server) == [*STATE, ADD]
+    state = read_state(vhost)
+    server.requests.clear()
+    attach_target(vhost, "c1", "D1", state=state)
+    detach_target(vhost, "c1", event.target, state=state)
+    assert methods(server) == [ADD, REMOVE]
 
 
 @pytest.mark.parametrize(
@@ -49,59 +65,59 @@ def test_attach_to_the_first_free_target_and_detach(target: Vhost, vhost: FakeVh
     ],
 )
 def test_wrong_attach_is_a_setup_error_and_not_sent(
-    target: Vhost, vhost: FakeVhost, server: FakeRpcServer, controller: str, disk: str, number: int, words: str
+    vhost: Vhost, fake: FakeVhost, server: FakeRpcServer, controller: str, disk: str, number: int, words: str
 ) -> None:
-    vhost.targets["c1"][0] = "D0"
+    fake.targets["c1"][0] = "D0"
     with pytest.raises(SetupError) as caught:
-        attach_target(target, controller, disk, number)
+        attach_target(vhost, controller, disk, number)
     assert words in str(caught.value)
-    assert sent(server, ADD) == 0
+    assert ADD not in methods(server)
 
 
-def test_attach_to_a_full_controller(target: Vhost, vhost: FakeVhost) -> None:
-    vhost.targets["c1"] = dict.fromkeys(range(8), "D0")
+def test_attach_to_a_full_controller(vhost: Vhost, fake: FakeVhost) -> None:
+    fake.targets["c1"] = dict.fromkeys(range(8), "D0")
     with pytest.raises(SetupError, match="all targets of controller 'c1' are taken"):
-        attach_target(target, "c1", "D1")
+        attach_target(vhost, "c1", "D1")
 
 
 @pytest.mark.parametrize(("controller", "number"), [("nope", 0), ("c1", 3), ("c1", 8), ("c1", -1)])
 def test_wrong_detach_is_a_setup_error_and_not_sent(
-    target: Vhost, server: FakeRpcServer, controller: str, number: int
+    vhost: Vhost, server: FakeRpcServer, controller: str, number: int
 ) -> None:
     with pytest.raises(SetupError):
-        detach_target(target, controller, number)
-    assert sent(server, REMOVE) == 0
+        detach_target(vhost, controller, number)
+    assert REMOVE not in methods(server)
 
 
-def test_refused_attach_is_the_devices_fault(target: Vhost, vhost: FakeVhost) -> None:
-    vhost.faults[ADD] = lambda request: [refusal(request, -32602, "Input/output error")]
-    with pytest.raises(AssertionError) as caught:
-        attach_target(target, "c1", "D0")
+def test_refused_attach_is_the_devices_fault(vhost: Vhost, fake: FakeVhost) -> None:
+    fake.faults[ADD] = lambda request: [refusal(request, -32602, "Input/output error")]
+    with raises_fault(*WRONG, subject=Subject(controller="c1", disk="D0")) as caught:
+        attach_target(vhost, "c1", "D0")
     for part in (ADD, "c1", "D0", "-32602", "Input/output error"):
         assert part in str(caught.value)
 
 
-def test_refused_detach_is_the_devices_fault(target: Vhost, vhost: FakeVhost) -> None:
-    vhost.targets["c1"][0] = "D0"
-    vhost.faults[REMOVE] = lambda request: [refusal(request, -32602, "Device or resource busy")]
-    with pytest.raises(AssertionError, match="Device or resource busy"):
-        detach_target(target, "c1", 0)
+def test_refused_detach_is_the_devices_fault(vhost: Vhost, fake: FakeVhost) -> None:
+    fake.targets["c1"][0] = "D0"
+    fake.faults[REMOVE] = lambda request: [refusal(request, -32602, "Device or resource busy")]
+    with raises_fault(*WRONG, "Device or resource busy", D0_AT_0):
+        detach_target(vhost, "c1", 0)
 
 
-def test_silent_detach_is_the_devices_fault(target: Vhost, vhost: FakeVhost) -> None:
-    vhost.targets["c1"][0] = "D0"
-    vhost.faults[REMOVE] = lambda request: [3.0]
-    with pytest.raises(AssertionError, match=r"did not answer vhost_scsi_controller_remove_target.* within 0\.5 s"):
-        detach_target(target, "c1", 0)
+def test_silent_detach_is_the_devices_fault(vhost: Vhost, fake: FakeVhost) -> None:
+    fake.targets["c1"][0] = "D0"
+    fake.faults[REMOVE] = lambda request: [3.0]
+    with raises_fault(*SILENT, r"did not answer vhost_scsi_controller_remove_target.* within 0\.5 s", D0_AT_0):
+        detach_target(vhost, "c1", 0)
 
 
-def test_attach_and_detach_take_a_deadline_of_their_own(target: Vhost, vhost: FakeVhost) -> None:
-    vhost.faults |= {ADD: lambda request: [3.0], REMOVE: lambda request: [3.0]}
-    with pytest.raises(AssertionError, match=r"add_target.* within 0\.1 s"):
-        attach_target(target, "c1", "D1", deadline=0.1)
-    vhost.targets["c1"][0] = "D0"
-    with pytest.raises(AssertionError, match=r"remove_target.* within 0\.1 s"):
-        detach_target(target, "c1", 0, deadline=0.1)
+def test_attach_and_detach_take_a_deadline_of_their_own(vhost: Vhost, fake: FakeVhost) -> None:
+    fake.faults |= {ADD: lambda request: [3.0], REMOVE: lambda request: [3.0]}
+    with raises_fault(*SILENT, r"add_target.* within 0\.1 s", Subject(controller="c1", target=3, disk="D1")):
+        attach_target(vhost, "c1", "D1", 3, deadline=0.1)
+    fake.targets["c1"][0] = "D0"
+    with raises_fault(*SILENT, r"remove_target.* within 0\.1 s", D0_AT_0):
+        detach_target(vhost, "c1", 0, deadline=0.1)
 
 
 class Beating:
@@ -119,79 +135,118 @@ class Beating:
 
 @pytest.mark.parametrize("beats", [True, False])
 def test_silence_tells_whether_other_calls_are_answered(
-    target: Vhost, vhost: FakeVhost, monkeypatch: pytest.MonkeyPatch, beats: bool
+    vhost: Vhost, fake: FakeVhost, monkeypatch: pytest.MonkeyPatch, beats: bool
 ) -> None:
-    vhost.faults[ADD] = lambda request: [3.0]
-    monkeypatch.setattr(target, "_watch", Beating(beats))
-    with pytest.raises(AssertionError, match="process is alive") as failure:
-        attach_target(target, "c1", "D1", deadline=0.1)
+    fake.faults[ADD] = lambda request: [3.0]
+    monkeypatch.setattr(vhost, "_watch", Beating(beats))
+    with raises_fault(*SILENT, "process is alive", Subject(controller="c1", disk="D1")) as failure:
+        attach_target(vhost, "c1", "D1", deadline=0.1)
     assert ("has answered other calls meanwhile" in str(failure.value)) is beats
 
 
 @pytest.mark.parametrize("wrong", [5, True, None, "0"])
-def test_attach_answered_with_another_target(target: Vhost, vhost: FakeVhost, wrong: object) -> None:
-    vhost.faults[ADD] = lambda request: [answer(request, wrong)]
-    with pytest.raises(AssertionError, match="and answered"):
-        attach_target(target, "c1", "D0", 1)
+def test_attach_answered_with_another_target(vhost: Vhost, fake: FakeVhost, wrong: object) -> None:
+    fake.faults[ADD] = lambda request: [answer(request, wrong)]
+    with raises_fault(*WRONG, "and answered", Subject(controller="c1", disk="D0")):
+        attach_target(vhost, "c1", "D0", 1)
 
 
-def test_connection_closed_by_a_living_vhost_is_the_devices_fault(target: Vhost, vhost: FakeVhost) -> None:
-    vhost.faults[ADD] = lambda request: [None]
-    with pytest.raises(AssertionError, match="closed before vhost had answered"):
-        attach_target(target, "c1", "D0")
+def test_connection_closed_by_a_living_vhost_is_the_devices_fault(vhost: Vhost, fake: FakeVhost) -> None:
+    fake.faults[ADD] = lambda request: [None]
+    with raises_fault(*WRONG, "closed before vhost had answered", Subject(controller="c1", disk="D0")):
+        attach_target(vhost, "c1", "D0")
 
 
-def test_attachments_with_sizes(target: Vhost, vhost: FakeVhost) -> None:
-    vhost.targets["c2"] = {3: "D1"}
-    vhost.targets["c1"] = {0: "D0"}
-    assert get_attachments(target) == [Attachment("c1", 0, "D0", 8192 * 512), Attachment("c2", 3, "D1", 8192 * 512)]
-    assert get_attachments(target, ["c2"]) == [Attachment("c2", 3, "D1", 8192 * 512)]
+def test_detach_answered_with_anything_but_true(vhost: Vhost, fake: FakeVhost) -> None:
+    fake.targets["c1"][0] = "D0"
+    fake.faults[REMOVE] = lambda request: [answer(request, 1)]
+    with raises_fault(*WRONG, "and answered 1", D0_AT_0):
+        detach_target(vhost, "c1", 0)
 
 
-def test_free_disk(target: Vhost, vhost: FakeVhost) -> None:
-    vhost.targets["c1"] = {0: "D0"}
-    assert free_disk(target) == "D1"
-    assert free_disk(target, ["D0", "D2"]) == "D2"
-    with pytest.raises(SetupError, match="all of 'D0' are attached"):
-        free_disk(target, ["D0"])
+def test_state_of_vhost_costs_two_requests(vhost: Vhost, fake: FakeVhost, server: FakeRpcServer) -> None:
+    fake.targets |= {"c1": {0: "D0"}, "c2": {3: "D1"}}
+    state = read_state(vhost)
+    assert state.attachments() == [Attachment("c1", 0, "D0", SIZE), Attachment("c2", 3, "D1", SIZE)]
+    assert state.attachments(["c2"]) == [Attachment("c2", 3, "D1", SIZE)]
+    assert state.controller("c2").disk_at(3) == "D1"
+    assert (state.disk("D2").size, state.free_disks()) == (SIZE, ["D2"])
+    for ask, words in (
+        (state.controller, "no controller 'X'; vhost has 'c1', 'c2'"),
+        (state.disk, "no disk 'X'; vhost has 'D0', 'D1', 'D2'"),
+        (lambda name: state.attachments([name]), "no controller 'X'"),
+    ):
+        with pytest.raises(SetupError, match=words):
+            ask("X")
+    assert sorted(methods(server)) == sorted(STATE)
+
+
+def test_free_disks(vhost: Vhost, fake: FakeVhost) -> None:
+    fake.targets["c1"] = {0: "D0"}
+    state = read_state(vhost)
+    assert state.free_disks() == ["D1"]
+    assert state.free_disks(count=2) == ["D1", "D2"]
+    assert state.free_disks(["D2", "D0", "D1"], 2) == ["D2", "D1"]
+    with pytest.raises(SetupError, match="No disk is free: of 'D0', 1 are attached"):
+        state.free_disks(["D0"])
+    with pytest.raises(SetupError, match="3 free disks are needed and 2 are free"):
+        state.free_disks(count=3)
     with pytest.raises(SetupError, match="no disk 'X'"):
-        free_disk(target, ["X"])
+        state.free_disks(["D1", "X"])
 
 
-def test_comparison_names_missing_extra_wrong_and_moved() -> None:
-    seen = [Attachment("c1", 0, "A", 1), Attachment("c1", 1, "X", 1), Attachment("c2", 0, "C", 1)]
-    assert compare({"c1": {0: "A"}, "c2": {}}, seen[:1]) == []
-    findings = compare({"c1": {0: "A", 1: "B", 2: "C", 3: "D"}}, seen)
-    assert findings == [
-        "wrong: controller 'c1' target 1 has disk 'X' instead of 'B'",
-        "missing: disk 'C' at controller 'c1' target 2 (it is at controller 'c2' target 0)",
-        "missing: disk 'D' at controller 'c1' target 3",
-        "extra: disk 'C' at controller 'c2' target 0",
-    ]
+def test_disk_that_something_claims_is_free_only_if_it_is_named(vhost: Vhost, fake: FakeVhost) -> None:
+    fake.claimed = {"D0"}
+    state = read_state(vhost)
+    assert state.free_disks() == ["D1"]
+    assert state.free_disks(["D0"]) == ["D0"]
 
 
-def test_swapped_disks_are_both_named() -> None:
-    seen = [Attachment("c1", 0, "B", 1), Attachment("c1", 1, "A", 1)]
-    assert len(compare({"c1": {0: "A", 1: "B"}}, seen)) == 2
+def test_disks_are_attached_and_detached_at_once(vhost: Vhost, fake: FakeVhost, server: FakeRpcServer) -> None:
+    disks = ["D2", "D0", "D1"]
+    fake.answer_at_once(ADD, 3)
+    events = attach_at_once(vhost, "c1", disks)
+    assert [event.disk for event in events] == disks
+    assert {event.target: event.disk for event in events} == fake.targets["c1"]
+    assert max(event.sent for event in events) < min(event.answered for event in events)
+    assert methods(server) == [*STATE, *[ADD] * 3]
+    fake.answer_at_once(REMOVE, 3)
+    attached = read_state(vhost).attachments()
+    gone = detach_at_once(vhost, attached)
+    assert [event.attachment for event in gone] == attached
+    assert fake.targets["c1"] == {}
 
 
-def test_check_looks_at_all_controllers_or_at_the_named(target: Vhost, vhost: FakeVhost) -> None:
-    vhost.targets["c2"] = {3: "D1"}
-    check_attachments(target, {"c1": {}}, ["c1"])
-    with pytest.raises(AssertionError, match="extra: disk 'D1' at controller 'c2' target 3"):
-        check_attachments(target, {"c1": {}})
-    with pytest.raises(SetupError, match="no controller 'nope'"):
-        check_attachments(target, {"nope": {}})
-    with pytest.raises(SetupError, match="only 'c1' are looked at"):
-        check_attachments(target, {"c2": {3: "D1"}}, ["c1"])
+def test_calls_at_once_are_checked_before_one_is_sent(vhost: Vhost, fake: FakeVhost, server: FakeRpcServer) -> None:
+    fake.targets["c1"] = dict.fromkeys(range(6), "D0")
+    for disks, words in ((["D1", "X"], "no disk 'X'"), (["D0", "D1", "D2"], "6 of its 8 targets are taken")):
+        with pytest.raises(SetupError, match=words):
+            attach_at_once(vhost, "c1", disks)
+    assert ADD not in methods(server)
+
+
+def test_one_call_of_many_that_is_refused_is_the_devices_fault(vhost: Vhost, fake: FakeVhost) -> None:
+    def one_refused(request: Request) -> Steps:
+        if request["params"]["bdev_name"] == "D1":
+            yield refusal(request, -32602, "Input/output error")
+        else:
+            yield fake.answer(request)
+
+    fake.faults[ADD] = one_refused
+    done: list[Event] = []
+    with raises_fault(*WRONG, "Input/output error", Subject(controller="c1", disk="D1")):
+        attach_at_once(vhost, "c1", ["D0", "D1", "D2"], done=done.append)
+    assert {event.target: event.disk for event in done} == fake.targets["c1"]
+    assert [event.disk for event in done] == ["D0", "D2"]
 
 
 def test_model_follows_events() -> None:
-    model = AttachmentModel([Attachment("c1", 2, "A", 1)])
-    model.apply(Event("attach", "c2", 0, "B", 0, 0))
-    assert model.expected() == {"c1": {2: "A"}, "c2": {0: "B"}}
-    model.apply(Event("detach", "c1", 2, "A", 0, 0))
-    assert model.expected() == {"c2": {0: "B"}}
-    assert model.expected(["c1", "c2"]) == {"c1": {}, "c2": {0: "B"}}
+    a, b = Attachment("c1", 2, "A", 1), Attachment("c2", 0, "B", 2)
+    model = AttachmentModel([a])
+    model.apply(Event("attach", "c2", 0, "B", 0, 0, 2))
+    assert model.expected() == [a, b]
+    assert model.expected(["c2", "c1"]) == [b, a]
+    model.apply(Event("detach", "c1", 2, "A", 0, 0, 1))
+    assert model.expected() == model.expected(["c1", "c2"]) == [b]
     model.forget("c2")
-    assert model.expected() == {}
+    assert model.expected() == []

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from hotplug_kit.domain.errors import KitError, SetupError
+from hotplug_kit.domain.finding import Check, FailureClass, Subject
 from hotplug_kit.vhost.controllers import (
     connected_sessions,
     create_controller,
@@ -14,7 +15,8 @@ from hotplug_kit.vhost.controllers import (
 )
 from hotplug_kit.vhost.rpc.answers import parse_controllers
 from hotplug_kit.vhost.vhost import Vhost
-from tests.unit.vhost.fake_rpc_server import FakeRpcServer, FakeVhost, Request, answer
+from tests.unit.expected_findings import raises_fault
+from tests.unit.vhost.fake_rpc_server import FakeRpcServer, FakeVhost, answer
 
 RECORDED = Path(__file__).parents[2] / "data" / "spdk-v26.05-rpc.jsonl"
 
@@ -78,61 +80,59 @@ def test_unknown_shapes_are_the_kits_error(shape: object) -> None:
         parse_controllers(shape)
 
 
-def test_unknown_controller_names_those_that_exist(target: Vhost) -> None:
+def test_unknown_controller_names_those_that_exist(vhost: Vhost) -> None:
     with pytest.raises(SetupError, match="no controller 'nope'; vhost has 'c1', 'c2'"):
-        find_controller(target, "nope")
+        find_controller(vhost, "nope")
 
 
-def test_create_returns_the_socket(target: Vhost, vhost: FakeVhost) -> None:
-    assert create_controller(target, "c3") == "/run/fake/c3"
-    assert "c3" in vhost.targets
+def test_create_returns_the_socket(vhost: Vhost, fake: FakeVhost) -> None:
+    assert create_controller(vhost, "c3") == "/run/fake/c3"
+    assert "c3" in fake.targets
 
 
-def test_create_of_an_existing_controller_is_not_sent(target: Vhost, server: FakeRpcServer) -> None:
+def test_create_of_an_existing_controller_is_not_sent(vhost: Vhost, server: FakeRpcServer) -> None:
     with pytest.raises(SetupError, match="'c1' exists already"):
-        create_controller(target, "c1")
+        create_controller(vhost, "c1")
     assert "vhost_create_scsi_controller" not in [request["method"] for request in server.requests]
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b"])
-def test_bad_names(target: Vhost, name: str) -> None:
+def test_bad_names(vhost: Vhost, name: str) -> None:
     with pytest.raises(SetupError, match="cannot name a controller"):
-        create_controller(target, name)
+        create_controller(vhost, name)
 
 
-def test_socket_path_too_long(target: Vhost, tmp_path: Path) -> None:
-    target.socket_folder = tmp_path
+def test_socket_path_too_long(vhost: Vhost, tmp_path: Path) -> None:
+    vhost.socket_folder = tmp_path
     with pytest.raises(SetupError, match="107"):
-        create_controller(target, "c" * 100)
+        create_controller(vhost, "c" * 100)
 
 
-def test_created_but_not_listed_is_the_devices_fault(target: Vhost, vhost: FakeVhost) -> None:
-    vhost.faults["vhost_create_scsi_controller"] = lambda request: [answer(request, True)]
-    with pytest.raises(AssertionError, match="does not list it"):
-        create_controller(target, "c3")
+def test_created_but_not_listed_is_the_devices_fault(vhost: Vhost, fake: FakeVhost) -> None:
+    fake.faults["vhost_create_scsi_controller"] = lambda request: [answer(request, True)]
+    with raises_fault(Check.RPC_ANSWER, FailureClass.WRONG_ANSWER, "does not list it", Subject(controller="c3")):
+        create_controller(vhost, "c3")
 
 
-def test_delete_while_a_vm_is_connected_is_not_sent(target: Vhost, vhost: FakeVhost, server: FakeRpcServer) -> None:
-    vhost.sessions["c1"] = ["c1s0"]
+def test_delete_while_a_vm_is_connected_is_not_sent(vhost: Vhost, fake: FakeVhost, server: FakeRpcServer) -> None:
+    fake.sessions["c1"] = ["c1s0"]
     with pytest.raises(SetupError, match="shut the VM down first"):
-        delete_controller(target, "c1")
+        delete_controller(vhost, "c1")
     assert "vhost_delete_controller" not in [request["method"] for request in server.requests]
-    delete_controller(target, "c2")
-    assert list(vhost.targets) == ["c1"]
+    delete_controller(vhost, "c2")
+    assert list(fake.targets) == ["c1"]
 
 
-def test_delete_that_is_never_answered_is_the_devices_fault(target: Vhost, vhost: FakeVhost) -> None:
-    def silent(_: Request) -> list[bytes | float | None]:
-        return [3.0]
-
-    vhost.faults["vhost_delete_controller"] = silent
-    with pytest.raises(AssertionError, match=r"within 0\.5 s.*shut the VM down first.*process is alive"):
-        delete_controller(target, "c1")
+def test_delete_that_is_never_answered_is_the_devices_fault(vhost: Vhost, fake: FakeVhost) -> None:
+    fake.faults["vhost_delete_controller"] = lambda request: [3.0]
+    words = r"within 0\.5 s.*shut the VM down first.*process is alive"
+    with raises_fault(Check.RPC_DEADLINE, FailureClass.NO_ANSWER, words, Subject(controller="c1")):
+        delete_controller(vhost, "c1")
 
 
-def test_sessions_of_named_controllers_only(target: Vhost, vhost: FakeVhost) -> None:
-    vhost.sessions["c1"] = ["c1s0"]
-    assert connected_sessions(target) == {"c1": ["c1s0"]}
-    assert connected_sessions(target, ["c2"]) == {}
+def test_sessions_of_named_controllers_only(vhost: Vhost, fake: FakeVhost) -> None:
+    fake.sessions["c1"] = ["c1s0"]
+    assert connected_sessions(vhost) == {"c1": ["c1s0"]}
+    assert connected_sessions(vhost, ["c2"]) == {}
     with pytest.raises(SetupError, match="nope"):
-        connected_sessions(target, ["nope"])
+        connected_sessions(vhost, ["nope"])

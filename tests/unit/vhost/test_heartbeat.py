@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from hotplug_kit.domain.finding import Check, FailureClass
 from hotplug_kit.monitor.deadline import wait_until
 from hotplug_kit.vhost.watch import heartbeat
 from hotplug_kit.vhost.watch.heartbeat import Heartbeat
+from tests.unit.expected_findings import expect_finding
 from tests.unit.vhost.fake_rpc_server import FakeRpcServer, Request, answer
 
 Make = Callable[..., Heartbeat]
@@ -62,8 +64,8 @@ def test_silence_is_found_and_counts_from_the_question(tmp_path: Path, make: Mak
         beating = make(server.path)
         finding = wait_until(lambda: beating.finding, 5, "the finding", interval=0.005)
         assert began < finding.at <= time.monotonic() - 0.05
-        assert finding.sentence.startswith("vhost is alive as a process but does not answer: for 0.05 s it has owed")
-        assert finding.sentence.endswith("Its state is T.")
+        words = rf"alive as a process but does not answer: .*{server.path}.* for 0\.05 s\. Its state is T\.$"
+        expect_finding(finding, Check.VHOST_HEARTBEAT, FailureClass.BLOCKED, words)
 
 
 def test_half_an_answer_is_silence(tmp_path: Path, make: Make) -> None:

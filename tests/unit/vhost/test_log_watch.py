@@ -1,12 +1,15 @@
 """What in vhost's log is a fault while vhost lives."""
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from hotplug_kit.domain.finding import Check, FailureClass
 from hotplug_kit.vhost.watch import log_watch as log_lines
 from hotplug_kit.vhost.watch.log_watch import Allowed, LogWatch
+from tests.unit.expected_findings import expect_finding
 
 STAMP = "[2026-11-23 01:26:44.219884]"
 OCCUPIED = f"{STAMP} vhost_scsi.c:1145:spdk_vhost_scsi_dev_add_tgt: *ERROR*: naa.ctrlr1: SCSI target 0 already occupied"
@@ -41,7 +44,10 @@ def add(log: Path, *lines: str, end: str = "\n") -> None:
 
 
 def sentence(watch: LogWatch) -> str:
-    return watch.finding.sentence if watch.finding else ""
+    if watch.finding is None:
+        return ""
+    assert watch.finding.evidence == ("vhost.log",)
+    return expect_finding(watch.finding, Check.VHOST_LOG, FailureClass.LOGGED_FAULT).sentence
 
 
 @pytest.mark.parametrize(
@@ -84,8 +90,6 @@ def test_error_line_of_a_refused_call_is_explained(log: Path, make: Make) -> Non
 
 
 def test_allowed_error_line_is_no_fault(log: Path, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    import re
-
     allowed = [Allowed(re.compile(rb"already occupied"), "a test knows why")]
     monkeypatch.setattr(log_lines, "ALLOWED", allowed)
     watch = make()

@@ -43,7 +43,7 @@ def test_a_missing_method_is_named(available: list[str], needed: list[str], word
         check_methods(available, "SPDK v1", needed)
 
 
-def test_a_method_that_only_some_runs_need_is_missed_when_it_is_called(target: Vhost, vhost: FakeVhost) -> None:
-    target.learn_methods()
+def test_a_method_that_only_some_runs_need_is_missed_when_it_is_called(vhost: Vhost, fake: FakeVhost) -> None:
+    vhost.learn_methods()
     with pytest.raises(SetupError, match=r"This vhost \(Fake v1\) lacks method 'bdev_split_create'"):
-        target.require("bdev_split_create", {"base_bdev": "D0", "split_count": 2})
+        vhost.require("bdev_split_create", {"base_bdev": "D0", "split_count": 2})

@@ -6,19 +6,18 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
 from hotplug_kit.domain.errors import ConnectionLostError, DeadlineError
-from hotplug_kit.monitor.run_monitor import MONITOR
+from hotplug_kit.domain.finding import Check, FailureClass, Finding
+from hotplug_kit.monitor.run_monitor import RunMonitor
 from hotplug_kit.vhost.rpc.client import RpcError, RpcProtocolError, socket_is_served
 from hotplug_kit.vhost.rpc.trace import RpcTrace, read_trace
+from tests.unit.expected_findings import death_of_vhost, raises_fault
 from tests.unit.vhost.conftest import Connect
-from tests.unit.vhost.fake_rpc_server import Behaviour, FakeRpcServer, Request, answer, refusal
-
-Steps = Iterable[bytes | float | None]
+from tests.unit.vhost.fake_rpc_server import Behaviour, FakeRpcServer, Request, Steps, answer, refusal
 
 
 def echo(request: Request) -> Steps:
@@ -246,18 +245,19 @@ def test_calls_from_several_threads_do_not_wait_for_each_other(connect: Connect,
     assert results == {n: n for n in range(-1, 4)}
 
 
-def test_death_of_something_vital_ends_a_call(connect: Connect, tmp_path: Path) -> None:
-    dead: list[str] = []
-    MONITOR.watch("thing", lambda: dead[0] if dead else None)
-    try:
-        with serve(tmp_path, lambda _: [5.0]) as server:
-            threading.Timer(0.1, lambda: dead.append("thing died.")).start()
-            began = time.monotonic()
-            with pytest.raises(AssertionError, match=r"thing died\."):
-                connect(server.path, deadline=5).call("m")
-            assert time.monotonic() - began < 3
-    finally:
-        MONITOR.forget("thing")
+def test_death_of_vhost_ends_a_call(connect: Connect, tmp_path: Path, monitor: RunMonitor) -> None:
+    dead: list[Finding] = []
+    monitor.watch("vhost", lambda: dead[0] if dead else None)
+
+    def dying(_: Request) -> Steps:
+        dead.append(death_of_vhost())
+        yield 5.0
+
+    with serve(tmp_path, dying) as server:
+        began = time.monotonic()
+        with raises_fault(Check.VHOST_ALIVE, FailureClass.CRASH, "vhost died"):
+            connect(server.path, deadline=5, monitor=monitor).call("m")
+        assert time.monotonic() - began < 3
 
 
 def test_connections_leave_no_log_handlers_behind(

@@ -2,6 +2,7 @@
 
 import copy
 import os
+import threading
 import time
 from pathlib import Path
 
@@ -26,10 +27,10 @@ MIB = 1 << 20
 
 
 @pytest.fixture
-def foreign(vhost: FakeVhost) -> FakeVhost:
+def foreign(fake: FakeVhost) -> FakeVhost:
     """A vhost with a controller and an attached disk of somebody else."""
-    vhost.targets["c1"][0] = "D0"
-    return vhost
+    fake.targets["c1"][0] = "D0"
+    return fake
 
 
 @pytest.fixture
@@ -37,19 +38,19 @@ def connected(server: FakeRpcServer, foreign: FakeVhost, tmp_path: Path) -> Vhos
     return connect_to_vhost(RpcClient(server.path, 2), 2, tmp_path / "janitor.log")
 
 
-def state(vhost: FakeVhost) -> State:
-    return copy.deepcopy((vhost.disks, vhost.targets))
+def state(fake: FakeVhost) -> State:
+    return copy.deepcopy((fake.disks, fake.targets))
 
 
-def use(target: Vhost, folder: Path) -> None:
+def use(vhost: Vhost, folder: Path) -> None:
     """What a run does: a controller, a disk, an attachment to its own and to a foreign controller, a detach."""
     (folder / "mine").touch()
-    create_malloc_disk(target, "M0", MIB)
-    target.call("vhost_create_scsi_controller", {"ctrlr": "mine"})
-    attach_target(target, "mine", "M0")
-    attach_target(target, "mine", "D2", 5)
-    attach_target(target, "c1", "D1")
-    detach_target(target, "mine", 5)
+    create_malloc_disk(vhost, "M0", MIB)
+    vhost.call("vhost_create_scsi_controller", {"ctrlr": "mine"})
+    attach_target(vhost, "mine", "M0")
+    attach_target(vhost, "mine", "D2", 5)
+    attach_target(vhost, "c1", "D1")
+    detach_target(vhost, "mine", 5)
 
 
 def test_the_vhost_is_as_it_was_after_the_stop(connected: Vhost, foreign: FakeVhost, tmp_path: Path) -> None:
@@ -173,11 +174,11 @@ def test_the_socket_of_a_controller_is_where_its_vhost_says(
     connected.stop()
 
 
-def test_disk_names_are_free(connected: Vhost, foreign: FakeVhost, target: Vhost) -> None:
+def test_disk_names_are_free(connected: Vhost, foreign: FakeVhost, vhost: Vhost) -> None:
     assert disk_name_prefix(connected) == "Hotplug-"
     foreign.disks["Hotplug-Malloc0"] = 8
     assert disk_name_prefix(connected) == "Hotplug2-"
-    assert disk_name_prefix(target) == ""
+    assert disk_name_prefix(vhost) == ""
     connected.stop()
 
 
@@ -205,6 +206,29 @@ def test_calls_that_make_and_unmake() -> None:
     ownership.answered("bdev_split_delete", {"base_bdev": "Malloc7"}, True)
     ownership.answered("bdev_malloc_delete", {"name": "other"}, True)
     assert [each.name for each in ownership.owned] == ["Malloc7"]
+
+
+def test_calls_under_way_at_once_lose_nothing() -> None:
+    told: list[list[CreatedObject]] = []
+    ownership = CreatedObjects(told.append)
+    start = threading.Barrier(8)
+
+    def make_and_delete(thread: int) -> None:
+        start.wait(5)
+        for number in range(100):
+            disk = {"name": f"M{thread}-{number}"}
+            ownership.announce("bdev_malloc_create", disk)
+            ownership.answered("bdev_malloc_create", disk, disk["name"])
+            if number:
+                ownership.answered("bdev_malloc_delete", disk, True)
+
+    threads = [threading.Thread(target=make_and_delete, args=(thread,)) for thread in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(each.name for each in ownership.owned) == [f"M{thread}-0" for thread in range(8)]
+    assert told[-1] == ownership.owned
 
 
 def test_of_an_nvme_controller_only_the_own_path_is_detached() -> None:

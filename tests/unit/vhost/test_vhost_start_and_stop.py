@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from hotplug_kit.domain.errors import SetupError
+from hotplug_kit.domain.finding import Check, FailureClass
 from hotplug_kit.monitor.deadline import wait_until
 from hotplug_kit.monitor.run_monitor import MONITOR
 from hotplug_kit.vhost.process.launch import LaunchOptions
@@ -19,11 +20,14 @@ from hotplug_kit.vhost.process.vhost_process import STOP_SIGNALS
 from hotplug_kit.vhost.rpc.client import RpcClient
 from hotplug_kit.vhost.start import connect_to_vhost, start_vhost
 from hotplug_kit.vhost.vhost import Vhost
+from tests.unit.expected_findings import expect_finding, raises_fault
 from tests.unit.vhost import fake_vhost_program
 from tests.unit.vhost.conftest import Connect
 from tests.unit.vhost.fake_rpc_server import FakeRpcServer, FakeVhost
 
 Start = Callable[..., Vhost]
+CRASH = (Check.VHOST_ALIVE, FailureClass.CRASH)
+BAD_EXIT = (Check.VHOST_EXIT, FailureClass.BAD_EXIT)
 
 
 @pytest.fixture
@@ -41,14 +45,14 @@ def start(tmp_path: Path, program: str) -> Iterator[Start]:
     def run(*arguments: str, deadline: float = 10) -> Vhost:
         rpc = RpcClient(tmp_path / "rpc.sock", 2)
         folder, log = tmp_path / "sockets", tmp_path / "vhost.log"
-        target = start_vhost("spdk", rpc, folder, log, deadline, LaunchOptions(program, arguments))
-        started.append(target)
-        return target
+        vhost = start_vhost("spdk", rpc, folder, log, deadline, LaunchOptions(program, arguments))
+        started.append(vhost)
+        return vhost
 
     yield run
-    for target in started:
-        target.process.send_signal(signal.SIGKILL)
-        target.stop()
+    for vhost in started:
+        vhost.process.send_signal(signal.SIGKILL)
+        vhost.stop()
 
 
 def left_behind(tmp_path: Path) -> list[str]:
@@ -63,13 +67,13 @@ def running(program: str) -> list[int]:
 
 
 def test_start_describe_and_stop(start: Start, tmp_path: Path, program: str) -> None:
-    target = start()
-    target.check_alive(1)
-    assert running(program) == [target.process.pid]
-    assert target.description().startswith("Fake SPDK v0, ")
-    assert f"started as '{program} -r " in target.description()
-    assert "not SPDK" not in target.description()
-    assert target.stop() is None
+    vhost = start()
+    vhost.check_alive(1)
+    assert running(program) == [vhost.process.pid]
+    assert vhost.description().startswith("Fake SPDK v0, ")
+    assert f"started as '{program} -r " in vhost.description()
+    assert "not SPDK" not in vhost.description()
+    assert vhost.stop() is None
     assert left_behind(tmp_path) == []
     assert running(program) == []
     assert MONITOR.first_cause() is None
@@ -92,63 +96,61 @@ def test_start_of_a_vhost_that_lacks_a_method(start: Start, tmp_path: Path, prog
 
 
 def test_start_that_never_answers(start: Start, tmp_path: Path, program: str) -> None:
-    with pytest.raises(SetupError, match=r"(?s)Waited 0\.5 s for vhost .*fake vhost starts"):
+    with pytest.raises(SetupError, match=r"(?s)Timed out after 0\.5 s waiting for vhost .*fake vhost starts"):
         start("--never-listen", deadline=0.5)
     assert left_behind(tmp_path) == []
     assert running(program) == []
 
 
 def test_crash_is_named_by_whatever_waits(start: Start) -> None:
-    target = start()
+    vhost = start()
     began = time.monotonic()
-    with pytest.raises(
-        AssertionError, match=r"vhost died: killed by signal 11 \(SIGSEGV\)\. Last log line: fake vhost"
-    ):
-        target.require("crash")
-    with pytest.raises(AssertionError, match="vhost died"):
+    with raises_fault(*CRASH, r"vhost died: killed by signal 11 \(SIGSEGV\)\. Last log line: fake vhost"):
+        vhost.require("crash")
+    with raises_fault(*CRASH, "vhost died"):
         wait_until(lambda: None, 10, "nothing")
     assert time.monotonic() - began < 8
-    complaint = target.stop()
-    assert complaint is not None and complaint.startswith("vhost died: killed by signal 11")
+    at_end = expect_finding(vhost.stop(), *CRASH, "^vhost died: killed by signal 11")
+    assert at_end.evidence == ("vhost.log",)
 
 
-def test_wanted_kill_is_no_complaint(start: Start, tmp_path: Path) -> None:
-    target = start()
-    target.kill(signal.SIGKILL)
+def test_wanted_kill_is_no_finding(start: Start, tmp_path: Path) -> None:
+    vhost = start()
+    vhost.kill(signal.SIGKILL)
     assert MONITOR.first_cause() is None
-    assert target.stop() is None
+    assert vhost.stop() is None
     assert left_behind(tmp_path) == []
 
 
 def test_kill_as_crash_counts(start: Start) -> None:
-    target = start()
-    target.kill(signal.SIGABRT, as_crash=True)
-    assert "SIGABRT" in str(MONITOR.first_cause())
-    assert "SIGABRT" in str(target.stop())
+    vhost = start()
+    vhost.kill(signal.SIGABRT, as_crash=True)
+    expect_finding(MONITOR.first_cause(), *CRASH, "SIGABRT")
+    expect_finding(vhost.stop(), *CRASH, "SIGABRT")
 
 
-def test_exit_code_at_stop_is_a_complaint(start: Start, tmp_path: Path) -> None:
-    target = start("--exit-code", "7")
-    assert "asked to stop with SIGINT (10 s), but did not end in order: exit code 7." in str(target.stop())
+def test_exit_code_at_stop_is_a_finding(start: Start, tmp_path: Path) -> None:
+    vhost = start("--exit-code", "7")
+    expect_finding(vhost.stop(), *BAD_EXIT, r"stop with SIGINT \(10 s\), but did not exit cleanly: exit code 7\.")
     assert left_behind(tmp_path) == []
 
 
-def test_stop_that_needs_more_than_sigint_is_a_complaint(start: Start) -> None:
-    target = start("--ignore-sigint")
-    complaint = target.process.stop([(signal.SIGINT, 0.2), *STOP_SIGNALS[1:]])
-    assert "with SIGINT (0.2 s), then SIGABRT (10 s); its end at last: killed by signal 6 (SIGABRT)." in str(complaint)
-    assert " core was kept" in str(complaint) or " core is " in str(complaint) or " core went to " in str(complaint)
+def test_stop_that_needs_more_than_sigint_is_a_finding(start: Start) -> None:
+    vhost = start("--ignore-sigint")
+    at_end = vhost.process.stop([(signal.SIGINT, 0.2), *STOP_SIGNALS[1:]])
+    words = r"did not stop when asked with SIGINT \(0\.2 s\), then SIGABRT \(10 s\).*killed by signal 6 \(SIGABRT\)\."
+    expect_finding(at_end, *BAD_EXIT, words + r".* core (was kept|is|went to)\b")
 
 
 def test_stopped_process_is_alive_but_does_not_answer(start: Start) -> None:
-    target = start()
-    target.process.send_signal(signal.SIGSTOP)
-    with pytest.raises(AssertionError, match="alive as a process but does not answer"):
-        target.check_alive(0.3)
+    vhost = start()
+    vhost.process.send_signal(signal.SIGSTOP)
+    with raises_fault(Check.VHOST_HEARTBEAT, FailureClass.BLOCKED, "alive as a process but does not answer"):
+        vhost.check_alive(0.3)
 
 
-def test_served_rpc_socket_is_not_touched(start: Start, connect: Connect, tmp_path: Path, vhost: FakeVhost) -> None:
-    with FakeRpcServer(tmp_path / "rpc.sock", vhost) as server:
+def test_served_rpc_socket_is_not_touched(start: Start, connect: Connect, tmp_path: Path, fake: FakeVhost) -> None:
+    with FakeRpcServer(tmp_path / "rpc.sock", fake) as server:
         with pytest.raises(SetupError, match="is served by another process"):
             start()
         assert connect(server.path).call("spdk_get_version")
@@ -183,8 +185,9 @@ def test_foreign_vhost_is_watched_but_never_ended(start: Start, tmp_path: Path, 
     assert own.process.pid is not None
     os.kill(own.process.pid, signal.SIGKILL)
     assert foreign.process.wait(5)
-    assert f"process {own.process.pid}" in str(MONITOR.first_cause())
-    foreign.stop()
+    words = f"process {own.process.pid}, .* not started by this run, has ended"
+    expect_finding(MONITOR.first_cause(), *CRASH, words)
+    expect_finding(foreign.stop(), *CRASH, words)
 
 
 def test_nobody_to_connect_to(tmp_path: Path) -> None:

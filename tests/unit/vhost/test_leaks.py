@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from hotplug_kit.domain.finding import Check, FailureClass
+from hotplug_kit.monitor.run_monitor import RunMonitor
 from hotplug_kit.vhost.process.vhost_process import ForeignVhost
 from hotplug_kit.vhost.rpc.client import RpcClient
+from hotplug_kit.vhost.vhost import Vhost
 from hotplug_kit.vhost.watch.leaks import (
     MOST_MORE,
     MOST_MORE_ALIKE,
@@ -17,7 +20,8 @@ from hotplug_kit.vhost.watch.leaks import (
     check_held,
     read_held,
 )
-from tests.unit.vhost.fake_rpc_server import FakeRpcServer, FakeVhost
+from tests.unit.expected_findings import raises_fault
+from tests.unit.vhost.fake_rpc_server import FakeRpcServer
 
 CONNECTED: Connections = (("naa.1", (True,)),)
 EMPTY: Disks = (("naa.1", ()),)
@@ -58,25 +62,27 @@ def test_more_threads_in_the_same_state(before: HeldBefore) -> None:
     assert "4 threads where it held 3" in str(before.growth(CONNECTED, EMPTY, Held(100, 4)))
 
 
-def test_process_is_read_and_a_leak_of_it_named(server: FakeRpcServer, vhost: FakeVhost) -> None:
-    target = Target(RpcClient(server.path, 2), ForeignVhost(os.getpid(), server.path), None, "made for a test")
+def test_process_is_read_and_a_leak_of_it_named(server: FakeRpcServer, monitor: RunMonitor) -> None:
+    process = ForeignVhost(os.getpid(), server.path)
+    vhost = Vhost(RpcClient(server.path, 2), process, None, "made for a test", monitor=monitor)
     before = HeldBefore()
     leaked = []
     try:
-        first = check_held(target, before, 0)
+        first = check_held(vhost, before, 0)
         assert first is not None
         assert first.descriptors > 3
         assert f"{first.descriptors} file descriptors, {first.threads} threads and " in str(first)
         assert 5 < first.memory_mib < 5000
-        assert check_held(target, before, 0) is not None
+        assert check_held(vhost, before, 0) is not None
         leaked = [os.open("/dev/null", os.O_RDONLY) for _ in range(10)]
-        with pytest.raises(AssertionError, match=rf"vhost \(process {os.getpid()}\) holds \d+ file descriptors where"):
-            check_held(target, before, 0)
-        assert check_held(target, before, 0) is not None, "a leak is named once"
+        words = rf"vhost \(process {os.getpid()}\) holds \d+ file descriptors where it held \d+"
+        with raises_fault(Check.VHOST_LEAKS, FailureClass.LEAK, words):
+            check_held(vhost, before, 0)
+        assert check_held(vhost, before, 0) is not None, "a leak is named once"
     finally:
         for descriptor in leaked:
             os.close(descriptor)
-        target.stop()
+        vhost.stop()
 
 
 def test_process_that_is_gone_or_not_ours_says_nothing() -> None:
