@@ -43,10 +43,10 @@ def _attach_and_detach(bed: BenchBed, disk: str) -> tuple[float, float]:
     vm = bed.vms[0]
     attached = attach_target(bed.target, _CONTROLLER, disk)
     place = vm.machine.definition, vm.disks.read, _CONTROLLER, attached.target
-    usable, _ = wait_until_present(*place, disk, _DEADLINE_SECONDS)
+    seen = wait_until_present(*place, disk, _DEADLINE_SECONDS)
     detached = detach_target(bed.target, _CONTROLLER, attached.target)
-    gone = wait_until_gone(*place, _DEADLINE_SECONDS, usable.node)
-    return usable.seen - attached.answered, gone.at - detached.answered
+    gone = wait_until_gone(*place, _DEADLINE_SECONDS, seen.node)
+    return seen.seen - attached.answered, gone - detached.answered
 
 
 MEASUREMENT = Measurement(

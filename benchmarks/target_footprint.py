@@ -79,7 +79,7 @@ def _work(shop: Workshop, bed: BenchBed) -> None:
         definition, mine = vm.machine.definition, nodes.setdefault(vm.name, {})
         for controller in definition.controllers:
             event = attach_target(bed.target, controller, next(free))
-            disk, _ = wait_until_present(definition, vm.disks.read, controller, event.target, event.disk, 10.0)
+            disk = wait_until_present(definition, vm.disks.read, controller, event.target, event.disk, 10.0)
             mine[disk.serial] = disk.node
             vm.fill(disk.node)
     runs: list[FioRun] = []

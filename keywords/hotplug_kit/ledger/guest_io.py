@@ -78,10 +78,7 @@ def _stuck(guest: Guest, disks: Sequence[DiskNode], error: DeadlineError) -> Exc
         return error
     serial = _named_last(str(error), disks)
     disk = f"Disk '{serial}'" if serial else "A disk"
-    said = (
-        f"{disk} of VM '{guest.name}' did not answer within {_SECONDS:g} s, "
-        f"although the guest itself does. {error}"
-    )
+    said = f"{disk} of VM '{guest.name}' did not answer within {_SECONDS:g} s, although the guest itself does. {error}"
     return fault(Check.DATA_LEDGER, FailureClass.STALL, said, Subject(vm=guest.name, disk=serial))
 
 

@@ -71,7 +71,7 @@ class GuestBed:
     def wait_present(self, disk: str, controller: str, number: int) -> GuestDisk:
         """Waits until the guest can use a disk."""
         vm = self.vm
-        return wait_until_present(self.definition, vm.disks.read, controller, number, disk, _FOLLOW_SECONDS)[0]
+        return wait_until_present(self.definition, vm.disks.read, controller, number, disk, _FOLLOW_SECONDS)
 
     def detach(self, number: int, controller: str = FIRST) -> None:
         """Detaches a disk and waits until the guest has nothing left of it."""
