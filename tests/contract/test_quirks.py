@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from hotplug_kit.domain.errors import SetupError
+from hotplug_kit.domain.finding import Check, FailureClass, Subject
 from hotplug_kit.monitor.deadline import wait_until
 from hotplug_kit.process.run_directory import RunDirectory
 from hotplug_kit.vhost.attachments import attach_target, detach_target
@@ -17,6 +18,7 @@ from hotplug_kit.vhost.process.launch import LaunchOptions
 from hotplug_kit.vhost.rpc.client import RpcClient, RpcDeadlineError, RpcError
 from hotplug_kit.vhost.start import start_vhost
 from hotplug_kit.vhost.vhost import Vhost
+from tests.unit.expected_findings import raises_fault
 
 pytestmark = pytest.mark.embedded_only
 QUIRKS = ("--quirk", "delete-waits", "--quirk", "removal-lingers")
@@ -76,7 +78,9 @@ def test_a_removal_that_does_not_end_is_named(quirky: Vhost) -> None:
         with connected_vm(quirky, "c"):
             attach_target(quirky, "c", "D", 6)
             detach_target(quirky, "c", 6)
-            with pytest.raises(AssertionError, match=r"target 6 to be free after a detach.*request to the last disk"):
+            words = r"target 6 to be free after a detach.*request to the last disk"
+            where = Subject(controller="c", target=6, disk="E")
+            with raises_fault(Check.RPC_ANSWER, FailureClass.WRONG_ANSWER, words, where):
                 attach_target(quirky, "c", "E", 6)
     finally:
         quirky.rpc.deadline = 5.0

@@ -16,9 +16,11 @@ import pytest
 
 from hotplug_kit.domain.attachment import Attachment
 from hotplug_kit.domain.errors import SetupError
+from hotplug_kit.domain.finding import Check, FailureClass
 from hotplug_kit.monitor.deadline import wait_until
 from hotplug_kit.vhost.rpc.client import RpcError
 from hotplug_kit.vhost.rpc.trace import read_trace
+from tests.unit.expected_findings import raises_fault
 from VhostLibrary import VhostLibrary
 
 pytestmark = pytest.mark.embedded_only
@@ -55,26 +57,26 @@ def test_prerequisites_of_the_plan(library: VhostLibrary) -> None:
         Attachment("naa.ctrlr5", 0, "Malloc0p0", MIB),
         Attachment("naa.ctrlr5", 3, "Malloc0p1", MIB),
     ]
-    assert run(library, "get_free_disk", "Malloc0p0", "Malloc0p1", "Malloc0p2") == "Malloc0p2"
+    assert run(library, "get_free_disks", 1, "Malloc0p0", "Malloc0p1", "Malloc0p2") == ["Malloc0p2"]
     run(library, "detach_target", "naa.ctrlr5", 0)
-    run(library, "attachments_should_be", {"naa.ctrlr5": {3: "Malloc0p1"}})
-    run(library, "attachments_should_be", run(library, "get_expected_attachments"))
+    left = [Attachment("naa.ctrlr5", 3, "Malloc0p1", MIB)]
+    assert run(library, "get_expected_attachments") == run(library, "get_attachments") == left
     run(library, "wait_until_no_vm_is_connected")
     run(library, "delete_controller", "naa.ctrlr5")
     run(library, "delete_disk", "Malloc0")
     assert run(library, "get_disks") == []
     run(library, "vhost_should_be_alive")
-    assert "not SPDK" in str(run(library, "get_target_description"))
+    assert "not SPDK" in str(run(library, "get_vhost_description"))
     sockets = library.vhost.rpc.path.parent
     run(library, "stop_vhost")
     assert not sockets.exists()
 
 
-def test_startup_rpcs_come_before_the_framework(library: VhostLibrary) -> None:
+def test_startup_rpcs_come_before_the_framework(library: VhostLibrary, tmp_path: Path) -> None:
     run(library, "start_vhost", startup_rpcs=[{"method": "log_set_level", "params": {"level": "DEBUG"}}])
     assert run(library, "call_rpc", "log_get_level") == "DEBUG"
     assert run(library, "get_disks") == []
-    calls = [call["method"] for call in read_trace(library.vhost.rpc.trace.path)]  # type: ignore[union-attr]
+    calls = [call["method"] for call in read_trace(tmp_path / "artifacts" / "rpc.jsonl")]
     assert calls.index("log_set_level") < calls.index("framework_start_init")
 
 
@@ -122,8 +124,10 @@ def test_crash_is_the_first_cause_of_every_failure(library: VhostLibrary) -> Non
     run(library, "start_vhost")
     run(library, "kill_vhost", "SEGV", as_crash=True)
     for keyword in ("get_disks", "vhost_should_be_alive", "get_controllers", "stop_vhost"):
-        with pytest.raises(AssertionError, match=r"vhost died: killed by signal 11 \(SIGSEGV\)"):
+        words = r"^vhost died: killed by signal 11 \(SIGSEGV\)"
+        with raises_fault(Check.VHOST_ALIVE, FailureClass.CRASH, words) as caught:
             run(library, keyword)
+        assert str(caught.value).count("vhost died") == 1
     assert run(library, "vhost_is_running") is False
     run(library, "start_vhost")
     assert run(library, "vhost_is_running") is True
@@ -135,7 +139,7 @@ def test_hanging_vhost_is_named_within_the_bound_and_cleaned_up(library: VhostLi
     assert pid is not None
     os.kill(pid, signal.SIGSTOP)
     began = time.monotonic()
-    with pytest.raises(AssertionError, match="does not answer"):
+    with raises_fault(Check.VHOST_HEARTBEAT, FailureClass.BLOCKED, "does not answer"):
         run(library, "vhost_should_be_alive", timedelta(seconds=0.5))
     assert time.monotonic() - began < 4
     run(library, "kill_vhost")
@@ -174,7 +178,7 @@ def test_connected_vhost_goes_on_after_the_run(library: VhostLibrary, tmp_path: 
     run(library, "attach_target", "c", "M", 2)
     other = VhostLibrary(artifacts=str(tmp_path / "other"))
     other.run_keyword("connect_to_vhost", [str(library.vhost.rpc.path)])
-    assert other.run_keyword("get_expected_attachments", []) == {"c": {2: "M"}}
+    assert other.run_keyword("get_expected_attachments", []) == [Attachment("c", 2, "M", MIB)]
     with pytest.raises(SetupError, match="not started by this run"):
         other.run_keyword("kill_vhost", [])
     other.close()
@@ -205,7 +209,7 @@ from VhostLibrary import VhostLibrary
 library = VhostLibrary(artifacts=sys.argv[1])
 library.run_keyword("start_vhost", [])
 library.run_keyword("create_controller", ["c"])
-print(library.vhost.process.pid, library.target.rpc.path, flush=True)
+print(library.vhost.process.pid, library.vhost.rpc.path, flush=True)
 time.sleep(60)
 """
 

@@ -50,7 +50,7 @@ def _run(guest: Guest, disks: Sequence[DiskNode], options: Options, done: str, s
     try:
         result = guest.run("\n".join(lines), _SECONDS, stdin)
     except DeadlineError as error:
-        raise _stuck(guest, error) from error
+        raise _stuck(guest, disks, error) from error
     if result.exit_code != 0:
         raise _failure(guest, disks, result, done)
     return result
@@ -71,16 +71,22 @@ def _failure(guest: Guest, disks: Sequence[DiskNode], result: CommandResult, don
     return fault(Check.DATA_LEDGER, FailureClass.NEIGHBOUR, said, Subject(vm=guest.name, disk=serial))
 
 
-def _stuck(guest: Guest, error: DeadlineError) -> Exception:
+def _stuck(guest: Guest, disks: Sequence[DiskNode], error: DeadlineError) -> Exception:
     try:
         guest.run(":", _ANSWER_SECONDS)
     except KitError:
         return error
-    said = (
-        f"A disk of VM '{guest.name}' did not answer within {_SECONDS:g} s, although the guest itself does: the disk "
-        f"that is named last here. {error}"
-    )
-    return fault(Check.DATA_LEDGER, FailureClass.STALL, said, Subject(vm=guest.name))
+    serial = _named_last(str(error), disks)
+    disk = f"Disk '{serial}'" if serial else "A disk"
+    said = f"{disk} of VM '{guest.name}' did not answer within {_SECONDS:g} s, although the guest itself does. {error}"
+    return fault(Check.DATA_LEDGER, FailureClass.STALL, said, Subject(vm=guest.name, disk=serial))
+
+
+def _named_last(text: str, disks: Sequence[DiskNode]) -> str:
+    """The serial of the disk that dd worked on last, by the mark before it; empty when none is there."""
+    places = [(text.rfind(_MARK + disk.serial), disk.serial) for disk in disks]
+    place, serial = max(places, key=lambda each: (each[0], len(each[1])), default=(-1, ""))
+    return serial if place >= 0 else ""
 
 
 GuestDisks = tuple[Guest, Sequence[DiskNode]]

@@ -15,10 +15,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from hotplug_kit.domain.errors import SetupError
-from hotplug_kit.domain.finding import Check, DeviceFault, FailureClass, Subject, fault_of
+from hotplug_kit.domain.finding import Check, DeviceFault, FailureClass, fault_of
 from hotplug_kit.monitor.deadline import wait_until
 from hotplug_kit.vhost.rpc.client import RpcError
-from hotplug_kit.vhost.vhost import Vhost
+from hotplug_kit.vhost.vhost import Vhost, named_in
 
 _ADD = "vhost_scsi_controller_add_target"
 _OCCUPIED = "File exists"
@@ -69,5 +69,5 @@ def attach_when_free(
         f"controller '{params['ctrlr']}' target {params['scsi_target_num']} to be free after a detach",
         last_seen=lambda: "vhost lists no disk there and says 'File exists': a request to the last disk is in flight",
         interval=_PAUSE_SECONDS,
-        error=fault_of(Check.RPC_ANSWER, FailureClass.WRONG_ANSWER, Subject(controller=str(params["ctrlr"]))),
+        error=fault_of(Check.RPC_ANSWER, FailureClass.WRONG_ANSWER, named_in(params)),
     )

@@ -87,7 +87,7 @@ class Vhost:
         try:
             return self.call(method, params, deadline, new=True)
         except (RpcError, RpcDeadlineError, RpcProtocolError, ConnectionLostError) as error:
-            subject = subject or _named_in(params or {})
+            subject = subject or named_in(params or {})
             if isinstance(error, RpcDeadlineError):
                 said = f"{error} {self._liveliness(asked)}"
                 raise fault(Check.RPC_DEADLINE, FailureClass.NO_ANSWER, said, subject) from error
@@ -246,7 +246,8 @@ class Vhost:
         return undo(self._created.owned, self.rpc, limit, pid=self.process.pid, gone=self._created.gone)
 
 
-def _named_in(params: Mapping[str, object]) -> Subject:
+def named_in(params: Mapping[str, object]) -> Subject:
+    """What the parameters of a call name."""
     number = params.get("scsi_target_num")
     target = number if isinstance(number, int) and number >= 0 else None
     return Subject(controller=str(params.get("ctrlr", "")), target=target, disk=str(params.get("bdev_name", "")))

@@ -7,6 +7,7 @@ from pathlib import Path
 from hotplug_kit.domain.errors import SetupError
 from hotplug_kit.domain.finding import DeviceFault
 from hotplug_kit.monitor.deadline import Deadline
+from hotplug_kit.monitor.run_monitor import MONITOR, RunMonitor
 from hotplug_kit.process.run_directory import RunDirectory
 from hotplug_kit.vm.definition import VmDefinition, check_controllers_are_free
 from hotplug_kit.vm.disk_reader import DiskReader
@@ -64,9 +65,10 @@ class Member:
 class Fleet:
     """All VMs of a run, by name. `files` gives the run directory when the first VM starts."""
 
-    def __init__(self, files: Callable[[], RunDirectory]) -> None:
+    def __init__(self, files: Callable[[], RunDirectory], monitor: RunMonitor = MONITOR) -> None:
         self.longest_block = DEFAULT_LONGEST_BLOCK
         self._files = files
+        self._monitor = monitor
         self._key: SshKey | None = None
         self._definitions: dict[str, VmDefinition] = {}
         self._members: dict[str, Member] = {}
@@ -98,12 +100,13 @@ class Fleet:
         files = self._files()
         if self._key is None or not self._key.file.exists():
             self._key = make_ssh_key(files.sockets)
-        machine = VirtualMachine.start(definition, files, self._key, log)
+        machine = VirtualMachine.start(definition, files, self._key, log, self._monitor)
         self._machines.append(machine)
         disks = DiskReader(machine)
         health = GuestHealthCheck(machine, lambda: disks.last_seen)
-        self._members[name] = Member(machine, disks, health, VmWatch(machine, self.longest_block))
-        self._members[name].watch.start()
+        watch = VmWatch(machine, self.longest_block, self._monitor)
+        self._members[name] = Member(machine, disks, health, watch)
+        watch.start()
         return self._members[name]
 
     def member(self, name: str) -> Member:

@@ -74,7 +74,12 @@ class VirtualMachine:
 
     @classmethod
     def start(
-        cls, definition: VmDefinition, files: RunDirectory, key: SshKey, log: Callable[[str], None]
+        cls,
+        definition: VmDefinition,
+        files: RunDirectory,
+        key: SshKey,
+        log: Callable[[str], None],
+        monitor: RunMonitor = MONITOR,
     ) -> "VirtualMachine":
         """Starts QEMU and lets the guest boot; returns at once, before it has booted.
 
@@ -91,7 +96,7 @@ class VirtualMachine:
         image = definition.image
         boot = kit_guest(log) if image is None else user_disk(image, definition.name)
         chosen = accelerator.choose(definition.accelerator, Path(qemu))
-        vm = cls(definition, chosen, files)
+        vm = cls(definition, chosen, files, monitor)
         vm._launch(Launch(Path(qemu), chosen, boot, files.sockets / f"{definition.name}.qmp", key.public), files, key)
         return vm
 
@@ -194,6 +199,7 @@ class VirtualMachine:
                 limit,
                 f"the guest of VM '{self.name}' to go down for its reboot",
                 interval=0.02,
+                monitor=self._monitor,
             )
             self._drop_connection()
             self._await_mark(limit)
@@ -224,13 +230,14 @@ class VirtualMachine:
                 lambda: self._marks() > self._marks_before,
                 limit,
                 f"VM '{self.name}' to say that its SSH server listens",
+                monitor=self._monitor,
             )
 
     def connection(self, deadline: Deadline | float) -> SshConnection:
         """The connection to the guest, opened anew when it broke."""
         if self._connection is None or not self._connection.alive:
             self._drop_connection()
-            self._connection = SshConnection.open(self._address, deadline)
+            self._connection = SshConnection.open(self._address, deadline, monitor=self._monitor)
         return self._connection
 
     def run(self, command: str, seconds: float) -> CommandResult:

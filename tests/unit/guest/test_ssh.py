@@ -10,8 +10,10 @@ import paramiko
 import pytest
 
 from hotplug_kit.domain.errors import ConnectionLostError, DeadlineError, SetupError
+from hotplug_kit.domain.finding import Check, FailureClass
 from hotplug_kit.guest.ssh import SshAddress, SshConnection
-from hotplug_kit.monitor.run_monitor import MONITOR
+from hotplug_kit.monitor.run_monitor import RunMonitor
+from tests.unit.expected_findings import death_of_vhost, raises_fault
 from tests.unit.guest.ssh_server import SshServer, finish, write_key
 
 # The server's side runs in this process too, and its threads fail when a test cuts the connection under them.
@@ -31,9 +33,9 @@ def server(key_file: Path) -> Iterator[SshServer]:
 
 
 @pytest.fixture
-def connection(server: SshServer, key_file: Path) -> Iterator[SshConnection]:
+def connection(server: SshServer, key_file: Path, monitor: RunMonitor) -> Iterator[SshConnection]:
     address = SshAddress("vm1", "127.0.0.1", server.port, key_file=key_file)
-    connection = SshConnection.open(address, 5, heartbeat=0.1, silence=0.6)
+    connection = SshConnection.open(address, 5, heartbeat=0.1, silence=0.6, monitor=monitor)
     yield connection
     connection.close()
 
@@ -175,17 +177,38 @@ def test_command_that_the_server_does_not_start_in_time(server: SshServer, conne
     assert time.monotonic() - began < 2.0
 
 
-def test_death_of_something_vital_ends_a_wait(server: SshServer, connection: SshConnection) -> None:
+def test_death_of_vhost_ends_a_wait(server: SshServer, connection: SshConnection, monitor: RunMonitor) -> None:
     server.commands["slow"] = lambda channel: None
     running = connection.start("slow")
-    MONITOR.watch("test", lambda: "vhost died: killed by signal 9 (SIGKILL).")
+    talk = connection.converse("slow")
+    monitor.watch("vhost", death_of_vhost)
     began = time.monotonic()
-    try:
-        with pytest.raises(AssertionError, match="vhost died"):
-            running.wait(20)
-    finally:
-        MONITOR.forget("test")
-    assert time.monotonic() - began < 1.0
+    for wait in (lambda: running.wait(20), lambda: talk.ask("one", 20)):
+        with raises_fault(Check.VHOST_ALIVE, FailureClass.CRASH, "vhost died"):
+            wait()
+    assert time.monotonic() - began < 1.5
+
+
+def test_end_of_a_command_is_when_it_ended_and_not_when_somebody_looks(
+    server: SshServer, connection: SshConnection
+) -> None:
+    begin = threading.Event()
+
+    def command(channel: paramiko.Channel) -> None:
+        begin.wait(5)
+        finish(channel, 0)
+
+    server.commands["late"] = command
+    running = connection.start("late")
+    assert running.ended_at is None
+    asked = time.monotonic()
+    begin.set()
+    running.wait(5)
+    looked = time.monotonic()
+    ended = running.ended_at
+    assert ended is not None and asked < ended <= looked
+    time.sleep(0.01)
+    assert running.ended_at == ended
 
 
 def test_silent_guest_is_noticed(key_file: Path, server: SshServer) -> None:

@@ -8,12 +8,19 @@ import pytest
 
 from hotplug_kit.domain.disk_node import DiskNode
 from hotplug_kit.domain.errors import DeadlineError, KitError, SetupError
+from hotplug_kit.domain.finding import Check, FailureClass, Subject
 from hotplug_kit.guest.ssh import CommandResult, GuestCommand, LineSink
 from hotplug_kit.ledger.block import region_start
 from hotplug_kit.ledger.guest_io import check, renew
 from hotplug_kit.ledger.ledger import Ledger
+from tests.unit.expected_findings import expect_finding, raises_fault
 
 SIZE = 8 << 20
+LOST = (Check.DATA_LEDGER, FailureClass.DATA_LOSS)
+
+
+def about(disk: str) -> Subject:
+    return Subject(vm="vm1", disk=disk)
 
 
 class ShellGuest:
@@ -35,7 +42,7 @@ class ShellGuest:
 
 
 class StuckGuest(ShellGuest):
-    """A guest whose disks never answer; `dead`, and it does not answer either."""
+    """A guest whose disk D1 never answers; `dead`, and it does not answer either."""
 
     def __init__(self, dead: bool) -> None:
         super().__init__()
@@ -74,7 +81,7 @@ def test_guests_are_looked_at_together(disks: list[DiskNode]) -> None:
     renew(ledger, guests)
     check(ledger, guests)
     Path(disks[1].node).write_bytes(bytes(SIZE))
-    with pytest.raises(AssertionError, match=r"^Disk 'D1' .*\(lost\)\.$"):
+    with raises_fault(*LOST, r"^Disk 'D1' .*\(lost\)\.$", about("D1")):
         check(ledger, guests)
 
 
@@ -84,21 +91,21 @@ def test_disks_that_changed_places_are_named(disks: list[DiskNode]) -> None:
     first, second = (Path(disk.node).read_bytes() for disk in disks)
     Path(disks[0].node).write_bytes(second)
     Path(disks[1].node).write_bytes(first)
-    with pytest.raises(AssertionError) as caught:
+    with raises_fault(*LOST, "Disk 'D0' .*Disk 'D1' ", about("D0")) as caught:
         check(ledger, [(guest, disks)])
-    for disk, other in (("D0", "D1"), ("D1", "D0")):
-        assert f"Disk '{disk}' (" in str(caught.value) and f"holds data of disk '{other}' (swapped)" in str(
-            caught.value
-        )
-    assert f"of VM 'vm1' at byte offset {region_start(SIZE)}" in str(caught.value)
+    for finding, disk, other in zip(caught.value.findings, ("D0", "D1"), ("D1", "D0"), strict=True):
+        words = rf"'{disk}' .* of VM 'vm1' at byte offset {region_start(SIZE)}.* data of disk '{other}' \(swapped\)"
+        expect_finding(finding, *LOST, words, about(disk))
 
 
 def test_disk_that_cannot_be_read_or_written_is_at_fault(disks: list[DiskNode]) -> None:
     ledger, guest = Ledger(seed=7), ShellGuest()
     gone = [disks[0], DiskNode("Gone", "/nonexistent/sdx", SIZE)]
-    with pytest.raises(AssertionError, match=r"'Gone' \(/nonexistent/sdx\) of VM 'vm1' cannot be read: dd: .*No such"):
+    failed = (Check.DATA_LEDGER, FailureClass.NEIGHBOUR)
+    words = r"'Gone' \(/nonexistent/sdx\) of VM 'vm1' cannot be read: dd: .*No such"
+    with raises_fault(*failed, words, about("Gone")):
         check(ledger, [(guest, gone)])
-    with pytest.raises(AssertionError, match=r"Disk 'Gone' .* cannot be written"):
+    with raises_fault(*failed, r"Disk 'Gone' .* cannot be written", about("Gone")):
         renew(ledger, [(guest, gone)])
 
 
@@ -129,7 +136,8 @@ def test_guest_that_cannot_is_the_set_ups_fault(
 
 
 def test_disk_that_never_answers_is_told_from_a_guest_that_does_not(disks: list[DiskNode]) -> None:
-    with pytest.raises(AssertionError, match=r"although the guest itself does.*D1"):
+    words = r"^Disk 'D1' .* although the guest itself does.*D1"
+    with raises_fault(Check.DATA_LEDGER, FailureClass.STALL, words, about("D1")):
         check(Ledger(), [(StuckGuest(dead=False), disks)])
     with pytest.raises(DeadlineError):
         check(Ledger(), [(StuckGuest(dead=True), disks)])

@@ -1,9 +1,14 @@
 """Which QMP events are faults."""
 
+from hotplug_kit.domain.finding import Check, FailureClass, Finding, Subject
 from hotplug_kit.vm.qmp import QmpEvent, QmpEventFilter
+from tests.unit.expected_findings import expect_finding
+
+FAULT = (Check.VM_ALIVE, FailureClass.GUEST)
+VM1 = Subject(vm="vm1")
 
 
-def seen(*events: tuple[str, float], expected: tuple[str, ...] = ()) -> str | None:
+def seen(*events: tuple[str, float], expected: tuple[str, ...] = ()) -> Finding | None:
     watch = QmpEventFilter("vm1")
     for name in expected:
         watch.expect(name)
@@ -21,11 +26,10 @@ def test_reboot_with_the_firmwares_own_resets() -> None:
 
 
 def test_second_reboot_is_a_fault() -> None:
-    fault = seen(("RESET", 10.0), ("RESET", 14.0), expected=("RESET",))
-    assert fault == (
-        "The guest of VM 'vm1' was reset though nobody asked for it (QMP event RESET: guest=True, reason=guest-reset)."
-    )
+    words = r"reset though nobody asked for it \(QMP event RESET: guest=True, reason=guest-reset\)"
+    found = expect_finding(seen(("RESET", 10.0), ("RESET", 14.0), expected=("RESET",)), *FAULT, words, VM1)
+    assert found.at == 14.0
 
 
 def test_first_fault_stays() -> None:
-    assert "panicked" in str(seen(("GUEST_PANICKED", 1), ("STOP", 2), ("SHUTDOWN", 3)))
+    expect_finding(seen(("GUEST_PANICKED", 1), ("STOP", 2), ("SHUTDOWN", 3)), *FAULT, "panicked", VM1)

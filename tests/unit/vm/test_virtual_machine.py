@@ -12,17 +12,21 @@ from pathlib import Path
 import pytest
 
 from hotplug_kit.domain.errors import ConnectionLostError, DeadlineError, KitError, SetupError
+from hotplug_kit.domain.finding import Check, FailureClass, Finding, Subject
 from hotplug_kit.monitor.deadline import Deadline
-from hotplug_kit.monitor.run_monitor import MONITOR
+from hotplug_kit.monitor.run_monitor import RunMonitor
 from hotplug_kit.process.run_directory import RunDirectory
 from hotplug_kit.vm import virtual_machine
 from hotplug_kit.vm.boot_source import KernelBoot, user_disk
 from hotplug_kit.vm.definition import UserImage, VmDefinition
 from hotplug_kit.vm.fleet import Fleet
 from hotplug_kit.vm.virtual_machine import VirtualMachine
+from tests.unit.expected_findings import expect_finding, raises_fault
 from tests.unit.vm import fake_qemu
 
 Start = Callable[..., VirtualMachine]
+VM1 = Subject(vm="vm1")
+CRASH, GUEST = (Check.VM_ALIVE, FailureClass.CRASH), (Check.VM_ALIVE, FailureClass.GUEST)
 
 
 @pytest.fixture
@@ -34,14 +38,14 @@ def qemu(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fleet]:
+def fleet(tmp_path: Path, monitor: RunMonitor, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fleet]:
     monkeypatch.setattr(virtual_machine, "kit_guest", lambda log: KernelBoot(Path("/k"), Path("/i")))
     files = RunDirectory(tmp_path / "run")
-    fleet = Fleet(lambda: files)
+    fleet = Fleet(lambda: files, monitor)
     yield fleet
     fleet.kill_all()
     files.remove_sockets()
-    assert MONITOR.first_cause() is None
+    assert monitor.first_cause() is None
 
 
 @pytest.fixture
@@ -55,11 +59,11 @@ def start(fleet: Fleet, qemu: str, monkeypatch: pytest.MonkeyPatch) -> Start:
     return start
 
 
-def wait_for_trouble(vm: VirtualMachine) -> str:
+def wait_for_trouble(vm: VirtualMachine) -> Finding | None:
     limit = Deadline(5)
     while (trouble := vm.trouble()) is None and not limit.expired:
         time.sleep(0.01)
-    return str(trouble)
+    return trouble
 
 
 def test_start_and_shut_down(start: Start, fleet: Fleet) -> None:
@@ -85,14 +89,18 @@ def test_launch_failure_tells_exit_code_words_and_command(start: Start) -> None:
 
 
 def test_death_of_qemu_is_told_with_its_last_words(start: Start) -> None:
-    assert wait_for_trouble(start("die")) == "QEMU of VM 'vm1' died: exit code 134. QEMU's last words: assertion failed"
+    vm = start("die")
+    words = "^QEMU of VM 'vm1' died: exit code 134. QEMU's last words: assertion failed$"
+    death = expect_finding(wait_for_trouble(vm), *CRASH, words, VM1)
+    assert death.evidence == ("vm1.qemu.log",)
+    assert vm.trouble() is death, "the time of a death is when it was first seen"
 
 
 def test_killed_qemu_ends_waits(start: Start) -> None:
     vm = start()
     os.kill(vm.pid, signal.SIGKILL)
     began = time.monotonic()
-    with pytest.raises(AssertionError, match=r"QEMU of VM 'vm1' died: killed by signal 9 \(SIGKILL\)"):
+    with raises_fault(*CRASH, r"QEMU of VM 'vm1' died: killed by signal 9 \(SIGKILL\)", VM1):
         vm.wait_ready(30)
     assert time.monotonic() - began < 2
 
@@ -100,28 +108,29 @@ def test_killed_qemu_ends_waits(start: Start) -> None:
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("GUEST_PANICKED", "The guest of VM 'vm1' panicked (QMP event GUEST_PANICKED"),
+        ("GUEST_PANICKED", r"The guest of VM 'vm1' panicked \(QMP event GUEST_PANICKED"),
         ("RESET", "was reset though nobody asked for it"),
         ("SHUTDOWN", "shut down though nobody asked for it"),
     ],
 )
-def test_events_that_nobody_asked_for(start: Start, name: str, words: str) -> None:
+def test_events_that_nobody_asked_for(start: Start, monitor: RunMonitor, name: str, words: str) -> None:
     vm = start(f"event:{name}")
-    assert words in wait_for_trouble(vm)
-    assert words in str(MONITOR.first_cause())
-    with pytest.raises(AssertionError, match=r"VM 'vm1'"):
+    expect_finding(wait_for_trouble(vm), *GUEST, words, VM1)
+    expect_finding(monitor.first_cause(), *GUEST, words, VM1)
+    with raises_fault(*GUEST, words, VM1):
         vm.shut_down(1)
 
 
 def test_guest_that_does_not_power_off_is_ended_by_force(start: Start) -> None:
     vm = start("deaf")
-    with pytest.raises(AssertionError, match=r"did not shut down within 0\.3 s; QEMU was ended by force"):
+    words = r"did not shut down within 0\.3 s; QEMU was ended by force"
+    with raises_fault(Check.GUEST_BOOT, FailureClass.GUEST, words, VM1):
         vm.shut_down(0.3)
     assert vm.exit_status is not None
 
 
 def test_exit_code_at_shut_down_counts(start: Start) -> None:
-    with pytest.raises(AssertionError, match=r"ended with exit code 3 at shut-down"):
+    with raises_fault(*CRASH, r"ended with exit code 3 at shutdown", VM1):
         start("bad-end").shut_down(5)
 
 
@@ -143,7 +152,7 @@ def test_qmp_errors(start: Start) -> None:
 
 def test_health_of_qemu(start: Start, fleet: Fleet) -> None:
     start("paused")
-    with pytest.raises(AssertionError, match=r"QEMU's state is 'paused'"):
+    with raises_fault(*GUEST, r"QEMU's state is 'paused'", VM1):
         fleet.member("vm1").health.check_qemu(Deadline(5))
 
 
@@ -151,7 +160,8 @@ def test_lost_controller_is_unhealthy(start: Start, fleet: Fleet, tmp_path: Path
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(tmp_path / "naa"))
         start("vhost-gone", controllers={"naa.1": tmp_path / "naa"})
-        with pytest.raises(AssertionError, match=r"lost its connection to controller 'naa.1'"):
+        lost = (Check.CONTROLLER_CONNECTION, FailureClass.DISCONNECTED)
+        with raises_fault(*lost, r"lost its connection to controller 'naa.1'", Subject("vm1", "naa.1")):
             fleet.member("vm1").health.check_qemu(Deadline(5))
 
 

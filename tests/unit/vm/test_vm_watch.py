@@ -9,12 +9,17 @@ from types import SimpleNamespace
 import pytest
 
 from hotplug_kit.domain.errors import DeadlineError
+from hotplug_kit.domain.finding import Check, FailureClass, Finding, Subject
 from hotplug_kit.monitor.deadline import wait_until
-from hotplug_kit.monitor.run_monitor import MONITOR
+from hotplug_kit.monitor.run_monitor import RunMonitor
 from hotplug_kit.vm import vm_watch
 from hotplug_kit.vm.blocked_tasks import BlockedTasks
 from hotplug_kit.vm.vm_watch import KERNEL_STREAM, VmWatch
+from tests.unit.expected_findings import expect_finding, raises_fault
 from tests.unit.vm.made_up_disks import VM
+
+KERNEL = (Check.GUEST_KERNEL, FailureClass.GUEST)
+VM1 = Subject(vm="vm1")
 
 Sink = Callable[[str, str, float], None]
 
@@ -45,11 +50,13 @@ class Vm:
     def __init__(self, console: Path) -> None:
         self.name, self.definition, self.console_log = VM.name, VM, console
         self.pid = os.getpid()
+        self.asked = 0
         self.chardevs: object = [{"label": "controller1", "filename": "unix:/2"}]
         self.qmp = SimpleNamespace(execute=self.execute)
 
     def execute(self, command: str, **more: object) -> object:
         assert command == "query-chardev"
+        self.asked += 1
         if isinstance(self.chardevs, Exception):
             raise self.chardevs
         return self.chardevs
@@ -64,44 +71,48 @@ def vm(tmp_path: Path) -> Vm:
 
 
 @pytest.fixture
-def watch(vm: Vm, monkeypatch: pytest.MonkeyPatch) -> Iterator[VmWatch]:
+def watch(vm: Vm, monitor: RunMonitor, monkeypatch: pytest.MonkeyPatch) -> Iterator[VmWatch]:
     monkeypatch.setattr(vm_watch, "_LOOK_SECONDS", 0.005)
-    watch = VmWatch(vm, longest_block=10)  # type: ignore[arg-type]
+    watch = VmWatch(vm, longest_block=10, monitor=monitor)  # type: ignore[arg-type]
     yield watch
     watch.stop()
     watch.check_works()
 
 
-def wait_for_finding(watch: VmWatch) -> str:
+def wait_for_finding(watch: VmWatch) -> Finding | None:
     began = time.monotonic()
     while watch.finding is None and time.monotonic() - began < 5:  # a wait of the kit would end by the finding itself
         time.sleep(0.005)
-    return watch.finding.sentence if watch.finding else "nothing was found"
+    return watch.finding
 
 
-def test_panic_on_the_console_ends_whatever_waits(vm: Vm, watch: VmWatch) -> None:
+def test_panic_on_the_console_ends_whatever_waits(vm: Vm, watch: VmWatch, monitor: RunMonitor) -> None:
     vm.console_log.write_text("guest: ready\n[ 1.0] Kernel panic - not syn")
     watch.start()
     with vm.console_log.open("a") as console:
         console.write("cing: Fatal exception\n")
-    with pytest.raises(AssertionError, match=r"The guest of VM 'vm1' is in trouble, kernel panic: .*Fatal exception"):
-        wait_until(lambda: None, 5, "nothing")
+    words = r"The guest of VM 'vm1' is in trouble, kernel panic: .*Fatal exception"
+    with raises_fault(*KERNEL, words, VM1):
+        wait_until(lambda: None, 5, "nothing", monitor=monitor)
     watch.stop()
-    assert MONITOR.first_cause() is None
+    assert monitor.first_cause() is None
 
 
 def test_lost_connection_to_a_controller_is_found(vm: Vm, watch: VmWatch) -> None:
     watch.start()
     vm.chardevs = [{"label": "controller1", "filename": "disconnected:unix:/2"}]
-    assert wait_for_finding(watch) == "QEMU of VM 'vm1' lost its connection to controller 'naa.2'."
+    lost = (Check.CONTROLLER_CONNECTION, FailureClass.DISCONNECTED)
+    expect_finding(wait_for_finding(watch), *lost, "QEMU of VM 'vm1' lost its conn", Subject("vm1", "naa.2"))
 
 
 def test_silent_monitor_is_found_at_the_second_time(vm: Vm, watch: VmWatch) -> None:
     vm.chardevs = DeadlineError("no answer")
+    began = time.monotonic()
     watch.start()
-    found = wait_for_finding(watch)
-    assert "does not answer its monitor" in found
-    assert "Its state is " in found
+    words = "does not answer its monitor.* Its state is "
+    found = expect_finding(wait_for_finding(watch), Check.VM_ALIVE, FailureClass.BLOCKED, words, VM1)
+    assert began < found.at < time.monotonic()
+    assert vm.asked == 2
 
 
 def test_kernel_message_counts_from_its_arrival_and_once(watch: VmWatch) -> None:
@@ -110,9 +121,7 @@ def test_kernel_message_counts_from_its_arrival_and_once(watch: VmWatch) -> None
     guest.kernel(1, "all is well")
     guest.kernel(2, "BUG: soft lockup - CPU#0 stuck for 26s!", at=7.0)
     guest.kernel(3, "Kernel panic - not syncing", at=8.0)
-    assert watch.finding is not None
-    assert watch.finding.at == 7.0
-    assert "soft lockup" in watch.finding.sentence
+    assert expect_finding(watch.finding, *KERNEL, "soft lockup", VM1).at == 7.0
 
 
 @pytest.mark.parametrize("text", ["I/O error, dev sda, sector 8", "sd 0:0:0:0: [sda] Synchronize Cache(10) failed"])

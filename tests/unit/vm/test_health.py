@@ -5,8 +5,11 @@ from types import SimpleNamespace
 import pytest
 
 from guest_image.initramfs import ROOT_FILES
+from hotplug_kit.domain.finding import Check, FailureClass, Subject
 from hotplug_kit.vm.boot_source import SSH_LISTENS
+from hotplug_kit.vm.guest_disks import GuestDisk
 from hotplug_kit.vm.health import GuestHealthCheck, lost_controller
+from tests.unit.expected_findings import expect_finding, raises_fault
 from tests.unit.vm.made_up_disks import VM, disk
 
 GONE = disk("naa.2", 0, "S", "sda")  # HCTL 1:0:0:0
@@ -63,8 +66,9 @@ def test_detached_disk_is_forgiven_again_and_again(vm: Vm, watch: GuestHealthChe
 def test_other_disk_is_never_forgiven(vm: Vm, watch: GuestHealthCheck) -> None:
     watch.expect_detach(GONE)
     vm.say(error("sdb"))
-    with pytest.raises(AssertionError, match="I/O error, dev sdb"):
+    with raises_fault(Check.GUEST_KERNEL, FailureClass.GUEST, "I/O error, dev sdb", Subject(vm="vm1")) as caught:
         watch.check(5)
+    assert caught.value.findings[0].evidence == ("vm1.console.log",)
 
 
 @pytest.mark.parametrize(
@@ -73,20 +77,22 @@ def test_other_disk_is_never_forgiven(vm: Vm, watch: GuestHealthCheck) -> None:
 def test_disk_in_trouble_is_named(line: str, vm: Vm) -> None:
     watch = GuestHealthCheck(vm, lambda: [GONE, OTHER])  # type: ignore[arg-type]
     vm.say(line)
-    with pytest.raises(AssertionError, match=r"that is disk 'T' at controller 'naa\.1' target 1 \(/dev/sdb"):
+    words = r"that is disk 'T' at controller 'naa\.1' target 1 \(/dev/sdb"
+    where = Subject("vm1", "naa.1", 1, "T")
+    with raises_fault(Check.GUEST_KERNEL, FailureClass.NEIGHBOUR, words, where):
         watch.check(5)
 
 
 @pytest.mark.parametrize("successor", [disk("naa.2", 0, "N", "sdz"), disk("naa.1", 3, "N", "sda")])
 def test_forgiveness_ends_after_the_check_that_follows_the_next_disk(
-    successor: object, vm: Vm, watch: GuestHealthCheck
+    successor: GuestDisk, vm: Vm, watch: GuestHealthCheck
 ) -> None:
     watch.expect_detach(GONE)
-    watch.expect_disk(successor)  # type: ignore[arg-type]
+    watch.expect_disk(successor)
     vm.say(error("sda"))
     watch.check(5)
     vm.say(error("sda"))
-    with pytest.raises(AssertionError, match="I/O error, dev sda"):
+    with raises_fault(Check.GUEST_KERNEL, FailureClass.GUEST, "I/O error, dev sda", Subject(vm="vm1")):
         watch.check(5)
 
 
@@ -107,9 +113,15 @@ def test_guest_prints_the_mark_that_the_boot_waits_for() -> None:
 
 @pytest.mark.parametrize(
     ("lost", "words"),
-    [([1], "to controller 'naa.2'."), ([0, 1], "to controllers 'naa.1', 'naa.2'.")],
+    [([1], r"to controller 'naa\.2'\."), ([0, 1], r"to controllers 'naa\.1', 'naa\.2'\.")],
 )
 def test_every_lost_controller_is_named(lost: list[int], words: str) -> None:
     names = ["disconnected:unix:/x" if number in lost else "unix:/x" for number in range(2)]
-    sentence = lost_controller(VM, [{"label": f"controller{n}", "filename": name} for n, name in enumerate(names)])
-    assert sentence == f"QEMU of VM 'vm1' lost its connection {words}"
+    found = lost_controller(VM, [{"label": f"controller{n}", "filename": name} for n, name in enumerate(names)])
+    subject = Subject("vm1", list(VM.controllers)[lost[0]])
+    expect_finding(found, Check.CONTROLLER_CONNECTION, FailureClass.DISCONNECTED, words, subject)
+
+
+def test_connected_controllers_are_no_finding() -> None:
+    assert lost_controller(VM, [{"label": "controller0", "filename": "unix:/x"}]) is None
+    assert lost_controller(VM, None) is None
