@@ -142,6 +142,9 @@ class CausedFault(DeviceFault):
 
 _failures: list[tuple[str, tuple[Finding, ...]]] = []
 
+_KNOWN_BY = 500
+"""So many characters at the beginning of a failure's words identify it: Robot cuts a long message in the middle."""
+
 
 def _remember(error: Exception) -> None:
     """Keeps the findings of the last failures, by the words that Robot shows for each."""
@@ -152,7 +155,11 @@ def _remember(error: Exception) -> None:
 
 def last_failure(message: str) -> tuple[Finding, ...] | None:
     """The findings of the newest failure of a kit keyword whose words are in `message`; None when there is none."""
-    return next((findings for words, findings in reversed(_failures) if words and words in message), None)
+    return next((findings for words, findings in reversed(_failures) if words and _beginning(words) in message), None)
+
+
+def _beginning(words: str) -> str:
+    return words.strip().partition("\n")[0][:_KNOWN_BY]
 
 
 def link_to_file(path: Path) -> str:

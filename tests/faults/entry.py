@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from hotplug_kit.domain.finding import VHOST_ITSELF, Check, FailureClass, Subject
 from hotplug_kit.vm.virtual_machine import VirtualMachine
 
 SHORT_RUNTIME = "4s"
@@ -14,8 +15,8 @@ CASES = {
 
 
 @dataclass(frozen=True)
-class InTarget:
-    """Planted in the embedded target by its command line: `words` as `--fault` takes them."""
+class InVhost:
+    """Injected into the embedded vhost by its command line: `words` as `--fault` takes them."""
 
     words: str
 
@@ -51,26 +52,39 @@ class InRecording:
     judge: Callable[[], object]
 
 
-Planted = InTarget | FromOutside | InRecording
+Injection = InVhost | FromOutside | InRecording
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One fault.
+    """One fault, and the finding that must name it.
 
-    `failure_class` is its number in `classes`. `story` says what a user would have met. `cases` are the plan's cases
-    that must fail, the cheapest first; several joined by "+" are run together, and one of them must fail. `check`
-    is the name, in `checks`, of the check that must catch it; `words` must all be in the first cause; and that must be
-    said within `seconds` after the fault took effect. `fio_runtime` is how long each fio runs.
+    `story` says what a user would experience. The first finding must come from `check`, within `seconds` after the
+    fault took effect, with the class `failure`. It must agree with each field of `about` that is not empty; where all
+    are empty it must be about vhost itself, and where `about` is None the subject differs from run to run. `words` are
+    names and figures that its sentence must quote because no field holds them.
+
+    `cases` are the plan's cases that must fail, the cheapest first; several joined by "+" are run together, and one of
+    them must fail. `fio_runtime` is how long each fio runs, `bed` what the test bed has beyond the default one.
     """
 
     name: str
-    failure_class: int
     story: str
-    planted: Planted
-    check: str
-    words: Sequence[str]
+    injected: Injection
+    check: Check
+    failure: FailureClass
+    about: Subject | None = VHOST_ITSELF
+    words: Sequence[str] = ()
     cases: Sequence[str] = ()
     seconds: float = 20.0
     bed: dict[str, object] = field(default_factory=dict)
     fio_runtime: str = SHORT_RUNTIME
+
+    def is_about(self, subject: Subject) -> bool:
+        """Whether a finding about `subject` names what it must name."""
+        if self.about is None:
+            return True
+        if self.about == VHOST_ITSELF:
+            return subject == VHOST_ITSELF
+        fields = [(wanted, getattr(subject, name)) for name, wanted in vars(self.about).items()]
+        return all(wanted == found for wanted, found in fields if wanted not in ("", None))

@@ -46,10 +46,16 @@ def kernel_says(line: str) -> Callable[[Bed], None]:
 
 stop_ssh = in_guest(_STOP_SSH)
 cut_connections = in_guest(_CUT_SSH)
+hide_kernel_log = in_guest("rm /dev/kmsg")
+
+
+def unplug_network(bed: Bed) -> None:
+    """Unplugs the network cable of the first VM."""
+    bed.vms[0].qmp.execute("set_link", {"name": "network", "up": False}, seconds=_SECONDS)
 
 
 def fill_disk(bed: Bed) -> None:
-    """Writes into the folder of the run's files until there is no room."""
+    """Writes into the folder of the run's files until its file system is full."""
     with suppress(OSError), (Path(bed.artifacts) / "filler").open("wb", buffering=0) as filler:
         while True:
             filler.write(bytes(4096))

@@ -1,92 +1,81 @@
-"""docs/faults.md, made of the catalogue."""
+"""docs/faults.md, made of the catalogue alone, so that it changes only with the catalogue."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from tests.faults.checks import CHECKS, TRIED_ELSEWHERE, Check
-from tests.faults.classes import CLASSES
-from tests.faults.entry import Entry, FromOutside, InRecording, InTarget
-from tests.faults.said import Said
-from tests.faults.silencer import BACKED, SILENCED
+from hotplug_kit.domain.finding import VHOST_ITSELF, Check, FailureClass
+from tests.faults.catalogue import UNTRIED_CHECKS, UNTRIED_CLASSES
+from tests.faults.entry import Entry, FromOutside, InRecording, InVhost
+from tests.faults.switch_off import BACKED, SWITCHED_OFF
 
 _HEAD = """\
 # Fault catalogue
 
-A test suite that never fails proves nothing. So every kind of failure that this kit exists for is planted on purpose,
-and the run must fail: in the right case, by the right check, in words that say what happened, soon after it happened.
-`make faults` does that for all {count} faults below and for {controls} runs without a fault, which must pass. It fails
-when a fault is not caught, or is caught by another check or later than its bound, or when a run without a fault fails.
+A test suite that never fails proves nothing. So every kind of failure that this kit exists for is injected on purpose,
+and the run must fail: in the right case, by the right check, with the right class of failure, about the right disk, VM
+or controller, and soon after the fault took effect. `make faults` does that for all {count} faults below. It also makes
+{controls} runs without a fault, which must pass. It fails when a fault goes unnoticed, when the first finding is another
+one than this page says or comes later than its bound, and when a run without a fault fails.
 
-    make faults                                            # all; takes half an hour or so
+    make faults                                            # all; takes about half an hour
     python -m tests.faults crash-on-detach wrong-slot      # some, by name
-    python -m tests.faults --all-cases crash-on-detach     # in every case that must fail, not the cheapest alone
-    python -m tests.faults --without-check 'data ledger'   # with a check switched off, a fault must go unnoticed
-    robot --variablefile planted.yaml suites/              # by hand: embedded_arguments: ["--fault", "crash:detach"]
+    python -m tests.faults --all-cases crash-on-detach     # in every case that must fail, not only the cheapest
+    python -m tests.faults --record wrong-slot             # writes what was found to results/faults/
+    python -m tests.faults --without-check data-ledger     # with a check switched off, a fault must go unnoticed
+    robot --variablefile faulty.yaml suites/               # by hand: embedded_arguments: ["--fault", "crash:detach"]
 
-Faults of vhost are planted in the embedded target (`python -m embedded_vhost --list-faults`); a planted target says so
-in its version, its log and on the report's first page. Faults of the guest and the host are done to the running test
-bed. Faults in fio's report are planted in recordings of real fio runs.
+Faults of vhost are injected into the embedded vhost (`python -m embedded_vhost --list-faults`), which then says so in
+its version, in its log and on the report's first page. Faults of the guest and the host are done to the running test
+bed. Faults in fio's report are made in recordings of real fio runs.
 
-Each quotation below is what a run said first. This page is made of the catalogue in `tests/faults/` and of the
-sentences in `said.yaml` there; `python -m tests.faults --record` writes both anew.
+[Verdicts](verdicts.md) explains checks and classes. This page is made of the catalogue in `tests/faults/`;
+`python -m tests.faults --page` writes it.
 """
-
 
 _CHECKS = """\
 ## The checks
 
-A check is told by its sentence. The last column says what would become of its faults without it.
+The last column says what happens to the faults of a check without it.
 
-| check | looks at | faults that it must name | without it |
+| check | looks at | faults that it must find | without it |
 | --- | --- | --- | --- |"""
 
 
-def render_page(entries: Sequence[Entry], controls: int, heard: Mapping[str, Said]) -> str:
-    """The page as Markdown; `heard` are the first causes that were recorded, by the entries' names."""
-    parts = [_HEAD.format(count=len(entries), controls=controls)]
-    parts.append(_CHECKS)
-    for check in CHECKS:
-        names = ", ".join(f"[{entry.name}](#{entry.name})" for entry in entries if entry.check == check.name)
-        parts.append(
-            f"| {check.name} | {check.looks_at} | {names or TRIED_ELSEWHERE[check.name]} | {_without(check)} |"
-        )
+def render_page(entries: Sequence[Entry], controls: int) -> str:
+    """The page as Markdown."""
+    parts = [_HEAD.format(count=len(entries), controls=controls), _CHECKS]
+    for check in Check:
+        names = ", ".join(f"[{entry.name}](#{entry.name})" for entry in entries if entry.check is check)
+        tried = names or f"not tried: {UNTRIED_CHECKS[check]}"
+        without = "a fault goes unnoticed" if check in SWITCHED_OFF else BACKED[check]
+        parts.append(f"| `{check}` | {check.looks_at} | {tried} | {without} |")
     parts.append("\n## The faults, by class of failure")
-    for number, words in CLASSES.items():
-        mine = [entry for entry in entries if entry.failure_class == number]
-        if mine:
-            parts.append(f"\n### Class {number}: {words}\n")
-            parts += [_entry(entry, heard.get(entry.name)) for entry in mine]
+    for failure in FailureClass:
+        mine = [entry for entry in entries if entry.failure is failure]
+        parts.append(f"\n### {failure}: {failure.meaning}\n")
+        parts += [_entry(entry) for entry in mine] or [f"Not tried: {UNTRIED_CLASSES[failure]}.\n"]
     return "\n".join(parts).rstrip() + "\n"
 
 
-def _without(check: Check) -> str:
-    """What became of a fault if the check were not there."""
-    if check.name in SILENCED:
-        return "a fault goes unnoticed"
-    return BACKED.get(check.name, "")
-
-
-def _entry(entry: Entry, heard: Said | None) -> str:
+def _entry(entry: Entry) -> str:
     words = ", ".join(f'"{word}"' for word in entry.words)
     where = f"in {', '.join(entry.cases)}, within {entry.seconds:g} s" if entry.cases else "in a recording"
-    said = f", in a sentence with {words}" if words else ""
-    quoted = f"{_when(entry, heard)}:\n\n> {heard.sentence}\n" if heard else ""
+    quoted = f", with {words} in the sentence" if words else ""
     return (
-        f'<a id="{entry.name}"></a>**{entry.name}**: {entry.story} Planted: {_planted(entry)}.\n'
-        f"Must be named by *{entry.check}* {where}{said}. {quoted}".rstrip()
-        + "\n"
+        f'<a id="{entry.name}"></a>**{entry.name}**: {entry.story}  \n'
+        f"Injected: {_injected(entry)}. Found by `{entry.check}` {where}{_about(entry)}{quoted}.\n"
     )
 
 
-def _when(entry: Entry, heard: Said) -> str:
-    if isinstance(entry.planted, InRecording):
-        return "Said"
-    return f"Said in {heard.cases}, {heard.seconds:g} s after the fault took effect"
+def _about(entry: Entry) -> str:
+    if entry.about is None:
+        return ""
+    return ", about vhost" if entry.about == VHOST_ITSELF and entry.cases else f", about {entry.about}"
 
 
-def _planted(entry: Entry) -> str:
-    if isinstance(entry.planted, InTarget):
-        return f"`--fault {entry.planted.words}`"
-    if isinstance(entry.planted, FromOutside):
-        return entry.planted.what
-    assert isinstance(entry.planted, InRecording)
-    return f"recording: {entry.planted.what[0].lower()}{entry.planted.what[1:].rstrip('.')}"
+def _injected(entry: Entry) -> str:
+    if isinstance(entry.injected, InVhost):
+        return f"`--fault {entry.injected.words}`"
+    if isinstance(entry.injected, FromOutside):
+        return entry.injected.what
+    assert isinstance(entry.injected, InRecording)
+    return f"recording: {entry.injected.what[0].lower()}{entry.injected.what[1:].rstrip('.')}"

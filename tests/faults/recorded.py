@@ -1,4 +1,4 @@
-"""Recorded fio runs, altered so that they would fool a careless verdict; each function lets the verdict judge one."""
+"""Recorded fio runs, altered so that a careless verdict would pass them; each function lets the verdict judge one."""
 
 import tempfile
 from dataclasses import replace
@@ -16,7 +16,8 @@ _WRONG_DATA = "verify: bad magic header 726a, wanted acca"
 
 def _result(recording: Recording, error_at: float | None = None) -> RunResult:
     with tempfile.TemporaryDirectory() as folder:
-        return recording.result(Path(folder), error_at=DETACH.sent + 0.1 if error_at is None else error_at)
+        run = recording.result(Path(folder), error_at=DETACH.sent + 0.1 if error_at is None else error_at)
+    return replace(run, label="fio run 1")
 
 
 def cut_short() -> None:
@@ -49,7 +50,7 @@ def verify_error() -> None:
 
 
 def words_of_a_verify_error() -> None:
-    """Wrong data stands on standard error alone, each job says that it had no error."""
+    """Only standard error reports wrong data; each job reports no error."""
     good = Recording.load("success")
     verdict.enforce(verdict.passed(_result(Recording(good.out, _WRONG_DATA + "\n", 0))))
 
@@ -92,7 +93,7 @@ def wrote_nothing() -> None:
 
 
 def interrupted() -> None:
-    """fio was ended by a signal; each job says that it had no error."""
+    """fio was ended by a signal; each job reports no error."""
     good = Recording.load("success")
     verdict.enforce(verdict.passed(_result(Recording(good.out, good.err, 128))))
 

@@ -8,7 +8,7 @@ from hotplug_kit.domain.errors import DeadlineError, KitError
 from hotplug_kit.domain.finding import Blame, Check, DeviceFault, FailureClass, Subject, fault
 from hotplug_kit.fio import guest_scripts as scripts
 from hotplug_kit.fio import verdict
-from hotplug_kit.fio.result import meaning
+from hotplug_kit.fio.result import meaning, no_verdict
 from hotplug_kit.fio.run import FioRun
 from hotplug_kit.fio.stall_verdict import stalled
 from hotplug_kit.fio.stalls import Bounds, record_stalls
@@ -118,7 +118,8 @@ def ensure_running(run: FioRun, except_disks: Sequence[str] = ()) -> None:
                 raise _failing(run, done.serial, said)
         words = " / ".join(run.live.stderr_lines[:2])
         reason = f"it said: {words}" if result.exit_code and words else "start it later or for longer"
-        raise KitError(f"{run} has ended already, with exit code {result.exit_code}; {reason}.")
+        said = f"{run} has ended already, with exit code {result.exit_code}; {reason}."
+        raise no_verdict(said, Subject(vm=run.vm, fio_run=run.label))
 
 
 def _failing(run: FioRun, disk: str, sentence: str) -> DeviceFault:

@@ -15,6 +15,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hotplug_kit.domain.errors import KitError
+from hotplug_kit.domain.finding import VHOST_ITSELF, Blame, Check, FailureClass, Finding, Subject
 from hotplug_kit.fio.live_output import SeenLine, VerifyLine
 from hotplug_kit.fio.stalls import DiskProgress, RunProgress, Sample, Stall
 
@@ -164,6 +165,12 @@ class RunResult:
         )
 
 
+def no_verdict(sentence: str, about: Subject = VHOST_ITSELF) -> KitError:
+    """The error for a fio whose end or output gives no verdict, which is never the device's fault."""
+    finding = Finding(Check.FIO_RESULT, FailureClass.NO_VERDICT, sentence, about, blame=Blame.KIT)
+    return KitError(sentence, (finding,))
+
+
 def parse_output(text: str, where: str) -> FioOutput:
     """The last JSON document in fio's standard output. `where` names the run in messages.
 
@@ -175,23 +182,26 @@ def parse_output(text: str, where: str) -> FioOutput:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
-        raise KitError(f"{where}: fio's JSON is not as expected at '{place}': {first['msg']}.") from error
+        raise no_verdict(f"{where}: fio's JSON is not as expected at '{place}': {first['msg']}.") from error
 
 
-def jobs_by_disk(output: FioOutput, disks: Mapping[str, str], where: str) -> dict[str, FioJob]:
+def jobs_by_disk(
+    output: FioOutput, disks: Mapping[str, str], where: str, about: Subject = VHOST_ITSELF
+) -> dict[str, FioJob]:
     """The job of each of `disks`. Raises `KitError` when one is missing, doubled, or none of ours."""
     names = [job.jobname for job in output.jobs]
     if sorted(names) != sorted(disks):
-        raise KitError(
+        raise no_verdict(
             f"{where}: fio was given one job for each of the disks {_list(disks)} but reports on {_list(names)}; "
-            "no verdict can be read from that."
+            "no verdict can be read from that.",
+            about,
         )
     return {job.jobname: job for job in output.jobs}
 
 
 def _last_document(text: str, where: str) -> object:
     if not text.strip():
-        raise KitError(f"{where}: fio wrote no output at all.")
+        raise no_verdict(f"{where}: fio wrote no output at all.")
     decoder = json.JSONDecoder()
     found: object = None
     position = 0
@@ -204,9 +214,9 @@ def _last_document(text: str, where: str) -> object:
             else:
                 what = f"cannot be read at line {error.lineno} ({error.msg})"
             tail = text.rstrip()[-60:]
-            raise KitError(f"{where}: fio's JSON {what}; its last words are {tail!r}.") from error
+            raise no_verdict(f"{where}: fio's JSON {what}; its last words are {tail!r}.") from error
     if found is None:
-        raise KitError(f"{where}: fio wrote no JSON; it said: {' / '.join(text.strip().splitlines()[-3:])}")
+        raise no_verdict(f"{where}: fio wrote no JSON; it said: {' / '.join(text.strip().splitlines()[-3:])}")
     return found
 
 

@@ -12,7 +12,7 @@ from hotplug_kit.fio import guest_scripts as scripts
 from hotplug_kit.fio.guest_scripts import FioDisk, read_preparation
 from hotplug_kit.fio.job_file import RenderedJob
 from hotplug_kit.fio.live_output import LiveOutput, SeenLine
-from hotplug_kit.fio.result import DiskResult, FioJob, RunResult, jobs_by_disk, parse_output
+from hotplug_kit.fio.result import DiskResult, FioJob, RunResult, jobs_by_disk, no_verdict, parse_output
 from hotplug_kit.fio.stalls import DiskProgress, RunProgress, Sample, Stall, disk_stalls, record_stalls, silences
 from hotplug_kit.guest.ssh import Guest, GuestCommand
 from hotplug_kit.monitor.chronicle import CHRONICLE, Kind, disk_lane
@@ -210,19 +210,21 @@ class FioRun:
     def _collect(self) -> RunResult:
         assert self._command is not None and self.finished and self._ended_at is not None and self.asked_at is not None
         self._log.close()
+        about = Subject(vm=self.vm, fio_run=self.label)
         try:
             ended = self._command.wait(0)
         except ConnectionLostError as error:
             raise ConnectionLostError(f"{self} gives no verdict. {error}") from error
         self.files.output.write_text(ended.stdout)
         if ended.exit_code > _INTERRUPTED or ended.exit_code < 0:
-            raise KitError(f"{self} gives no verdict: fio was killed by signal {ended.exit_code % _INTERRUPTED}.")
+            said = f"{self} gives no verdict: fio was killed by signal {ended.exit_code % _INTERRUPTED}."
+            raise no_verdict(said, about)
         try:
             output = parse_output(ended.stdout, str(self))
         except KitError as error:
             words = " / ".join(self.live.stderr_lines[:3]) or "nothing on standard error"
-            raise KitError(f"{error} Exit code {ended.exit_code}; fio said: {words}.") from error
-        jobs = jobs_by_disk(output, self.job.disks, str(self))
+            raise no_verdict(f"{error} Exit code {ended.exit_code}; fio said: {words}.", about) from error
+        jobs = jobs_by_disk(output, self.job.disks, str(self), about)
         samples = self.live.movement.samples()
         disks = {serial: self._disk_result(disk, jobs[serial], samples) for serial, disk in self.disks.items()}
         last = self.asked_at + max(disk.seconds for disk in disks.values())

@@ -9,7 +9,7 @@ from hotplug_kit.domain.finding import Check, DeviceFault, FailureClass, Finding
 from hotplug_kit.monitor.deadline import Deadline
 from hotplug_kit.vm.definition import VmDefinition
 from hotplug_kit.vm.guest_disks import GuestDisk
-from hotplug_kit.vm.kernel_messages import disk_of, find_fault
+from hotplug_kit.vm.kernel_messages import disk_of, failure_of, find_fault
 from hotplug_kit.vm.virtual_machine import VirtualMachine
 
 _READ_MESSAGES = "dd if=/dev/kmsg iflag=nonblock bs=8192 2>/dev/null; exit 0"
@@ -59,7 +59,7 @@ def kernel_finding(vm: str, found: str, disk: GuestDisk | None = None) -> Findin
     subject = Subject(vm=vm)
     if disk is not None:
         subject = Subject(vm=vm, controller=disk.controller, target=disk.target, disk=disk.serial)
-    failure = FailureClass.NEIGHBOUR if disk is not None else FailureClass.GUEST
+    failure = FailureClass.NEIGHBOUR if disk is not None else failure_of(found)
     said = f"The guest of VM '{vm}' is in trouble, {found}{named}"
     return Finding(Check.GUEST_KERNEL, failure, said, subject, evidence=(f"{vm}.console.log",))
 

@@ -7,16 +7,21 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from hotplug_kit.domain.finding import FailureClass
 from hotplug_kit.vm.guest_disks import GuestDisk
 
 
 @dataclass(frozen=True)
 class Fault:
-    """A line that matches `pattern` means `meaning`; a `mild` one is named only where there is no other fault."""
+    """A line that matches `pattern` means `meaning`; a `mild` one is named only where there is no other fault.
+
+    `failure` is the class of the fault where no disk is known that it is about.
+    """
 
     pattern: re.Pattern[str]
     meaning: str
     mild: bool = False
+    failure: FailureClass = FailureClass.GUEST
 
 
 @dataclass(frozen=True)
@@ -44,9 +49,8 @@ FAULTS: Sequence[Fault] = [
     Fault(re.compile(r"\[sd\w+\] tag#\d+ Done: \w+ Result: hostbyte=(?!DID_OK\b)"), "failed SCSI command"),
     Fault(re.compile(r"Synchronize Cache\(1[06]\) failed"), "failed flush"),
     Fault(re.compile(r"Device offlined|timing out command|Medium access timeout"), "SCSI disk given up"),
-    Fault(
-        re.compile(r"scsi host\d+: (rejecting|.*reset failed)|SCSI device \d+ 0 \d+ \d+ not found"), "SCSI event fault"
-    ),
+    Fault(re.compile(r"SCSI device \d+ 0 \d+ \d+ not found"), "SCSI event fault", failure=FailureClass.WRONG_EVENT),
+    Fault(re.compile(r"scsi host\d+: (rejecting|.*reset failed)"), "SCSI event fault"),
     Fault(re.compile(r"virtio_scsi .*(is not a head|Unsupport|error)|virtio\d+: .*broken"), "virtio fault"),
     Fault(re.compile(r"NETDEV WATCHDOG"), "the guest's network stalled"),
     Fault(
@@ -95,6 +99,11 @@ def find_fault(lines: Iterable[str], detached: Sequence[GuestDisk] = ()) -> str 
             return found
         mild = mild or found
     return mild
+
+
+def failure_of(line: str) -> FailureClass:
+    """The class of the fault that a line is, where no disk is known that it is about."""
+    return next((fault.failure for fault in FAULTS if fault.pattern.search(line)), FailureClass.GUEST)
 
 
 def find_unforgivable(lines: Iterable[str]) -> str | None:

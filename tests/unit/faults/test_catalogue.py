@@ -1,100 +1,135 @@
-"""The fault catalogue fits together: names, classes, checks, cases, the faults of the target, the page."""
+"""The fault catalogue fits together: names, classes, checks, cases, the faults of the embedded vhost, the page."""
 
 import inspect
 import pkgutil
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from embedded_vhost.faults.registry import FAULTS, parse_faults
+from hotplug_kit.domain.finding import Check, FailureClass, Finding, Subject
 from tests.faults import recorded
-from tests.faults.catalogue import CONTROLS, ENTRIES
-from tests.faults.checks import CHECKS, TRIED_ELSEWHERE, who_said
-from tests.faults.classes import CLASSES
-from tests.faults.entry import CASES, Entry, FromOutside, InRecording, InTarget
+from tests.faults.catalogue import CONTROLS, ENTRIES, UNTRIED_CHECKS, UNTRIED_CLASSES
+from tests.faults.entry import CASES, Entry, FromOutside, InRecording, InVhost
 from tests.faults.judge import judge
 from tests.faults.page import render_page
-from tests.faults.said import load, record, tidy
-from tests.faults.silencer import BACKED, SILENCED
+from tests.faults.switch_off import BACKED, SWITCHED_OFF, switched_off
+from tests.faults.table import render_record
 from tests.faults.trial import Outcome, try_recording
 from tests.faults.without import unnoticed_without
 
 PAGE = Path(__file__).parents[3] / "docs" / "faults.md"
-RECORDED = [entry for entry in ENTRIES if isinstance(entry.planted, InRecording)]
+RECORDED = [entry for entry in ENTRIES if isinstance(entry.injected, InRecording)]
 
 
 def test_there_are_enough_and_each_has_a_name_of_its_own() -> None:
-    assert len(ENTRIES) >= 40
+    assert len(ENTRIES) >= 80
     assert len(CONTROLS) >= 10
     assert [name for name, count in Counter(entry.name for entry in ENTRIES).items() if count > 1] == []
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
-def test_an_entry_is_whole(entry: Entry) -> None:
-    assert entry.failure_class in CLASSES
-    assert entry.check in {check.name for check in CHECKS}
+def test_an_entry_is_complete(entry: Entry) -> None:
     assert entry.story.endswith(".")
-    assert bool(entry.cases) != isinstance(entry.planted, InRecording)
+    assert bool(entry.cases) != isinstance(entry.injected, InRecording)
     for cases in entry.cases:
         assert set(cases.split("+")) <= set(CASES)
-    if isinstance(entry.planted, InTarget):
-        parse_faults([entry.planted.words])
-    if isinstance(entry.planted, FromOutside):
-        assert entry.planted.after.count(".") == 1
+    assert entry.about is not None or entry.words or entry.check is Check.DISKS_AGREE, "says nothing of the subject"
+    if isinstance(entry.injected, InVhost):
+        parse_faults([entry.injected.words])
+    if isinstance(entry.injected, FromOutside):
+        assert entry.injected.after.count(".") == 1
 
 
-def test_nothing_lies_idle() -> None:
-    """Each fault of the target, each class, each check and each altered recording is used."""
-    planted = {entry.planted.words.partition(":")[0] for entry in ENTRIES if isinstance(entry.planted, InTarget)}
-    assert planted == set(FAULTS)
-    assert {entry.failure_class for entry in ENTRIES} == set(CLASSES)
-    assert {entry.check for entry in ENTRIES} | set(TRIED_ELSEWHERE) == {check.name for check in CHECKS}
+def test_nothing_is_left_out() -> None:
+    """Each fault of the embedded vhost, each class, each check and each altered recording is used."""
+    injected = {entry.injected.words.partition(":")[0] for entry in ENTRIES if isinstance(entry.injected, InVhost)}
+    assert injected == set(FAULTS)
     altered = {name for name, value in inspect.getmembers(recorded, inspect.isfunction) if value.__doc__}
-    assert {entry.planted.judge.__name__ for entry in RECORDED if isinstance(entry.planted, InRecording)} == {
+    assert {entry.injected.judge.__name__ for entry in RECORDED if isinstance(entry.injected, InRecording)} == {
         name for name in altered if getattr(recorded, name).__module__ == recorded.__name__
     }
 
 
+def test_each_check_and_class_is_tried_or_has_a_reason() -> None:
+    assert Counter([*{entry.check for entry in ENTRIES}, *UNTRIED_CHECKS]) == Counter(Check)
+    assert Counter([*{entry.failure for entry in ENTRIES}, *UNTRIED_CLASSES]) == Counter(FailureClass)
+
+
 @pytest.mark.parametrize("entry", RECORDED, ids=lambda entry: entry.name)
 def test_a_fault_in_a_recording_is_caught(entry: Entry) -> None:
-    assert isinstance(entry.planted, InRecording)
-    verdict = judge(entry, "recording", try_recording(entry.planted))
+    assert isinstance(entry.injected, InRecording)
+    verdict = judge(entry, "recording", try_recording(entry.injected))
     assert verdict.good, verdict
 
 
-@pytest.mark.parametrize("check", ["fio passed", "data compared", "fio fails as by a detach"])
-def test_without_a_check_a_fault_in_a_recording_goes_unnoticed(check: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("check", [Check.FIO_PASSED, Check.DATA_COMPARED, Check.FIO_DETACHED])
+def test_without_a_check_a_fault_in_a_recording_goes_unnoticed(check: Check, tmp_path: Path) -> None:
     assert unnoticed_without(check, tmp_path) is not None
 
 
 def test_each_check_can_be_switched_off_or_is_backed() -> None:
-    assert not set(SILENCED) & set(BACKED)
-    assert {check.name for check in CHECKS} == set(SILENCED) | set(BACKED)
-    for places in SILENCED.values():
-        for place in places:
-            assert callable(pkgutil.resolve_name(place)), place
+    assert Counter([*SWITCHED_OFF, *BACKED]) == Counter(Check)
+
+
+@pytest.mark.parametrize("check", SWITCHED_OFF, ids=str)
+def test_a_check_is_switched_off_where_it_is_called(check: Check) -> None:
+    """What is replaced exists, also where another module has imported it by name, and comes back."""
+    from hotplug_kit.fio import progress, verdict  # `progress` imports `enforce` by name
+
+    places = SWITCHED_OFF[check]
+    before = {place: pkgutil.resolve_name(place) for place in places}
+    assert all(map(callable, before.values()))
+    with switched_off(check):
+        assert {place: pkgutil.resolve_name(place) for place in places} == places
+        assert vars(progress)["enforce"] is verdict.enforce
+    assert {place: pkgutil.resolve_name(place) for place in places} == before
 
 
 def test_the_page_is_that_of_this_catalogue() -> None:
-    assert PAGE.read_text() == render_page(ENTRIES, len(CONTROLS), load()), "run 'python -m tests.faults --page'"
+    assert PAGE.read_text() == render_page(ENTRIES, len(CONTROLS)), "run 'python -m tests.faults --page'"
 
 
-ENTRY = Entry("x", 1, "It is.", InTarget("crash"), "vhost lives", ["SIGSEGV"], ["attach-1"], 5)
-DEATH = "Setup failed:\nvhost died: killed by signal 11 (SIGSEGV). Last log line: x"
+ENTRY = Entry(
+    "x",
+    "It is.",
+    InVhost("crash"),
+    Check.VM_ALIVE,
+    FailureClass.CRASH,
+    Subject(vm="vm1"),
+    ["SIGKILL"],
+    ["attach-1"],
+    5,
+)
+DEATH = Finding(Check.VM_ALIVE, FailureClass.CRASH, "Its end was SIGKILL.", Subject(vm="vm1", controller="naa.ctrlr1"))
+LATER = Finding(Check.FIO_PASSED, FailureClass.NEIGHBOUR, "A disk fails.")
+
+
+def outcome(
+    first: Finding = DEATH, seconds: float | None = 1.0, took_effect: bool = True, leftovers: str = ""
+) -> Outcome:
+    return Outcome(first.sentence, (first, LATER), seconds, took_effect, 20, leftovers)
 
 
 @pytest.mark.parametrize(
     ("outcome", "mark"),
     [
-        (Outcome(DEATH, 1.0, True, 20), "caught"),
-        (Outcome(DEATH, 6.0, True, 20), "TOO LATE"),
-        (Outcome(DEATH, None, True, 20), "TOO LATE"),
-        (Outcome(DEATH, None, False, 20), "NOT PLANTED"),
-        (Outcome(DEATH.replace("SEGV", "KILL"), 1.0, True, 20), "WRONG WORDS"),
-        (Outcome("VM 'vm1' does not run: SIGSEGV", 1.0, True, 20), "WRONG CHECK"),
-        (Outcome("", None, True, 20), "NOT CAUGHT"),
-        (Outcome(DEATH, 1.0, True, 20, "a QEMU"), "NOT CLEAN"),
+        (outcome(), "caught"),
+        (outcome(replace(DEATH, sentence="SIGKILL ended it.")), "caught"),
+        (outcome(seconds=6.0), "TOO LATE"),
+        (outcome(seconds=None), "TOO LATE"),
+        (outcome(seconds=None, took_effect=False), "NO EFFECT"),
+        (outcome(replace(DEATH, sentence="Its end was SIGSEGV.")), "WRONG WORDS"),
+        (outcome(replace(DEATH, subject=Subject(vm="vm2"))), "WRONG SUBJECT"),
+        (outcome(replace(DEATH, subject=Subject())), "WRONG SUBJECT"),
+        (outcome(replace(DEATH, failure=FailureClass.GUEST)), "WRONG CLASS"),
+        (outcome(replace(DEATH, check=Check.VHOST_ALIVE)), "WRONG CHECK"),
+        (outcome(LATER), "WRONG CHECK"),
+        (Outcome("1 != 2", (), None, True, 20), "WRONG CHECK"),
+        (Outcome("", (), None, True, 20), "NOT CAUGHT"),
+        (outcome(leftovers="a QEMU"), "NOT CLEAN"),
     ],
 )
 def test_an_outcome_is_judged(outcome: Outcome, mark: str) -> None:
@@ -102,32 +137,23 @@ def test_an_outcome_is_judged(outcome: Outcome, mark: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("message", "first"),
+    ("about", "subject", "agrees"),
     [
-        (DEATH, "vhost died: killed by signal 11 (SIGSEGV). Last log line: x"),
-        ("Parent suite teardown failed:\nvhost was asked to stop with X.\nMore.", "vhost was asked to stop with X."),
-        ("Several failures occurred:\n\n1) One.\n\n2) Two.", "One."),
-        ("One.\n\nAlso teardown failed:\nTwo.", "One."),
+        (Subject(), Subject(), True),
+        (Subject(), Subject(vm="vm1"), False),
+        (None, Subject(vm="vm1"), True),
+        (Subject(target=0), Subject(vm="vm1", target=0), True),
+        (Subject(target=0), Subject(vm="vm1", target=1), False),
+        (Subject(disk="a"), Subject(vm="vm1"), False),
     ],
 )
-def test_the_first_cause_is_found_in_robots_message(message: str, first: str) -> None:
-    assert Outcome(message, None, True, 1).first_cause == first
+def test_a_finding_is_about_the_right_thing(about: Subject | None, subject: Subject, agrees: bool) -> None:
+    assert replace(ENTRY, about=about).is_about(subject) is agrees
 
 
-def test_what_was_caught_is_kept(tmp_path: Path) -> None:
-    file = tmp_path / "said.yaml"
-    good, bad = Outcome(DEATH, 1.04, True, 20), Outcome("", None, True, 20)
-    record([judge(ENTRY, "attach-1", good)], file)
-    record([judge(ENTRY, "attach-1", bad)], file)
-    said = load(file)["x"]
-    assert (said.cases, said.seconds, said.sentence) == ("attach-1", 1.0, Outcome(DEATH, None, True, 1).first_cause)
-
-
-def test_folders_of_the_machine_are_left_out() -> None:
-    said = tidy("On RPC socket '/tmp/kit-1/hotplug-x/rpc.sock' and disk (/dev/sda), exit " + "x " * 400)
-    assert said.startswith("On RPC socket '.../rpc.sock' and disk (/dev/sda), exit x")
-    assert len(said) < 410
-
-
-def test_a_sentence_that_no_check_says_is_nobodys() -> None:
-    assert who_said("Something is wrong.") == ""
+def test_what_was_found_is_recorded() -> None:
+    missed = Outcome("", (), None, True, 9)
+    text = render_record([judge(ENTRY, "attach-1", outcome(seconds=1.04)), judge(ENTRY, "attach-2", missed)])
+    assert "x in attach-1:\n  mark: caught\n  seconds: 1.0\n  check: vm-alive\n  class: crash\n" in text
+    assert "message: Its end was SIGKILL." in text
+    assert "x in attach-2:\n  mark: NOT CAUGHT\n" in text

@@ -2,8 +2,9 @@
 
 import pytest
 
+from hotplug_kit.domain.finding import FailureClass
 from hotplug_kit.vm.health import parse_kernel_messages
-from hotplug_kit.vm.kernel_messages import find_fault
+from hotplug_kit.vm.kernel_messages import failure_of, find_fault
 from tests.unit.vm.made_up_disks import disk
 
 HEALTHY = """\
@@ -100,3 +101,12 @@ def test_records_of_kmsg() -> None:
         (366, 6.040944, "input: Power Button"),
         (367, 6.043198, "ACPI; button"),
     ]
+
+
+def test_an_event_about_no_disk_is_a_wrong_event() -> None:
+    found = find_fault(["[   10.000000] scsi host0: SCSI device 0 0 3 0 not found"])
+    assert found is not None
+    assert failure_of(found) is FailureClass.WRONG_EVENT
+    found = find_fault(["[   10.000000] watchdog: BUG: soft lockup - CPU#0 stuck for 26s! [fio:211]"])
+    assert found is not None
+    assert failure_of(found) is FailureClass.GUEST

@@ -20,7 +20,8 @@ STOP_SIGNALS: tuple[tuple[signal.Signals, float], ...] = (
     (signal.SIGINT, 10.0),
     (signal.SIGABRT, 10.0),  # for a core that shows where it hangs
 )
-_TELLING_LINE = re.compile(r"SUMMARY: \w*Sanitizer|runtime error:|[Aa]ssert(ion)?\b.*failed|\*ERROR\*")
+_ASSERTION = re.compile(r"[Aa]ssert(ion)?\b.*failed")
+_TELLING_LINE = re.compile(rf"SUMMARY: \w*Sanitizer|runtime error:|{_ASSERTION.pattern}|\*ERROR\*")
 _SEARCHED_LINES = 200
 _CORE_SECONDS = 60.0
 
@@ -38,6 +39,10 @@ class VhostProcess(Protocol):
 
     def death(self) -> str | None:
         """None while the process lives, else a sentence that says how it died."""
+
+    @property
+    def death_class(self) -> FailureClass:
+        """The class of failure that `death` tells of."""
 
     def wait(self, seconds: float) -> bool:
         """Waits at most `seconds` for the end; whether the process has ended."""
@@ -94,6 +99,14 @@ class OwnVhost:
             CHRONICLE.record(VHOST, Kind.END, said)
         return self._death
 
+    @property
+    def death_class(self) -> FailureClass:
+        """A failed assertion calls abort(3), which other code calls, too."""
+        status = self._child.exit_status
+        aborted = status is not None and status.code == -signal.SIGABRT
+        asserted = aborted and _ASSERTION.search(self._child.output_tail(_SEARCHED_LINES))
+        return FailureClass.ASSERTION if asserted else FailureClass.CRASH
+
     def wait(self, seconds: float) -> bool:
         """Waits at most `seconds` for the end; whether the process has ended."""
         return self._child.wait(seconds) is not None
@@ -132,7 +145,7 @@ class OwnVhost:
         if self._death_wanted:
             return None
         if already is not None:
-            return self._finding(Check.VHOST_ALIVE, FailureClass.CRASH, already)
+            return self._finding(Check.VHOST_ALIVE, self.death_class, already)
         if status.code == 0 and len(sent) == 1:
             return None
         words = f"{self._last_words()} {self._core(status)}".rstrip()
@@ -199,6 +212,10 @@ class ForeignVhost:
             "this run, has ended; its log is where its owner keeps it."
         )
 
+    @property
+    def death_class(self) -> FailureClass:
+        return FailureClass.CRASH
+
     def wait(self, seconds: float) -> bool:
         """Waits at most `seconds` for the end; whether it was seen. False at once where the process is not visible."""
         if self._watched is None:
@@ -220,7 +237,7 @@ class ForeignVhost:
         if self._watched is not None:
             os.close(self._watched)
             self._watched = None
-        return Finding(Check.VHOST_ALIVE, FailureClass.CRASH, death) if death is not None else None
+        return Finding(Check.VHOST_ALIVE, self.death_class, death) if death is not None else None
 
 
 def check_socket_path(path: Path, remedy: str) -> None:

@@ -124,11 +124,7 @@ def trouble_of(process: VhostProcess, watch: VhostWatch | None) -> Finding | Non
         return finding
     died_at = (watch.died_at if watch is not None else None) or time.monotonic()
     if finding is None:
-        return _death(death, died_at)
+        return Finding(Check.VHOST_ALIVE, process.death_class, death, at=died_at)
     if died_at - finding.at > _DEATH_FOLLOWS_SECONDS:
         return finding
-    return _death(death, min(finding.at, died_at))
-
-
-def _death(sentence: str, at: float) -> Finding:
-    return Finding(Check.VHOST_ALIVE, FailureClass.CRASH, sentence, at=at)
+    return Finding(Check.VHOST_ALIVE, process.death_class, death, at=min(finding.at, died_at))

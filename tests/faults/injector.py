@@ -10,36 +10,36 @@ from robot.libraries.BuiltIn import BuiltIn
 from tests.faults.catalogue import find
 from tests.faults.entry import Bed, FromOutside
 
-STRIKE_FILE = "strike.txt"
-"""In robot's output folder: the host's time, in seconds since 1970, at which the fault was planted."""
+EFFECT_FILE = "effect.txt"
+"""In robot's output folder: the host's time, in seconds since 1970, at which the fault took effect."""
 
 
-class Planter:
-    """`--listener tests.faults.planter.Planter:NAME` plants the entry called NAME, once."""
+class Injector:
+    """`--listener tests.faults.injector.Injector:NAME` injects the fault of the entry called NAME, once."""
 
     ROBOT_LISTENER_API_VERSION = 3
 
     def __init__(self, name: str) -> None:
-        planted = find(name).planted
-        assert isinstance(planted, FromOutside)
-        self._planted = planted
+        injected = find(name).injected
+        assert isinstance(injected, FromOutside)
+        self._injected = injected
         self._done = False
 
     def end_library_keyword(self, data: object, implementation: object, result: Any) -> None:
         """Robot calls this after each keyword of a library."""
-        if self._done or not result.passed or result.full_name != self._planted.after:
+        if self._done or not result.passed or result.full_name != self._injected.after:
             return
         self._done = True
         output = Path(str(BuiltIn().get_variable_value("${OUTPUT_DIR}")))
-        vhost, fleet = _library("VhostLibrary").target, _library("QemuLibrary").fleet
+        vhost, fleet = _library("VhostLibrary"), _library("QemuLibrary").fleet
         vms = [fleet.member(name).machine for name in fleet.started()]
-        bed = Bed(vhost.process.pid, vms, str(output / "artifacts"))
+        bed = Bed(vhost.vhost.process.pid, vms, str(vhost.run_directory.root))
 
-        def strike() -> None:
-            (output / STRIKE_FILE).write_text(str(time.time()))
-            self._planted.act(bed)
+        def inject() -> None:
+            (output / EFFECT_FILE).write_text(str(time.time()))
+            self._injected.act(bed)
 
-        timer = threading.Timer(self._planted.delay, strike)
+        timer = threading.Timer(self._injected.delay, inject)
         timer.daemon = True
         timer.start()
 

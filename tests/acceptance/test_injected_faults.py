@@ -1,4 +1,4 @@
-"""Three faults of the catalogue, each named by the right check in the right words; `make faults` tries them all."""
+"""Three faults of the catalogue, each found by the right check, about the right thing; `make faults` tries them all."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from tests.faults.trial import run_cases
 
 
 @pytest.mark.parametrize("name", ["vhost-stopped", "wrong-slot", "detach-corrupts-idle-neighbour"])
-def test_a_planted_fault_is_named(name: str, tmp_path: Path) -> None:
+def test_an_injected_fault_is_found(name: str, tmp_path: Path) -> None:
     entry = find(name)
     verdict = judge(entry, entry.cases[0], run_cases(entry.cases[0], tmp_path / "run", entry))
     assert verdict.good, verdict
