@@ -1,43 +1,55 @@
-"""Adds the figures of each case to the history of the results folder, and tells when a run is much slower."""
+"""Adds the figures of each case to the history of the results folder, and warns when a run is much slower."""
 
 from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from robot import result as robot_result
 from robot.api import logger
 
+from hotplug_kit.domain.finding import Finding
 from hotplug_kit.monitor.chronicle import CHRONICLE
+from hotplug_kit.process.run_directory import run_name
 from hotplug_kit.report import history
+from hotplug_kit.report.verdict import fields
 from kit_library import output_directory
-from ReportLibrary.run_facts import metadata
+from ReportLibrary.failures import metadata
+
+if TYPE_CHECKING:
+    from ReportLibrary import ReportLibrary
 
 _MUST_BE_EQUAL = {"Vhost": r", (?:started as|process) ", "Disks": "$", "fio job": "$", "QEMU": r" \("}
 """The metadata without which figures cannot be compared, and where what each run has of its own begins."""
 
 
 class PastRuns:
-    """The history that this run goes on with; `history.jsonl` beside log.html, which no run removes."""
+    """The history that this run continues: `history.jsonl` beside log.html, which no run removes."""
 
-    def __init__(self) -> None:
-        self._run = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(CHRONICLE.started_wall))
+    def __init__(self, library: ReportLibrary) -> None:
+        self._library = library
 
-    def add(self, result: robot_result.TestCase, began: float) -> None:
-        """Adds a case that has just ended, and warns when it was much slower than in the last runs."""
+    def add(self, result: robot_result.TestCase, began: float, findings: Sequence[Finding] = ()) -> None:
+        """Adds a case that has just ended, and warns when it was much slower than in the last runs.
+
+        `findings` are those of a failed case, the first cause first.
+        """
         if not (result.passed or result.failed):
             return
         facts = metadata(result.parent)
-        if result.passed and "Vhost" not in facts:
-            return  # a dry run, in which nothing was tested
+        cause = fields(findings[0]) if findings else {}
         entry = history.Entry(
-            run=self._run,
+            run=_time_of(run_name(self._library.run_directory.root)),
             case=f"{result.parent.name if result.parent else ''}: {result.name}",
             status=result.status,
             set_up=comparable_set_up(facts),
             kit=facts.get("Kit", "unknown"),
             figures=history.case_figures(CHRONICLE.moments(), began, time.monotonic()),
+            fault=cause.get("fault", ""),
+            check=cause.get("check", ""),
+            failure=cause.get("class", ""),
         )
         path = output_directory() / history.NAME
         if result.passed:
@@ -47,6 +59,11 @@ class PastRuns:
             history.add(path, entry)
         except OSError as error:
             logger.warn(f"The figures of this case could not be added to '{path}': {error.strerror}.")
+
+
+def _time_of(run: str) -> str:
+    """The name of a run's folder as ISO 8601; what follows the seconds is kept."""
+    return re.sub(r"^(\d{4})(\d\d)(\d\d)-(\d\d)(\d\d)(\d\d)", r"\1-\2-\3T\4:\5:\6", run)
 
 
 def comparable_set_up(facts: Mapping[str, str]) -> str:

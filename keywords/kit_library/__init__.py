@@ -12,6 +12,7 @@ from typing import Any
 
 from robot.api import logger
 from robot.libraries.BuiltIn import BuiltIn, RobotNotRunningError
+from robot.utils import ErrorDetails  # type: ignore[import-untyped]
 from robotlibcore import DynamicCore
 
 from hotplug_kit.domain.errors import ConnectionLostError, KitError, SetupError
@@ -19,12 +20,22 @@ from hotplug_kit.domain.finding import DeviceFault, Finding, Symptom
 from hotplug_kit.monitor.chronicle import CHRONICLE
 from hotplug_kit.monitor.deadline import Deadline
 from hotplug_kit.monitor.run_monitor import MONITOR, RunMonitor
-from hotplug_kit.process.run_directory import RunDirectory
+from hotplug_kit.process.run_directory import RunDirectory, Worker, run_folder
 
-__all__ = ["TIMELINE", "Component", "KitLibrary", "kit_version", "last_failure", "link_to_file", "output_directory"]
+__all__ = [
+    "TIMELINE",
+    "Component",
+    "KitLibrary",
+    "failures_in",
+    "kit_version",
+    "last_failure",
+    "link_to_file",
+    "output_directory",
+]
 
 TIMELINE = "timeline.jsonl"
 
+_PABOT_RESULTS = "pabot_results"
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 _CAUSE_FOLLOWS_SECONDS = 1.0
 """A guest that goes down ends its connections a moment before QEMU reports it."""
@@ -50,8 +61,9 @@ class Component:
 class KitLibrary(DynamicCore):  # type: ignore[misc]
     """Base of the keyword libraries.
 
-    `artifacts` is the folder of the run's files; by default `artifacts` below Robot's output directory. Nothing is
-    made or started before a keyword needs it. When Robot ends, `close_all` runs, whatever the suite left open.
+    Each run gets a folder of its own below `artifacts`, which by default is `artifacts` in Robot's output directory.
+    Nothing is made or started before a keyword needs it. When Robot ends, `close_all` runs, whatever the suite left
+    open.
     """
 
     ROBOT_LIBRARY_SCOPE = "GLOBAL"
@@ -72,7 +84,8 @@ class KitLibrary(DynamicCore):  # type: ignore[misc]
     def run_directory(self) -> RunDirectory:
         """Where this run keeps its files."""
         if self._run_directory is None:
-            self._run_directory = RunDirectory(Path(self._artifacts or output_directory() / "artifacts"))
+            artifacts = Path(self._artifacts or output_directory() / "artifacts")
+            self._run_directory = RunDirectory(run_folder(artifacts, _pabot_worker()))
         return self._run_directory
 
     def run_keyword(self, name: str, args: Sequence[Any], kwargs: dict[str, Any] | None = None) -> object:
@@ -141,6 +154,7 @@ class CausedFault(DeviceFault):
 
 
 _failures: list[tuple[str, tuple[Finding, ...]]] = []
+_KEPT_FAILURES = 50
 
 _KNOWN_BY = 500
 """So many characters at the beginning of a failure's words identify it: Robot cuts a long message in the middle."""
@@ -149,13 +163,32 @@ _KNOWN_BY = 500
 def _remember(error: Exception) -> None:
     """Keeps the findings of the last failures, by the words that Robot shows for each."""
     findings = error.findings if isinstance(error, (DeviceFault, KitError)) else ()
-    _failures.append((str(error), findings))
-    del _failures[:-20]
+    _failures.append((ErrorDetails(error).message, findings))
+    del _failures[:-_KEPT_FAILURES]
+
+
+def failures_in(message: str) -> list[tuple[int, tuple[Finding, ...]]]:
+    """The failures of kit keywords that a message, as Robot shows it, tells of: where in it, and the findings of each.
+
+    A message has several when a teardown failed, too. The findings are empty for an exception that nobody foresaw.
+    """
+    told = [(_beginning(words), findings) for words, findings in reversed(_failures)]
+    hits = sorted(
+        ((message.find(words), -len(words), findings) for words, findings in told if words and words in message),
+        key=lambda hit: hit[:2],
+    )
+    found: list[tuple[int, tuple[Finding, ...]]] = []
+    end = 0
+    for place, length, findings in hits:
+        if place >= end:
+            found.append((place, findings))
+            end = place - length
+    return found
 
 
 def last_failure(message: str) -> tuple[Finding, ...] | None:
-    """The findings of the newest failure of a kit keyword whose words are in `message`; None when there is none."""
-    return next((findings for words, findings in reversed(_failures) if words and _beginning(words) in message), None)
+    """The findings of the failure of a kit keyword that a message tells of first; None when it tells of none."""
+    return next((findings for _, findings in failures_in(message)), None)
 
 
 def _beginning(words: str) -> str:
@@ -169,11 +202,29 @@ def link_to_file(path: Path) -> str:
 
 
 def output_directory() -> Path:
-    """Robot's output folder; `results` below the working folder when Robot does not run."""
+    """The folder where log.html will lie: Robot's output folder, or in a worker of pabot, that of the merged log.
+
+    `results` below the working folder when Robot does not run.
+    """
     try:
-        return Path(str(BuiltIn().get_variable_value("${OUTPUT_DIR}")))
+        folder = Path(str(BuiltIn().get_variable_value("${OUTPUT_DIR}")))
     except RobotNotRunningError:
         return Path.cwd() / "results"
+    worker = _pabot_worker()
+    return folder if worker is None else worker.shared.parent
+
+
+def _pabot_worker() -> Worker | None:
+    """Which worker of pabot this process is: pabot gives each an output folder below MAIN/pabot_results."""
+    try:
+        variable = BuiltIn().get_variable_value
+        folder = Path(str(variable("${OUTPUT_DIR}")))
+        if variable("${PABOTQUEUEINDEX}") is None or _PABOT_RESULTS not in folder.parts:
+            return None
+    except RobotNotRunningError:
+        return None
+    shared = next(place for place in (folder, *folder.parents) if place.name == _PABOT_RESULTS)
+    return Worker(shared, "-".join(("worker", *folder.relative_to(shared).parts)))
 
 
 def _title(method: str) -> str:

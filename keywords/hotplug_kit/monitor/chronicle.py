@@ -13,10 +13,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from hotplug_kit.domain.finding import Blame, Finding
+
 KEPT_OF_A_KIND = 20_000
 
 VHOST = "vhost"
-"""The lane of the target process."""
+"""The lane of the vhost process."""
 
 
 def vm_lane(name: str) -> str:
@@ -38,11 +40,10 @@ class Kind(StrEnum):
     """vhost answered an attach; the figure `seconds` tells how long that took."""
     DETACH = "detach"
     """vhost answered a detach; the figure `seconds` tells how long that took."""
-    UEVENT = "uevent"
     USABLE = "disk usable"
-    """The guest can use the disk."""
+    """The kit saw that the guest can use the disk; that may have been so for a while."""
     GONE = "disk gone"
-    """Nothing of the disk is left in the guest."""
+    """The kit saw that nothing of the disk is left in the guest; that may have been so for a while."""
     START = "start"
     """A process was started, vhost or the QEMU of a VM: its number is the figure `pid`, its command ends the text."""
     READY = "ready"
@@ -65,9 +66,9 @@ class Kind(StrEnum):
     STALL = "stall"
     """fio waited for a disk that moved nothing, from then on for the figure `seconds`."""
     LATENCY = "latency"
-    """An event's way through the parts, in seconds."""
+    """How long the guest took to follow an event, in seconds; at most that long unless the figure `exact` is 1."""
     FINDING = "finding"
-    """Something is wrong; the text is the sentence that says what."""
+    """Something is wrong; the text is the sentence that says what, `labels` are those of `Chronicle.record_finding`."""
     CASE = "case"
     """A case began or ended."""
 
@@ -77,7 +78,8 @@ class Moment:
     """One thing that happened.
 
     `at` is `time.monotonic()` of the host, `lane` who it happened to (`VHOST`, `vm_lane`, `disk_lane`), `place` the
-    controller's target that it is about (see `place_of`), `figures` have their unit as name (`seconds`, `bytes`).
+    controller's target that it is about (see `place_of`), `figures` have their unit as name (`seconds`, `bytes`),
+    `labels` say in words of a fixed list what the moment is.
     """
 
     at: float
@@ -86,6 +88,7 @@ class Moment:
     text: str
     place: str = ""
     figures: Mapping[str, float] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 def place_of(controller: str, target: int) -> str:
@@ -110,12 +113,21 @@ class Chronicle:
     ) -> Moment:
         """Adds a moment that happened at `at` (`time.monotonic()`), now by default, and returns it."""
         moment = Moment(time.monotonic() if at is None else at, lane, kind, text, place, figures)
-        with self._lock:
-            moments = self._moments[kind]
-            self.dropped += len(moments) == moments.maxlen
-            moments.append(moment)
-            self._recorded += 1
+        self._add(moment)
         return moment
+
+    def record_finding(self, finding: Finding) -> None:
+        """Adds a finding, in the lane that it is about, with the labels `fault`, `check` and `class`; once."""
+        subject, blame = finding.subject, finding.blame
+        lane = disk_lane(subject.disk) if subject.disk else vm_lane(subject.vm) if subject.vm else VHOST
+        labels = {"fault": blame.value, "check": finding.check.value, "class": finding.failure.value}
+        place = place_of(subject.controller, subject.target) if subject.target is not None else ""
+        of_nobody = blame is not Blame.DEVICE and lane == VHOST
+        moment = Moment(
+            finding.at, blame.value if of_nobody else lane, Kind.FINDING, finding.sentence, place, labels=labels
+        )
+        if moment not in self.moments(finding.at, finding.at, kinds=[Kind.FINDING]):
+            self._add(moment)
 
     def moments(
         self,
@@ -134,6 +146,13 @@ class Chronicle:
                 if since <= moment.at <= until and (lanes is None or moment.lane in lanes)
             ]
         return sorted(found, key=lambda moment: moment.at)
+
+    def _add(self, moment: Moment) -> None:
+        with self._lock:
+            moments = self._moments[moment.kind]
+            self.dropped += len(moments) == moments.maxlen
+            moments.append(moment)
+            self._recorded += 1
 
     def wall(self, at: float) -> float:
         """The wall time (seconds since 1970) of a moment `at` on the one clock."""

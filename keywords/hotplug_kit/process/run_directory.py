@@ -1,33 +1,42 @@
-"""Where one run keeps its files, and the short-lived folder for its sockets."""
+"""Where one run keeps its files: a folder of its own that later runs leave alone, and a short-lived one for sockets."""
 
+import fcntl
 import re
 import shutil
 import tempfile
+import time
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from hotplug_kit.domain.errors import SetupError
 
 SOCKET_PATH_BYTES = 107  # sun_path of sockaddr_un, less the closing zero
 
-
 MARKER = ".files-of-a-hotplug-run"
-"""Stands in a folder that this kit made, whose files the next run may therefore remove."""
+"""Stands in each folder that `run_folder` makes; a folder without it is never removed."""
+
+LATEST = "latest"
+"""A link beside the folders of the runs; it leads to the newest of them."""
+
+KEPT_RUNS = 5
+KEPT_BYTES = 2 << 30
+"""How many runs are kept, and how much room they may take; the newest is kept whatever it takes."""
 
 
 class RunDirectory:
-    """The folder of a run's files (logs, consoles, traces, fio results) below `root`.
+    """The folder `root` of a run's files (logs, consoles, traces, fio results).
 
-    The files of the run before are removed when a process uses the folder for the first time; a folder that was there
-    before the kit keeps what it holds. Files are for people and stay; sockets live in a folder of their own with a
-    short path, because a UNIX socket's path may have 107 bytes at most, and go with `remove_sockets`.
+    Files are for people and stay. Sockets live in a folder of their own with a short path, because a UNIX socket's
+    path may have 107 bytes at most; they go with `remove_sockets`.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root.resolve()
         try:
-            _prepare(self.root)
+            self.root.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise SetupError(f"The run directory '{root}' cannot be made: {error.strerror}.") from error
+            raise _cannot_be_made(root, error) from error
         self._sockets: Path | None = None
 
     @property
@@ -54,19 +63,116 @@ class RunDirectory:
             self._sockets = None
 
 
-_prepared: set[Path] = set()
+@dataclass(frozen=True)
+class Worker:
+    """One of several processes that work on the same run, each on its own part.
+
+    `shared` is a folder that all of them see and that is new for each run; `name` tells them apart.
+    """
+
+    shared: Path
+    name: str
 
 
-def _prepare(root: Path) -> None:
-    """Makes the folder, or empties it if it is the kit's own and new to this process."""
-    marker = root / MARKER
-    if root in _prepared:
+_folders: dict[Path, Path] = {}
+
+
+def run_folder(artifacts: Path, worker: Worker | None = None) -> Path:
+    """The folder of this process's run below `artifacts`, called after the time, such as `20261126-233015`.
+
+    It is made at the first call; further calls return the same. The folder of a `worker` lies in the one that its run
+    shares. Older runs are removed beyond `KEPT_RUNS` and `KEPT_BYTES`. Raises `SetupError` when it cannot be made.
+    """
+    artifacts = artifacts.resolve()
+    if artifacts not in _folders:
+        try:
+            _folders[artifacts] = _made_for(artifacts, worker)
+        except OSError as error:
+            raise _cannot_be_made(artifacts, error) from error
+    return _folders[artifacts]
+
+
+def run_name(folder: Path) -> str:
+    """The name of the run that the folder, or one above it, was made for; empty for another folder."""
+    return next((place.name for place in (folder, *folder.parents) if (place / MARKER).exists()), "")
+
+
+def _made_for(artifacts: Path, worker: Worker | None) -> Path:
+    artifacts.mkdir(parents=True, exist_ok=True)
+    if worker is None:
+        return _new_run(artifacts, _free_name(artifacts))
+    with (worker.shared / MARKER).open("a+") as claim:  # the worker that comes first chooses the name for all
+        fcntl.flock(claim, fcntl.LOCK_EX)
+        claim.seek(0)
+        name = claim.read()
+        if not name:
+            name = _free_name(artifacts)
+            claim.write(name)
+        run = artifacts / name
+        if not (run / MARKER).exists():
+            _new_run(artifacts, name)
+    folder = run / worker.name
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def _free_name(artifacts: Path) -> str:
+    """Makes a folder called after the time, with a number behind it when that one is taken, and returns its name."""
+    stamp = name = time.strftime("%Y%m%d-%H%M%S")
+    number = 1
+    while True:
+        try:
+            (artifacts / name).mkdir()
+        except FileExistsError:
+            number += 1
+            name = f"{stamp}-{number}"
+        else:
+            return name
+
+
+def _new_run(artifacts: Path, name: str) -> Path:
+    run = artifacts / name
+    run.mkdir(exist_ok=True)
+    (run / MARKER).touch()
+    _remove_old_runs(artifacts, run)
+    with suppress(OSError):
+        _point(artifacts / LATEST, name)
+    return run
+
+
+def _remove_old_runs(artifacts: Path, newest: Path) -> None:
+    markers = [marker for marker in artifacts.glob(f"*/{MARKER}") if marker.parent not in (newest, artifacts / LATEST)]
+    room = KEPT_BYTES
+    for number, marker in enumerate(sorted(markers, key=_age), start=2):
+        room -= _bytes_of(marker.parent)
+        if number > KEPT_RUNS or room < 0:
+            shutil.rmtree(marker.parent, ignore_errors=True)
+
+
+def _age(marker: Path) -> float:
+    try:
+        return -marker.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _bytes_of(folder: Path) -> int:
+    """What the files take on the disk; one that goes meanwhile counts nothing."""
+    total = 0
+    for path in folder.rglob("*"):
+        with suppress(OSError):
+            total += path.lstat().st_blocks * 512
+    return total
+
+
+def _point(link: Path, name: str) -> None:
+    """Makes `link` lead to its neighbour `name`, in one step; somebody's own file of that name is left alone."""
+    if link.exists() and not link.is_symlink():
         return
-    if marker.exists():
-        for path in root.iterdir():
-            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
-    empty = not root.exists() or not any(root.iterdir())
-    root.mkdir(parents=True, exist_ok=True)
-    if empty:
-        marker.touch()
-    _prepared.add(root)
+    new = link.with_name(f".{LATEST}-{name}")
+    new.symlink_to(name)
+    new.replace(link)
+
+
+def _cannot_be_made(folder: Path, error: OSError) -> SetupError:
+    return SetupError(f"The run directory '{folder}' cannot be made: {error.strerror}.")

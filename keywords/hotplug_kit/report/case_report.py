@@ -1,14 +1,16 @@
 """The parts of a case's report as HTML that may stand in Robot's log."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
 
+from hotplug_kit.domain.finding import Blame, FailureClass, Finding
 from hotplug_kit.monitor.chronicle import Chronicle, Kind, Moment, vm_lane
-from hotplug_kit.report import courses, evidence, time_line_picture
+from hotplug_kit.report import event_times, evidence, time_line_picture
 from hotplug_kit.report.log_lines import Line
 from hotplug_kit.report.time_line import time_line
+from hotplug_kit.report.verdict import is_about_device
 
 _BURST_SECONDS = 0.25
 _STYLE = """<style>
@@ -26,6 +28,29 @@ def in_report(text: str) -> str:
     return f'{_STYLE}<div class="case-report" style="margin:0.5em 1em;font-family:sans-serif">{text}</div>'
 
 
+_BLAMED = {
+    Blame.DEVICE: "The device under test failed.",
+    Blame.KIT: "The kit or its set-up failed. Nothing is known about the device under test.",
+    Blame.SUITE: "The suite has an error. Nothing is known about the device under test.",
+}
+
+
+def verdict_html(findings: Sequence[Finding], explanations: Mapping[FailureClass, str]) -> str:
+    """Whose fault the failure is, which checks found it, about what, and what this kind of failure is."""
+    blamed = f"<p><b>{_BLAMED[findings[0].blame]}</b></p>" if findings else ""
+    rows = dict.fromkeys(
+        f"<li>Check <code>{finding.check}</code>, which looks at {escape(finding.check.looks_at)}: class "
+        f"<code>{finding.failure}</code>{f', about {escape(str(finding.subject))}' * is_about_device(finding)}.</li>"
+        for finding in findings
+    )
+    kinds = "".join(
+        f"<p><b>What this kind of failure is</b> (<code>{failure}</code>: {escape(failure.meaning)}). "
+        f"{escape(explanations[failure])}</p>"
+        for failure in dict.fromkeys(finding.failure for finding in findings)
+    )
+    return f"{blamed}<ul>{''.join(rows)}</ul>{kinds}"
+
+
 def time_line_html(chronicle: Chronicle, artifacts: Path, began: float, failed_at: float | None = None) -> str:
     """The time line from `began` until now, with a table of its events; times are `time.monotonic()`."""
     ended = time.monotonic()
@@ -34,7 +59,7 @@ def time_line_html(chronicle: Chronicle, artifacts: Path, began: float, failed_a
     line = time_line(moments, began, ended, failed_at)
     picture = time_line_picture.draw(line, "Time line of the case")
     idle = f"<p>Attached all the time, without I/O: {escape(', '.join(line.idle))}.</p>" if line.idle else ""
-    return picture + idle + courses.html_table(courses.courses(moments, began, ended), began)
+    return picture + idle + event_times.html_table(event_times.event_times(moments, began, ended), began)
 
 
 def _grave_console_lines(chronicle: Chronicle, artifacts: Path) -> Iterator[Moment]:

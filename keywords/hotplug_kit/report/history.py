@@ -1,16 +1,19 @@
 """The history of a results folder: one line for each case of each run, and what stands out in the newest."""
 
 import json
+import re
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from hotplug_kit.monitor.chronicle import Kind, Moment
-from hotplug_kit.report.courses import Course, courses
+from hotplug_kit.report.event_times import event_times
 from hotplug_kit.report.time_line import rates
 
 NAME = "history.jsonl"
+_NAMES = {"failure": "class"}  # which is a word of Python
+_FIELDS = {name: field for field, name in _NAMES.items()}
 COMPARED_RUNS = 5
 LEAST_RUNS = 3
 
@@ -32,15 +35,19 @@ class Figure:
 FIGURES: Mapping[str, Figure] = {
     "seconds": Figure("duration", "s", 1.5, 5.0),
     "write_mb_s": Figure("fio's writes, all disks", "MB/s", 1.7, 1.0, more_is_better=True),
-    "attach_s": Figure("attach asked for to disk usable in the guest, longest", "s", 2.0, 0.5),
-    "detach_s": Figure("detach asked for to the guest having followed, longest", "s", 2.0, 0.5),
-    "fio_error_s": Figure("detach asked for to fio's first error, longest", "s", 2.0, 0.5),
+    "attach_s": Figure("longest time from an attach request until the guest can use the disk", "s", 2.0, 0.5),
+    "detach_s": Figure("longest time from a detach request until the disk is gone from the guest", "s", 2.0, 0.5),
+    "fio_error_s": Figure("longest time from a detach request until fio's first error", "s", 2.0, 0.5),
 }
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One case of one run. `run` is when the run began (ISO 8601), `set_up` what must be equal to compare figures."""
+    """One case of one run. `run` is when the run began (ISO 8601), `set_up` what must be equal to compare figures.
+
+    A case that failed has the first cause: whose `fault` it is, the `check` that found it and the class of `failure`;
+    they are empty in lines that were written before there were classes.
+    """
 
     run: str
     case: str
@@ -48,6 +55,9 @@ class Entry:
     set_up: str
     kit: str
     figures: Mapping[str, float]
+    fault: str = ""
+    check: str = ""
+    failure: str = ""
 
 
 def case_figures(moments: Sequence[Moment], began: float, ended: float) -> dict[str, float]:
@@ -65,35 +75,32 @@ def case_figures(moments: Sequence[Moment], began: float, ended: float) -> dict[
             seconds += (after - before) if rate else 0.0
     if seconds:
         figures["write_mb_s"] = written / seconds * len(counters) / 1e6
-    events = courses(moments, began, ended)
-    if usable := [event.followed for event in events if event.kind == "attach" and event.followed is not None]:
-        figures["attach_s"] = max(usable)
-    gone = [_gone_after(event) for event in events if event.kind == "detach"]
-    if known := [after for after in gone if after is not None]:
-        figures["detach_s"] = max(known)
+    events = event_times(moments, began, ended)
+    for kind in ("attach", "detach"):
+        # what was not seen exactly tells when the kit looked, not how fast the guest was
+        if exact := [e.followed for e in events if e.kind == kind and e.exact and e.followed is not None]:
+            figures[f"{kind}_s"] = max(exact)
     if errors := [event.fio_error for event in events if event.fio_error is not None]:
         figures["fio_error_s"] = max(errors)
     return {name: round(value, 4) for name, value in figures.items()}
 
 
-def _gone_after(detach: Course) -> float | None:
-    """When the guest had followed; None where the case looked too late to tell."""
-    return detach.followed if detach.exact else detach.kernel
-
-
 def add(path: Path, entry: Entry) -> None:
-    """Adds an entry at the end of the file `path`."""
+    """Adds an entry at the end of the file `path`, in one write, so that runs at the same time may do so, too."""
+    line = {_NAMES.get(name, name): value for name, value in asdict(entry).items() if value != ""}
     with path.open("a") as file:
-        file.write(json.dumps(asdict(entry)) + "\n")
+        file.write(json.dumps(line) + "\n")
 
 
 def read(path: Path) -> list[Entry]:
-    """All entries, oldest first; a line that is none, such as one cut short by a full disk, is passed over."""
+    """All entries, oldest first; a line that is not one, such as one that a full disk cut short, is skipped."""
     entries = []
-    for line in path.read_text().splitlines() if path.exists() else ():
+    for text in path.read_text().splitlines() if path.exists() else ():
         try:
-            entries.append(Entry(**json.loads(line)))
-        except (ValueError, TypeError):
+            line = {_FIELDS.get(name, name): value for name, value in json.loads(text).items()}
+            entry = Entry(**line)
+            entries.append(replace(entry, set_up=re.sub("^Target: ", "Vhost: ", entry.set_up)))  # its old name
+        except (ValueError, TypeError, AttributeError):
             continue
     return entries
 

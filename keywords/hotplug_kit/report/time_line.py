@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from hotplug_kit.monitor.chronicle import VHOST, Kind, Moment
-from hotplug_kit.report.courses import Course, courses
+from hotplug_kit.report.event_times import EventTimes, event_times
 
 CURVE_POINTS = 120
 _SHORTEST_BAR = 0.5  # in seconds; of a shorter call there is a tick alone
@@ -32,8 +32,8 @@ class Sign(Enum):
     CALL = "RPC call"
     ATTACH = "attach"
     DETACH = "detach"
-    USABLE = "usable in the guest"
-    GONE = "gone from the guest"
+    USABLE = "seen usable in the guest"
+    GONE = "seen gone from the guest"
     NOTE = "event or kernel line"
     TROUBLE = "error or finding"
 
@@ -77,7 +77,7 @@ class TimeLine:
     began: float
     ended: float
     lanes: Sequence[Lane]
-    events: Sequence[Course] = ()
+    events: Sequence[EventTimes] = ()
     failed_at: float | None = None
     idle: Sequence[str] = ()
 
@@ -93,7 +93,6 @@ _POINTS = {
     Kind.USABLE: Sign.USABLE,
     Kind.GONE: Sign.GONE,
     Kind.QMP: Sign.NOTE,
-    Kind.UEVENT: Sign.NOTE,
     Kind.KERNEL_LINE: Sign.NOTE,
     Kind.FIO_ERROR: Sign.TROUBLE,
     Kind.FINDING: Sign.TROUBLE,
@@ -111,7 +110,7 @@ def time_line(moments: Sequence[Moment], began: float, ended: float, failed_at: 
     shown = [
         lane for lane in lanes if lane.bars or any(mark.sign not in (Sign.CALL, Sign.QUERY) for mark in lane.marks)
     ]
-    events = [event for event in courses(moments, began, ended) if event.during_fio]
+    events = [event for event in event_times(moments, began, ended) if event.during_fio]
     idle = [lane.label.replace("\n", " at ") for lane in shown if _is_idle(lane)]
     busy = sorted((lane for lane in shown if not _is_idle(lane)), key=_order)
     return TimeLine(began, ended, busy, events, failed_at, sorted(idle))
@@ -127,7 +126,7 @@ def _at_their_disks(moments: Iterable[Moment]) -> Iterable[Moment]:
     for moment in moments:
         if moment.kind is Kind.ATTACH:
             disks[moment.place] = moment.lane
-        lane = disks.get(moment.place) if moment.kind in (Kind.GONE, Kind.UEVENT) else None
+        lane = disks.get(moment.place) if moment.kind is Kind.GONE else None
         yield Moment(moment.at, lane, moment.kind, moment.text, moment.place, moment.figures) if lane else moment
 
 

@@ -234,7 +234,7 @@ class QmpEventFilter:
             if sentence is not None and self._fault is None:
                 said = f"{sentence.format(vm=self.vm)} (QMP event {event.name}{_details(event.data)})."
                 self._fault = Finding(Check.VM_ALIVE, FailureClass.GUEST, said, Subject(vm=self.vm), at=event.monotonic)
-                CHRONICLE.record(vm_lane(self.vm), Kind.FINDING, said, event.monotonic)
+                CHRONICLE.record_finding(self._fault)
 
     def _is_the_firmwares(self, event: QmpEvent) -> bool:
         """Whether a reset belongs to the one before: SeaBIOS adds one or two when it finds the memory in use."""

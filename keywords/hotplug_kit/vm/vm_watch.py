@@ -10,7 +10,7 @@ from dataclasses import replace
 from hotplug_kit.domain.errors import ConnectionLostError, DeadlineError, KitError
 from hotplug_kit.domain.finding import Check, FailureClass, Finding, Subject
 from hotplug_kit.guest.ssh import RunningCommand, SshConnection
-from hotplug_kit.monitor.chronicle import CHRONICLE, Kind, vm_lane
+from hotplug_kit.monitor.chronicle import CHRONICLE
 from hotplug_kit.monitor.periodic import Periodic
 from hotplug_kit.monitor.run_monitor import MONITOR, RunMonitor
 from hotplug_kit.process.bounded_log import LogFollower
@@ -153,7 +153,7 @@ class VmWatch:
     def _find(self, finding: Finding) -> None:
         if self.finding is None:
             self.finding = finding
-            CHRONICLE.record(vm_lane(self._vm.name), Kind.FINDING, finding.sentence, finding.at)
+            CHRONICLE.record_finding(finding)
 
 
 def _reason(stream: RunningCommand) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from hotplug_kit.domain.errors import KitError
 from hotplug_kit.domain.finding import Check, FailureClass, Finding
-from hotplug_kit.monitor.chronicle import CHRONICLE, VHOST, Kind
+from hotplug_kit.monitor.chronicle import CHRONICLE
 from hotplug_kit.monitor.periodic import Periodic
 from hotplug_kit.process.child_process import describe_state
 from hotplug_kit.vhost.process.vhost_process import VhostProcess, writes_core
@@ -110,7 +110,7 @@ class VhostWatch:
         finding = self.finding
         if finding is not None and not self._told:
             self._told = True
-            CHRONICLE.record(VHOST, Kind.FINDING, finding.sentence, finding.at)
+            CHRONICLE.record_finding(finding)
 
 
 def trouble_of(process: VhostProcess, watch: VhostWatch | None) -> Finding | None:
