@@ -30,7 +30,7 @@ def measure(shop: Workshop, wanted: Collection[str]) -> Iterator[tuple[str, Figu
 
 def measure_on_spdk(shop: Workshop, wanted: Collection[str]) -> Iterator[tuple[str, Figure]]:
     """Runs the suites once on SPDK."""
-    total, plan = run_plan(shop, "bench-plan-spdk", "-v", "TARGET:spdk", "-v", f"SPDK_VHOST:{shop.spdk_vhost}")
+    total, plan = run_plan(shop, "bench-plan-spdk", "-v", "VHOST:spdk", "-v", f"SPDK_VHOST:{shop.spdk_vhost}")
     yield "plan-spdk", Figure(total / 60, f"{total:.0f} s, {plan.passed} cases passed", asdict(plan))
 
 

@@ -11,10 +11,8 @@ from tests.acceptance.kit_run import SUITES, StartRobot, one_message
 _DEADLINE = 30.0
 _TWO_OWNERS = """\
 vms:
-  - {name: vm1, suite: hotattach, controllers: [naa.ctrlr1, naa.ctrlr2]}
-  - {name: vm2, suite: hotattach, controllers: [naa.ctrlr2, naa.ctrlr3, naa.ctrlr4]}
-  - {name: vm3, suite: hotdetach, controllers: [naa.ctrlr5, naa.ctrlr6]}
-  - {name: vm4, suite: hotdetach, controllers: [naa.ctrlr7, naa.ctrlr8]}
+  - {name: vm1, controllers: [naa.ctrlr1, naa.ctrlr2]}
+  - {name: vm2, controllers: [naa.ctrlr2, naa.ctrlr3, naa.ctrlr4]}
 """
 _GLOBAL = "[global]\nrw=randwrite\ndirect=1\nverify=md5\ntime_based=1\nruntime=5\n"
 
@@ -31,7 +29,7 @@ class Fault:
 _FAULTS = {
     "unknown key in a variable file": Fault(
         ["--variablefile", "{folder}/bed.yaml"],
-        ["bed.yaml'", "key 'qemuu' is unknown", "allowed are target"],
+        ["bed.yaml'", "key 'qemuu' is unknown", "allowed are vhost"],
         {"bed.yaml": "qemuu: x\n"},
     ),
     "unknown key in the test bed file": Fault(
@@ -48,29 +46,44 @@ _FAULTS = {
         ["bed.yaml'", "'vms.1.controllers' of VM 'vm2'", "'naa.ctrlr2'", "VM 'vm1' has too"],
         {"bed.yaml": _TWO_OWNERS},
     ),
-    "fewer disks than the plan": Fault(
+    "no disks": Fault(
         ["--variablefile", "{folder}/bed.yaml"],
-        ["bed.yaml'", "key 'disks.count' is 4", "greater than or equal to 16"],
-        {"bed.yaml": "disks: {count: 4}\n"},
+        ["bed.yaml'", "key 'disks.count' is 0", "greater than or equal to 1"],
+        {"bed.yaml": "disks: {count: 0}\n"},
+    ),
+    "a suite without its VMs": Fault(
+        ["-v", "SUITES:{mine: [vm1]}"], ["SetupError: Suite 'hotattach' is not in key 'suites' of Robot variable"], {}
+    ),
+    "no such variable file": Fault(
+        ["--variablefile", "{folder}/bed.yaml"], ["bed.yaml' does not exist. Without this file the run would be on"], {}
+    ),
+    "a variable file in Python that cannot be imported": Fault(
+        ["-V", "{folder}/bed.py"], ["bed.py' failed: ModuleNotFoundError"], {"bed.py": "import no_such_module\n"}
+    ),
+    "a misspelt variable": Fault(
+        ["-v", "FIO_RUNTIM:3s"], ["${FIO_RUNTIM} is not a key of the test bed; did you mean FIO_RUNTIME?"], {}
+    ),
+    "a misspelt key inside another": Fault(
+        ["-v", "TIMEOUTS.BOT:3s"], ["key 'timeouts' has no key 'bot'; did you mean TIMEOUTS.BOOT?"], {}
     ),
     "no such test bed file": Fault(
         ["-v", "TESTBED_FILE:/nowhere/bed.yaml"], ["'/nowhere/bed.yaml' cannot be read: No such file"], {}
     ),
     "no YAML": Fault(
-        ["-v", "TESTBED_FILE:{folder}/bed.yaml"], ["bed.yaml' is no valid YAML"], {"bed.yaml": "disks: {count: 4\n"}
+        ["-v", "TESTBED_FILE:{folder}/bed.yaml"], ["bed.yaml' is not valid YAML"], {"bed.yaml": "disks: {count: 4\n"}
     ),
-    "no program for target spdk": Fault(
-        ["-v", "TARGET:spdk", "-v", "SPDK_VHOST:/nowhere/vhost"],
+    "no program for vhost spdk": Fault(
+        ["-v", "VHOST:spdk", "-v", "SPDK_VHOST:/nowhere/vhost"],
         ["SPDK's vhost program '/nowhere/vhost' does not exist", "give the path of an executable"],
         {},
     ),
     "a program that never answers": Fault(
         ["--variablefile", "{folder}/bed.yaml", "-v", "SPDK_VHOST:{folder}/silent"],
         ["Waited 3 s for vhost", "/silent) to answer on RPC socket", "cannot be connected to"],
-        {"bed.yaml": "target: spdk\ntimeouts: {vhost_start: 3s}\n", "silent": "#!/bin/sh\nexec sleep 600\n"},
+        {"bed.yaml": "vhost: spdk\ntimeouts: {vhost_start: 3s}\n", "silent": "#!/bin/sh\nexec sleep 600\n"},
     ),
     "a program that ends at once": Fault(
-        ["-v", "TARGET:spdk", "-v", "SPDK_VHOST:{folder}/weak"],
+        ["-v", "VHOST:spdk", "-v", "SPDK_VHOST:{folder}/weak"],
         ["vhost ended while it started: exit code 3", "/weak", "no hugepages today"],
         {"weak": "#!/bin/sh\necho no hugepages today\nexit 3\n"},
     ),
@@ -92,7 +105,7 @@ _FAULTS = {
             "(3) The NVMe target at 127.0.0.1 port 1 cannot be connected to (Connection refused)",
         ],
         {
-            "bed.yaml": "target: spdk\nspdk_vhost: /nowhere/vhost\ndisks: {source: nvme, nvme: "
+            "bed.yaml": "vhost: spdk\nspdk_vhost: /nowhere/vhost\ndisks: {source: nvme, nvme: "
             "[{trtype: TCP, traddr: 127.0.0.1, trsvcid: 1, subnqn: nqn.2024-01.io.example:none}]}\n"
         },
     ),

@@ -32,7 +32,7 @@ class RunningVhost:
     @property
     def options(self) -> list[str]:
         """Robot's options that make a run use it."""
-        return ["-v", "TARGET:spdk", "-v", f"SPDK_RPC_SOCKET:{self.rpc.path}"]
+        return ["-v", "VHOST:spdk", "-v", f"SPDK_RPC_SOCKET:{self.rpc.path}"]
 
     def state(self) -> tuple[object, object, set[str]]:
         """Its controllers, disks and sockets."""

@@ -7,22 +7,21 @@ from pathlib import Path
 from hotplug_kit.preflight.machine import Machine
 from hotplug_kit.preflight.requirement import Requirement, met, missing, note
 from hotplug_kit.process.run_directory import SOCKET_PATH_BYTES
-from hotplug_kit.testbed.schema import VMS_OF_A_SUITE, TestBed
+from hotplug_kit.testbed.schema import TestBed
 from hotplug_kit.vhost.rpc.client import socket_is_served
 
 RESULTS_MIB = 10
 """Room for logs, traces and results: a run of the whole plan leaves about 9 MiB."""
 
-_TARGET_ITSELF_MIB = {"embedded": 64, "spdk": 512}
+_VHOST_ITSELF_MIB = {"embedded": 64, "spdk": 512}
 _SOCKET_FOLDER = "hotplug-"  # as hotplug_kit.process.run_directory calls them, with eight characters behind
 
 
 def check_memory(testbed: TestBed, machine: Machine) -> Requirement:
-    """Memory for vhost and for the two VMs that run at once; without it the kernel kills one of them in the middle."""
-    vhost = vhost_memory_mib(testbed)
-    vms = VMS_OF_A_SUITE * testbed.vm_memory_mib
-    need, available = vhost + vms, machine.available_mib()
-    needed = f"{need} MiB: {vhost} for vhost, {VMS_OF_A_SUITE} VMs of {testbed.vm_memory_mib}"
+    """Memory for vhost and the VMs of the largest suite; without it the kernel kills one of them during the run."""
+    vhost, vms = vhost_memory_mib(testbed), _vms_at_once(testbed)
+    need, available = vhost + vms * testbed.vm_memory_mib, machine.available_mib()
+    needed = f"{need} MiB: {vhost} for vhost, {vms} VM{'s' if vms > 1 else ''} of {testbed.vm_memory_mib}"
     if available >= need:
         return met("Memory", f"{available} MiB available", needed)
     advice = (
@@ -32,12 +31,17 @@ def check_memory(testbed: TestBed, machine: Machine) -> Requirement:
     return missing("Memory", f"{available} MiB available", needed, advice)
 
 
+def _vms_at_once(testbed: TestBed) -> int:
+    """How many VMs the largest suite runs; a suite's VMs end with it."""
+    return max((len(vms) for vms in testbed.suites.values()), default=len(testbed.vms))
+
+
 def vhost_memory_mib(testbed: TestBed) -> int:
     """Ordinary memory that the program under test takes at most, in MiB; none of one that runs already."""
     if testbed.uses_running_vhost:
         return 0
     in_memory = testbed.disks.total_mib if testbed.disks.source in ("split", "malloc") else 0
-    return in_memory + _TARGET_ITSELF_MIB[testbed.target]
+    return in_memory + _VHOST_ITSELF_MIB[testbed.vhost]
 
 
 def check_results(testbed: TestBed, machine: Machine) -> Requirement:

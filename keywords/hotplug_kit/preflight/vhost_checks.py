@@ -167,7 +167,7 @@ def check_hugepage_files(testbed: TestBed, machine: Machine) -> Requirement | No
 
 
 def _starts_spdk(testbed: TestBed) -> bool:
-    return testbed.target == "spdk" and not testbed.uses_running_vhost
+    return testbed.vhost == "spdk" and not testbed.uses_running_vhost
 
 
 def _mounts(machine: Machine) -> list[HugepageMount]:

@@ -1,5 +1,6 @@
-"""Reads a test bed file, lays single values over it, and says what is wrong in plain sentences."""
+"""Reads test bed files, lays Robot variables over them, and says what is wrong in plain sentences."""
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import get_args
@@ -9,54 +10,92 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from hotplug_kit.domain.errors import SetupError
-from hotplug_kit.testbed.schema import TestBed
+from hotplug_kit.testbed.deprecated import Layer, capital
+from hotplug_kit.testbed.robot_variables import KEYS, key_path, lay_over, meaning_of
+from hotplug_kit.testbed.schema import TestBed, origin_of
 
-KEYS = tuple(TestBed.model_fields)
+_EXPECTED = {
+    "list_type": "expected a list, such as [a, b]",
+    "dict_type": "expected a mapping, such as {name: [a, b]}",
+    "model_type": "expected keys and values, such as {key: value}",
+}
 
 
 def load_testbed(file: Path, overlays: Sequence[Path] = (), values: Mapping[str, object] | None = None) -> TestBed:
     """The test bed of `file`, with the top-level keys of each overlay file and then `values` laid over it.
 
-    Raises `SetupError`, which names the file, the key, the value and what is allowed, when anything does not fit.
+    `values` are Robot variables by name. A dot leads to a key inside another (`TIMEOUTS.BOOT`); a text stands for a
+    list or a mapping where the key is one. Variables that are not keys of a test bed are left alone.
+
+    Raises `SetupError`, which names the file or variable, the key, the value and what is allowed, when anything does
+    not fit.
     """
-    origin: dict[str, str] = {}
+    single, nested = _sorted_variables(values or {})
+    layers = [_layer_of(path) for path in (file, *overlays)]
+    layers.append(Layer(single, {key: f"Robot variable ${{{key.upper()}}}" for key in single}))
     merged: dict[str, object] = {}
-    for path in (file, *overlays):
-        for key, value in read_testbed_file(path).items():
-            merged[key] = value
-            origin[key] = f"Test bed file '{path}'"
-    for key, value in (values or {}).items():
-        merged[key] = value
-        origin[key] = f"Robot variable ${{{key.upper()}}}"
+    origin = {"": f"test bed file '{file}'"}
+    for layer in layers:
+        layer.modernise()
+        merged |= layer.values
+        origin |= layer.origin
+    for name, path, value in nested:
+        origin[".".join(lay_over(merged, path, value, name))] = f"Robot variable ${{{name}}}"
+    warnings = [warning for layer in layers for warning in layer.warnings]
     try:
-        return TestBed.model_validate(merged)
+        return TestBed.model_validate(merged, context={"origin": origin, "warnings": warnings})
     except ValidationError as error:
-        sentences = [_sentence(details, origin, file) for details in error.errors()]
-        raise SetupError(" ".join(sentences[:5])) from None
+        raise SetupError(" ".join(_sentence(details, origin) for details in error.errors()[:5])) from None
 
 
 def read_testbed_file(path: Path) -> dict[str, object]:
-    """The keys and values of a test bed file, unchecked; raises `SetupError` when it is no YAML mapping."""
+    """The keys and values of a test bed file, unchecked; raises `SetupError` for what is not a YAML or JSON mapping."""
+    as_json = path.suffix.lower() == ".json"
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        content = json.loads(text) if as_json else yaml.safe_load(text)
     except OSError as error:
         raise SetupError(f"Test bed file '{path}' cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError as error:
-        raise SetupError(f"Test bed file '{path}' is no UTF-8 text: {error.reason}.") from None
-    except yaml.YAMLError as error:
-        raise SetupError(f"Test bed file '{path}' is no valid YAML: {' '.join(str(error).split())}.") from None
+        raise SetupError(f"Test bed file '{path}' is not UTF-8 text: {error.reason}.") from None
+    except (yaml.YAMLError, json.JSONDecodeError) as error:
+        kind = "JSON" if as_json else "YAML"
+        raise SetupError(f"Test bed file '{path}' is not valid {kind}: {' '.join(str(error).split())}.") from None
     if not isinstance(content, dict):
         raise SetupError(f"Test bed file '{path}' must hold keys and values ({', '.join(KEYS)}), not one value.")
     return {str(key): value for key, value in content.items()}
 
 
-def _sentence(details: ErrorDetails, origin: Mapping[str, str], file: Path) -> str:
+def _layer_of(path: Path) -> Layer:
+    content = read_testbed_file(path)
+    return Layer(content, dict.fromkeys(content, f"test bed file '{path}'"))
+
+
+def _sorted_variables(
+    variables: Mapping[str, object],
+) -> tuple[dict[str, object], list[tuple[str, list[str], object]]]:
+    """Of Robot variables those that are top-level keys, by key, and those inside one: name, path and value."""
+    single: dict[str, object] = {}
+    nested = []
+    for name, value in variables.items():
+        match key_path(name, value):
+            case []:
+                continue
+            case [key]:
+                single[key] = meaning_of(key, value, name)
+            case path:
+                nested.append((name, path, value))
+    return single, nested
+
+
+def _sentence(details: ErrorDetails, origin: Mapping[str, str]) -> str:
     """One full sentence for one finding of the schema library."""
     location = details["loc"]
     key = ".".join(str(part) for part in location)
-    where = origin.get(str(location[0]), f"Test bed file '{file}'") if location else f"Test bed file '{file}'"
-    message = details["msg"].removeprefix("Value error, ")
-    if not location:
+    blamed = details.get("ctx", {}).get("key")  # of several keys that do not fit together
+    where = capital(origin_of(blamed or key, origin))
+    message = _EXPECTED.get(details["type"], details["msg"].removeprefix("Value error, "))
+    if blamed or not location:
         return f"{where}: {message}."
     if details["type"] == "extra_forbidden":
         return f"{where}: key '{key}' is unknown; allowed are {', '.join(_siblings(location))}."

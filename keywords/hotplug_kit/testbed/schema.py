@@ -1,25 +1,22 @@
-"""What a test bed file may hold, and what the plan needs of it."""
+"""What a test bed file may hold, and how its keys fit together. What a suite needs of it, the suite checks itself."""
 
 import re
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationInfo, model_validator
+from pydantic_core import PydanticCustomError
 
+from hotplug_kit.domain.errors import SetupError
 from hotplug_kit.domain.transport_id import TransportId
-
-CONTROLLERS_OF_THE_PLAN = 8
-DISKS_OF_THE_PLAN = 16
-VMS_OF_A_SUITE = 2
-Suite = Literal["hotattach", "hotdetach"]
-CONTROLLERS_OF_SUITE: dict[Suite, tuple[int, ...]] = {"hotattach": (1, 2, 3, 4), "hotdetach": (5, 6, 7, 8)}
-"""The plan's numbers of the controllers that each suite uses."""
 
 _DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|sec|seconds?|m|min|minutes?|h|hours?)?\s*$")
 _CORE_MASK = re.compile(r"(0x[0-9a-fA-F]+|\[\d+(-\d+)?(,\d+(-\d+)?)*\])$")
 _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_NUMBERED = re.compile(r"(?:ctrlr?[ -]?)?(\d+)", re.IGNORECASE)
 
 
 def _duration(value: object) -> object:
@@ -62,19 +59,20 @@ class Disks(_Part):
     """
 
     source: Literal["split", "malloc", "aio", "nvme"] = "split"
-    count: Annotated[int, Field(ge=DISKS_OF_THE_PLAN, le=256)] = DISKS_OF_THE_PLAN
+    count: Annotated[int, Field(ge=1, le=256)] = 16
     size_mib: Annotated[int, Field(ge=8, le=1 << 20)] = 64
     nvme: list[TransportId] = []
 
     @model_validator(mode="after")
     def _nvme_is_named(self) -> Self:
         if self.source == "nvme" and not self.nvme:
-            raise ValueError(
-                "source 'nvme' needs key 'disks.nvme', a list of transport ids such as "
-                '{trtype: PCIe, traddr: "0000:01:00.0"}'
+            raise _fault(
+                "disks.source",
+                "key 'disks.source' is 'nvme', but key 'disks.nvme' is empty; list the disks' transport ids there, "
+                'such as {trtype: PCIe, traddr: "0000:01:00.0"}',
             )
         if twice := _twice([str(transport) for transport in self.nvme]):
-            raise ValueError(f"key 'disks.nvme' names {twice} twice")
+            raise _fault("disks.nvme", f"key 'disks.nvme' names {twice} twice")
         return self
 
     @property
@@ -97,10 +95,9 @@ class Disks(_Part):
 
 
 class Vm(_Part):
-    """One virtual machine: the suite that runs it, and its controllers in the order of their PCI slots."""
+    """One virtual machine and its controllers, in the order of their PCI slots."""
 
     name: Name
-    suite: Suite
     controllers: Annotated[list[Name], Field(min_length=1)]
 
 
@@ -143,7 +140,7 @@ class TestBed(_Part):
 
     __test__ = False  # not a test class of pytest
 
-    target: Literal["embedded", "spdk"] = "embedded"
+    vhost: Literal["embedded", "spdk"] = "embedded"
     spdk_vhost: str = ""
     spdk_rpc_socket: str = ""
     spdk_arguments: list[str] = []
@@ -153,8 +150,9 @@ class TestBed(_Part):
     spdk_startup_rpcs: list[StartupRpc] = []
     embedded_arguments: list[str] = []
     disks: Disks = Disks()
-    controllers: Annotated[list[Name], Field(min_length=CONTROLLERS_OF_THE_PLAN)]
-    vms: list[Vm]
+    vms: Annotated[list[Vm], Field(min_length=1)]
+    controllers: list[Name] = []
+    suites: dict[Name, Annotated[list[Name], Field(min_length=1)]] = {}
     qemu: Annotated[str, Field(min_length=1)] = "qemu-system-x86_64"
     accelerator: Literal["auto", "kvm", "tcg"] = "auto"
     vm_memory_mib: Annotated[int, Field(ge=256)] = 512
@@ -171,98 +169,171 @@ class TestBed(_Part):
     timeouts: Timeouts = Timeouts()
     bounds: Bounds = Bounds()
 
+    _origin: Mapping[str, str] = PrivateAttr(default_factory=dict)
+    _warnings: tuple[str, ...] = PrivateAttr(default=())
+
     @model_validator(mode="after")
-    def _fits_together(self) -> Self:
-        if twice := _twice(self.controllers):
-            raise ValueError(f"key 'controllers' names '{twice}' twice; every controller needs a name of its own")
-        if twice := _twice([vm.name for vm in self.vms]):
-            raise ValueError(f"key 'vms' names '{twice}' twice; every VM needs a name of its own")
-        owner: dict[str, str] = {}
-        for number, vm in enumerate(self.vms):
-            for controller in vm.controllers:
-                where = f"key 'vms.{number}.controllers' of VM '{vm.name}'"
-                if controller not in self.controllers:
-                    raise ValueError(
-                        f"{where} names '{controller}', which is not in 'controllers'; "
-                        f"allowed are {', '.join(self.controllers)}"
-                    )
-                if controller in owner:
-                    raise ValueError(
-                        f"{where} names '{controller}', which VM '{owner[controller]}' has too; "
-                        "a controller serves one VM"
-                    )
-                owner[controller] = vm.name
-        self._suites_can_run(owner)
-        if self.target == "spdk" and not (self.spdk_vhost or self.spdk_rpc_socket):
-            raise ValueError(
-                "key 'target' is 'spdk', but key 'spdk_vhost' is empty; give the path of SPDK's vhost program, "
-                "for example with -v SPDK_VHOST:/path/to/vhost, or the RPC socket of an SPDK that runs already, with "
-                "-v SPDK_RPC_SOCKET:/path/to/socket"
-            )
-        if self.target == "embedded" and self.disks.source == "nvme":
-            raise ValueError(
-                "key 'disks.source' is 'nvme', but the target is the embedded stand-in, which has no NVMe; "
-                "take target 'spdk', or another source of disks"
-            )
+    def _fits_together(self, info: ValidationInfo) -> Self:
+        """Checks what no key can say alone; the loader hands over as context where the keys came from."""
+        context = info.context or {}
+        self._origin, self._warnings = context.get("origin", {}), tuple(context.get("warnings", ()))
+        if not self.controllers:
+            self.__dict__["controllers"] = self._controllers_of_vms()  # around the guard of a frozen model
+        self._names_differ()
+        self._suites_have_their_vms()
+        self._vhost_can_run()
         if self.guest_image and not (self.guest_key_file or self.guest_password):
-            raise ValueError(
+            raise _fault(
+                "guest_image",
                 f"key 'guest_image' is '{self.guest_image}', but there is no login for it; "
-                "give 'guest_key_file' or 'guest_password'"
+                "give 'guest_key_file' or 'guest_password'",
             )
         return self
 
-    def _suites_can_run(self, owner: dict[str, str]) -> None:
-        for suite in CONTROLLERS_OF_SUITE:
-            needed = self.controllers_of(suite)
-            vms = self.vms_of(suite)
-            if len(vms) != VMS_OF_A_SUITE:
-                raise ValueError(
-                    f"key 'vms' has {len(vms)} VMs with suite '{suite}'; the plan runs {VMS_OF_A_SUITE} in each suite"
-                )
-            for controller in needed:
-                if owner.get(controller) not in {vm.name for vm in vms}:
-                    raise ValueError(
-                        f"key 'vms' gives controller '{controller}' to no VM of suite '{suite}', "
-                        f"which uses {', '.join(needed)}"
+    def _controllers_of_vms(self) -> list[str]:
+        return [controller for vm in self.vms for controller in vm.controllers]
+
+    def _names_differ(self) -> None:
+        if twice := _twice([vm.name for vm in self.vms]):
+            raise _fault("vms", f"key 'vms' names '{twice}' twice; every VM needs a name of its own")
+        owner: dict[str, str] = {}
+        for number, vm in enumerate(self.vms):
+            for controller in vm.controllers:
+                key = f"vms.{number}.controllers"
+                if controller in owner:
+                    other = "names it twice" if owner[controller] == vm.name else f"VM '{owner[controller]}' has too"
+                    raise _fault(
+                        key,
+                        f"key '{key}' of VM '{vm.name}' names '{controller}', which {other}; "
+                        "each controller belongs to one VM",
                     )
+                if controller not in self.controllers:
+                    raise _fault(
+                        key,
+                        f"key '{key}' of VM '{vm.name}' names '{controller}', which is not in "
+                        f"{self.where('controllers')}; allowed are {', '.join(self.controllers)}",
+                    )
+                owner[controller] = vm.name
+        if twice := _twice(self.controllers):
+            raise _fault(
+                "controllers", f"key 'controllers' names '{twice}' twice; every controller needs a name of its own"
+            )
+
+    def _suites_have_their_vms(self) -> None:
+        names = [vm.name for vm in self.vms]
+        for suite, vms in self.suites.items():
+            key = f"suites.{suite}"
+            if strangers := [name for name in vms if name not in names]:
+                raise _fault(
+                    key,
+                    f"key '{key}' names VM '{strangers[0]}', which is not in {self.where('vms')}; the VMs there are "
+                    f"{_listed(names)}; where you replace one of the keys 'vms' and 'suites', replace the other too",
+                )
+            if twice := _twice(vms):
+                raise _fault(key, f"key '{key}' names VM '{twice}' twice")
+
+    def _vhost_can_run(self) -> None:
+        if self.vhost == "spdk" and not (self.spdk_vhost or self.spdk_rpc_socket):
+            raise _fault(
+                "vhost",
+                "key 'vhost' is 'spdk', but key 'spdk_vhost' is empty; give the path of SPDK's vhost program, "
+                "for example with -v SPDK_VHOST:/path/to/vhost, or the RPC socket of an SPDK that runs already, with "
+                "-v SPDK_RPC_SOCKET:/path/to/socket",
+            )
+        if self.vhost == "embedded" and self.disks.source == "nvme":
+            raise _fault(
+                "disks.source",
+                f"key 'disks.source' is 'nvme', but {self.where('vhost')} is 'embedded', and the embedded vhost has no "
+                "NVMe; set 'vhost' to 'spdk', or choose another source of disks",
+            )
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """A sentence for each deprecated key that was used; it names the new key."""
+        return self._warnings
 
     @property
     def uses_running_vhost(self) -> bool:
         """Whether the program under test runs already and belongs to somebody else."""
-        return self.target == "spdk" and bool(self.spdk_rpc_socket)
+        return self.vhost == "spdk" and bool(self.spdk_rpc_socket)
 
     @property
-    def target_arguments(self) -> list[str]:
+    def vhost_arguments(self) -> list[str]:
         """Further arguments of the program under test."""
-        return self.spdk_arguments if self.target == "spdk" else self.embedded_arguments
+        return self.spdk_arguments if self.vhost == "spdk" else self.embedded_arguments
 
     @property
-    def target_startup_rpcs(self) -> list[StartupRpc]:
+    def vhost_startup_rpcs(self) -> list[StartupRpc]:
         """What the program under test is told before it initialises."""
-        return self.spdk_startup_rpcs if self.target == "spdk" else []
+        return self.spdk_startup_rpcs if self.vhost == "spdk" else []
 
-    def vms_of(self, suite: Suite) -> list[Vm]:
-        """The VMs that a suite runs, in the order of the file."""
-        return [vm for vm in self.vms if vm.suite == suite]
+    def where(self, key: str) -> str:
+        """A key and the file or Robot variable that it came from, for a message: "key 'vms' of test bed file 'x'"."""
+        return f"key '{key}' of {origin_of(key, self._origin)}"
 
-    def controllers_of(self, suite: Suite) -> list[str]:
-        """The names of the controllers that the plan's cases of a suite use."""
-        return [self.controller(number) for number in CONTROLLERS_OF_SUITE[suite]]
+    def vms_of(self, suite: str) -> list[Vm]:
+        """The VMs that a suite runs, in the order of key `suites`; raises `SetupError` for a suite without an entry."""
+        if suite not in self.suites:
+            found = f"which has {_listed(list(self.suites))}" if self.suites else "which has no suite"
+            raise SetupError(
+                f"Suite '{suite}' is not in {self.where('suites')}, {found}; add `{suite}: [vm...]` with the VMs that "
+                f"the suite is to run; the VMs of {self.where('vms')} are {_listed([vm.name for vm in self.vms])}."
+            )
+        vms = {vm.name: vm for vm in self.vms}
+        return [vms[name] for name in self.suites[suite]]
 
-    def controller(self, number: int) -> str:
-        """The name of the plan's "Ctrlr `number`", counted from 1."""
-        if not 1 <= number <= len(self.controllers):
-            raise ValueError(f"The test bed has controllers 1 to {len(self.controllers)}, not {number}.")
-        return self.controllers[number - 1]
+    def controllers_of(self, suite: str) -> list[str]:
+        """The controllers of a suite's VMs, in the order of key `controllers`; raises `SetupError` as `vms_of` does."""
+        used = {controller for vm in self.vms_of(suite) for controller in vm.controllers}
+        return [controller for controller in self.controllers if controller in used]
+
+    def controller(self, which: int | str) -> str:
+        """The name of a controller, by its number (`5`), the plan's word (`Ctrlr 5`, `ctrlr-5`), or its own name.
+
+        The number counts the entries of key `controllers` from 1. Raises `SetupError` when there is no such controller.
+        """
+        if which in self.controllers:
+            return str(which)
+        numbered = _NUMBERED.fullmatch(str(which).strip())
+        if numbered and 1 <= int(numbered[1]) <= len(self.controllers):
+            return self.controllers[int(numbered[1]) - 1]
+        key = "vms" if self.controllers == self._controllers_of_vms() else "controllers"
+        raise SetupError(
+            f"A step asks for controller '{which}', but {self.where(key)} has the {len(self.controllers)} controllers "
+            f"{_listed(self.controllers)}; ask for one by its name or by its number from 1 to "
+            f"{len(self.controllers)}, or add the controller to a VM in key 'vms'."
+        )
 
     def vm_of(self, controller: str) -> Vm:
-        """The VM that has `controller`."""
+        """The VM that has `controller`; raises `SetupError` when none has."""
         for vm in self.vms:
             if controller in vm.controllers:
                 return vm
-        raise ValueError(f"No VM of the test bed has controller '{controller}'.")
+        raise SetupError(
+            f"A step needs the VM with controller '{controller}', but no VM in {self.where('vms')} has it; the VMs "
+            f"there have {_listed(self._controllers_of_vms())}; add it to the VM that is to use it."
+        )
 
     def job_file(self, folder: Path | str) -> Path:
         """The fio job file: `fio_job` as a path, or the file of that name in `folder`."""
         named = Path(folder) / f"{self.fio_job}.job"
         return named if named.exists() else Path(self.fio_job).expanduser()
+
+
+def origin_of(key: str, origin: Mapping[str, str]) -> str:
+    """The file and the Robot variables that the value of a key came from."""
+    parts = key.split(".")
+    above = (".".join(parts[:length]) for length in range(len(parts), 0, -1))
+    whole = next((origin[name] for name in above if name in origin), origin.get("", "the test bed"))
+    inside = [place for name, place in origin.items() if name.startswith(f"{key}.")]
+    return _listed([whole, *inside])
+
+
+def _fault(key: str, sentence: str) -> PydanticCustomError:
+    """A fault of several keys together; `key` is the one to blame, so that the message names its file or variable."""
+    return PydanticCustomError("keys_do_not_fit", "{sentence}", {"key": key, "sentence": sentence})
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Names as in a sentence: "a, b and c"."""
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

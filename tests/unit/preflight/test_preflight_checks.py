@@ -34,7 +34,7 @@ PCIE = {"source": "nvme", "nvme": [{"trtype": "PCIe", "traddr": "0000:01:00.0"}]
 
 
 def spdk(**values: object) -> Bed:
-    return bed(target="spdk", spdk_vhost="vhost", **values)
+    return bed(vhost="spdk", spdk_vhost="vhost", **values)
 
 
 def says(requirement: Requirement | None, state: str, *words: str) -> None:
@@ -134,14 +134,14 @@ def test_spdk_program(content: bytes, answer: str | None, state: str, words: str
 def test_spdk_program_that_is_not_there(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for name, reason in ((tmp_path / "none", "does not exist"), (tmp_path / "file", "is not executable")):
-        testbed = bed(target="spdk", spdk_vhost=str(name))
+        testbed = bed(vhost="spdk", spdk_vhost=str(name))
         says(check_spdk_program(testbed, MadeUpMachine(Path())), "missing", f"'{name}' {reason}; give the path")
     assert check_spdk_program(bed(), MadeUpMachine(Path())) is None
 
 
 def test_running_vhost(tmp_path: Path) -> None:
     path, machine = tmp_path / "rpc.sock", MadeUpMachine(Path())
-    testbed = bed(target="spdk", spdk_rpc_socket=str(path))
+    testbed = bed(vhost="spdk", spdk_rpc_socket=str(path))
     says(check_running_vhost(testbed, machine), "missing", f"There is no RPC socket '{path}'")
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(path))
@@ -205,7 +205,7 @@ def test_nvme_device_without_any_user_space_driver(tmp_path: Path) -> None:
 def test_nvme_target_that_does_not_listen(tmp_path: Path) -> None:
     tcp = {"trtype": "TCP", "traddr": "127.0.0.1", "trsvcid": 1, "subnqn": "nqn.2024-01.io.example:disks"}
     own = spdk(disks={"source": "nvme", "nvme": [tcp]})
-    others = bed(target="spdk", spdk_rpc_socket="/x", disks={"source": "nvme", "nvme": [tcp]})
+    others = bed(vhost="spdk", spdk_rpc_socket="/x", disks={"source": "nvme", "nvme": [tcp]})
     says(check_nvme(own.disks.nvme[0], own, made_up_kernel(tmp_path)), "missing", "port 1 cannot be connected to")
     says(check_nvme(own.disks.nvme[0], others, MadeUpMachine(tmp_path)), "note", "a network of its own")
 
@@ -225,8 +225,10 @@ def test_hugepage_files_of_the_dead(tmp_path: Path) -> None:
         ({}, 16 * 64 + 64 + 1024),
         ({"disks": {"source": "aio"}}, 64 + 1024),
         ({"vm_memory_mib": 2048}, 16 * 64 + 64 + 4096),
-        ({"target": "spdk", "spdk_vhost": "x"}, 16 * 64 + 512 + 1024),
-        ({"target": "spdk", "spdk_rpc_socket": "x"}, 1024),
+        ({"vhost": "spdk", "spdk_vhost": "x"}, 16 * 64 + 512 + 1024),
+        ({"vhost": "spdk", "spdk_rpc_socket": "x"}, 1024),
+        ({"suites": {"small": ["vm1"], "large": ["vm1", "vm2", "vm3"]}}, 16 * 64 + 64 + 3 * 512),
+        ({"suites": {"small": ["vm1"]}, "disks": {"count": 1}}, 64 + 64 + 512),
     ],
 )
 def test_memory(values: dict[str, object], need: int) -> None:

@@ -28,7 +28,7 @@ def test_checks_keep_their_order_and_leave_out_what_does_not_apply() -> None:
 
 def test_each_nvme_controller_has_its_line() -> None:
     devices = [{"trtype": "PCIe", "traddr": f"0000:0{number}:00.0"} for number in (1, 2)]
-    testbed = bed(target="spdk", spdk_vhost="x", disks={"source": "nvme", "nvme": devices})
+    testbed = bed(vhost="spdk", spdk_vhost="x", disks={"source": "nvme", "nvme": devices})
     found = run_checks(testbed, MadeUpMachine(Path(), sysfs=Path("/nowhere")), [])
     assert [line.what for line in found] == [
         "NVMe PCIe device 0000:01:00.0",

@@ -1,0 +1,26 @@
+"""Whether the suites and the kit's Python modules come from one checkout."""
+
+from pathlib import Path
+
+import hotplug_kit
+from hotplug_kit.domain.errors import SetupError
+
+_KIT = Path(hotplug_kit.__file__).resolve().parent
+
+
+def check_checkout(folder: Path, kit: Path = _KIT) -> None:
+    """Raises `SetupError` when `folder` is in a checkout of the kit, but the package `kit` is that of another.
+
+    A copy of a checkout has no environment of its own: its suites would run with the original's keywords, unnoticed.
+    A project without a folder `keywords` uses the installed kit, whichever that is.
+    """
+    for root in (folder.resolve(), *folder.resolve().parents):
+        own = root / "keywords" / "hotplug_kit"
+        if not own.is_dir():
+            continue
+        if own.resolve() != kit:
+            raise SetupError(
+                f"The suites are in the checkout '{root}', but Robot would run them with the keywords in "
+                f"'{kit.parent}'. Run '. .venv/bin/activate' in '{root}' first; 'make unit' there makes .venv."
+            )
+        return
