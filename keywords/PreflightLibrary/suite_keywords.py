@@ -83,6 +83,19 @@ class SuiteKeywords(Component):
         """
         return _known(suite).disks_per_controller(disks)
 
+    @keyword(tags=["test bed"])
+    def refuse_step(self, *sentences: str) -> None:
+        """Fails with SuiteError and the ``sentences``: the suite is wrong, and nothing was learned about the device.
+
+        For steps that stand in the wrong order or get an argument that makes no sense. Say what is missing, and which
+        step to put before.
+
+        | IF    not $DETACHED
+        |     Refuse Step    No disk was detached in this case yet.    Put 'Detach Disks' before 'Look For The Disk'.
+        | END
+        """
+        raise SuiteError(" ".join(sentences))
+
 
 def _known(suite: SuiteBed | None) -> SuiteBed:
     if suite is None:
