@@ -1,11 +1,11 @@
 *** Settings ***
-Documentation       Hot attach and hot detach of SCSI disks under guest I/O: the test plan, run on the *Target* below.
+Documentation       Hot attach and hot detach of SCSI disks under guest I/O, run on the *Vhost* below.
 ...
-...                 The plan's prerequisites: run vhost with 8 empty controllers, prepare 16 NVMe disks.
+...                 The suites hotattach and hotdetach are the test plan. A suite of your own may lie beside them.
 
-Resource            ../resources/plan.resource
+Resource            ../resources/testbed.resource
 
-Suite Setup         Run Vhost With 8 Empty Controllers And 16 Disks
+Suite Setup         Run Vhost Of Test Bed
 Suite Teardown      Stop Vhost And Check Its End
 
 Name                Vhost Hotplug Test Plan

@@ -1,12 +1,13 @@
 *** Settings ***
 Documentation       Hot attach: disks are added to controllers that running VMs use, while fio writes and verifies.
 ...
-...                 The plan's prerequisite: run VMs, first with ctrlr-1 and ctrlr-2, second with ctrlr-3 and ctrlr-4.
+...                 The plan's prerequisites: run vhost with 8 empty controllers, prepare 16 NVMe disks, run VMs, first
+...                 with ctrlr-1 and ctrlr-2, second with ctrlr-3 and ctrlr-4.
 ...                 Each case brings about what the cases before it would have left: each runs alone, in any order.
 
 Resource            ../resources/plan.resource
 
-Suite Setup         Run VMs Of Suite    hotattach
+Suite Setup         Run VMs Of The Plan    hotattach    first=ctrlr-1 and ctrlr-2    second=ctrlr-3 and ctrlr-4
 Suite Teardown      Shut Down VMs Of Suite
 Test Teardown       End The Case
 

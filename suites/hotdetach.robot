@@ -1,13 +1,14 @@
 *** Settings ***
 Documentation       Hot detach: disks are removed from controllers that running VMs use, with and without fio on them.
 ...
-...                 The plan's prerequisite: run VMs, first with ctrlr-5 and ctrlr-6, second with ctrlr-7 and ctrlr-8.
-...                 Each of these controllers begins with two disks. Each case brings about what the cases before it
-...                 would have left: each runs alone, in any order.
+...                 The plan's prerequisites: run vhost with 8 empty controllers, prepare 16 NVMe disks, run VMs, first
+...                 with ctrlr-5 and ctrlr-6, second with ctrlr-7 and ctrlr-8. Each of these controllers begins with two
+...                 disks.
+...                 Each case brings about what the cases before it would have left: each runs alone, in any order.
 
 Resource            ../resources/plan.resource
 
-Suite Setup         Run VMs Of Suite    hotdetach
+Suite Setup         Run VMs Of The Plan    hotdetach    first=ctrlr-5 and ctrlr-6    second=ctrlr-7 and ctrlr-8
 Suite Teardown      Shut Down VMs Of Suite
 Test Teardown       End The Case
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from robot.api import logger
 from robot.api.deco import keyword
 
-from FioLibrary.run_keywords import at_least_one
+from FioLibrary.run_keywords import at_least_one, serials
 from hotplug_kit.domain.attachment import Event
 from hotplug_kit.domain.errors import KitError
 from hotplug_kit.fio.progress import wait_until_job_ended, wait_until_moving
@@ -42,19 +43,17 @@ class ProgressKeywords(Component):
 
     @keyword(tags=["fio", "progress"])
     def fio_should_still_move_bytes(
-        self, *runs: FioRun, except_disk: str | None = None, deadline: timedelta = timedelta(seconds=5)
+        self, *runs: FioRun, except_disk: str | Sequence[str] = (), deadline: timedelta = timedelta(seconds=5)
     ) -> None:
         """Checks that new writes come on every disk of ``runs``, from now on and at most ``deadline`` later.
 
-        Use it after an event. ``except_disk`` is the serial of a detached disk, which need not move. Fails like
-        `Wait Until Fio Moves Bytes`.
+        Use it after an event. ``except_disk`` is the serial of a detached disk, or a list of serials, which need not
+        move. Fails like `Wait Until Fio Moves Bytes`.
 
         Example:
         | Fio Should Still Move Bytes | ${run} | except_disk=Nvme0n1p0 |
         """
-        wait_until_moving(
-            at_least_one(runs), deadline.total_seconds(), except_disks=[except_disk] if except_disk else []
-        )
+        wait_until_moving(at_least_one(runs), deadline.total_seconds(), except_disks=serials(except_disk))
 
     @keyword(tags=["fio", "progress"])
     def fio_should_have_stopped_on_disk(

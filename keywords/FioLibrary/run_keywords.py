@@ -12,7 +12,7 @@ from robot.api.deco import keyword
 
 from hotplug_kit.domain.attachment import Event
 from hotplug_kit.domain.disk_node import DiskNode
-from hotplug_kit.domain.errors import KitError
+from hotplug_kit.domain.errors import KitError, SuiteError
 from hotplug_kit.domain.finding import Blame
 from hotplug_kit.fio.job_file import find_job_file, options_within, read_template, render, seed_of_run
 from hotplug_kit.fio.progress import StallCheck
@@ -106,12 +106,14 @@ class RunKeywords(Component):
     def start_fio(self, *runs: FioRun) -> None:
         """Starts runs that `Prepare Fio` returned, one after the other, and returns while they go on.
 
-        Fails with ``KitError`` when fio does not start or a run was started before.
+        Fails with ``SuiteError`` when a disk is in a run that still goes on, because two fio on one disk overwrite each
+        other's data; with ``KitError`` when fio does not start or a run was started before.
 
         Example:
         | Start Fio | ${run} | ${other} |
         """
         for run in at_least_one(runs):
+            self._refuse_shared_disks(run)
             run.begin()
             logger.info(f"Started {run}.")
 
@@ -119,7 +121,7 @@ class RunKeywords(Component):
     def get_fio_run_with_disk(self, disk: str, *runs: FioRun) -> FioRun:
         """Returns the one of ``runs`` that works on the disk with serial ``disk``.
 
-        Fails with ``KitError`` when none of them does.
+        Fails with ``SuiteError`` when none of them does.
 
         Example:
         | ${run} = | Get Fio Run With Disk | Nvme0n1p0 | @{runs} |
@@ -127,13 +129,16 @@ class RunKeywords(Component):
         for run in at_least_one(runs):
             if disk in run.disks:
                 return run
-        raise KitError(f"Disk '{disk}' is in none of these: {'; '.join(map(str, runs))}.")
+        raise SuiteError(
+            f"Disk '{disk}' is in none of these fio runs: {'; '.join(map(str, runs))}. Put a step that runs fio on it "
+            "before this one."
+        )
 
     @keyword(tags=["fio"])
     def wait_for_fio(
         self,
         *runs: FioRun,
-        except_disk: str | None = None,
+        except_disk: str | Sequence[str] = (),
         event: Event | None = None,
         io_gap: timedelta | None = None,
     ) -> list[RunResult]:
@@ -143,8 +148,8 @@ class RunKeywords(Component):
         failed is the business of the verdict keywords, not of this one.
 
         With ``io_gap`` the wait ends with the device's fault as soon as a disk has been without progress for longer.
-        ``except_disk`` is the serial of a detached disk, which need not move; ``event`` is what happened meanwhile, for
-        the message.
+        ``except_disk`` is the serial of a detached disk, or a list of serials, which need not move; ``event`` is what
+        happened meanwhile, for the message.
 
         Fails as the device's fault when fio hangs in a guest that still answers; with an error of the kit when the
         connection is lost, when fio was killed, or when its output is no complete result.
@@ -155,9 +160,9 @@ class RunKeywords(Component):
         """
         if io_gap is None:
             return self.collect(runs)
-        bounds = Bounds(io_latency=math.inf, io_gap=io_gap.total_seconds())
-        results = self.collect(runs, StallCheck(runs, bounds, event, except_disk).check)
-        findings = [finding for result in results for finding in stalled(result.progress, bounds, event, except_disk)]
+        bounds, others = Bounds(io_latency=math.inf, io_gap=io_gap.total_seconds()), serials(except_disk)
+        results = self.collect(runs, StallCheck(runs, bounds, event, others).check)
+        findings = [finding for result in results for finding in stalled(result.progress, bounds, event, others)]
         enforce([finding for finding in findings if finding.blame is Blame.DEVICE])
         return results
 
@@ -187,6 +192,17 @@ class RunKeywords(Component):
         for run in runs:
             run.stop()
             logger.info(f"Stopped {run}.")
+
+    def _refuse_shared_disks(self, run: FioRun) -> None:
+        for other in self._library.runs:
+            goes_on = other.asked_at is not None and not other.stopped and not other.finished
+            if other is run or other.vm != run.vm or not goes_on:
+                continue
+            if shared := sorted(set(run.disks) & set(other.disks)):
+                raise SuiteError(
+                    f"Disk '{shared[0]}' is in two fio runs at the same time, {other} and {run}: they would overwrite "
+                    "each other's data. Wait for the first one, or leave the disk out of one of them."
+                )
 
     def collect(self, runs: Sequence[FioRun], watch: Callable[[], None] = lambda: None) -> list[RunResult]:
         """Waits for `runs`, logs their tables, returns their results; see `FioRun.wait` for `watch`."""
@@ -222,6 +238,11 @@ def nodes_of(disks: Mapping[str, str] | Sequence[DiskInGuest]) -> list[DiskNode]
     if isinstance(disks, Mapping):
         return [DiskNode(serial, node) for serial, node in disks.items()]
     return [DiskNode(disk.serial, disk.node, disk.size) for disk in disks]
+
+
+def serials(except_disk: str | Sequence[str]) -> Sequence[str]:
+    """The serials that a keyword is given as ``except_disk``: one, several, or none."""
+    return [except_disk] if isinstance(except_disk, str) else except_disk
 
 
 def at_least_one(runs: Sequence[FioRun]) -> Sequence[FioRun]:

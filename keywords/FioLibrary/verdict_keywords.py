@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from robot.api import logger
 from robot.api.deco import keyword
 
-from FioLibrary.run_keywords import at_least_one
+from FioLibrary.run_keywords import at_least_one, serials
 from hotplug_kit.domain.attachment import Event
 from hotplug_kit.fio import verdict
 from hotplug_kit.fio.progress import StallCheck
@@ -33,7 +34,7 @@ class VerdictKeywords(Component):
     def fio_should_have_passed(
         self,
         *runs: FioRun,
-        except_disk: str | None = None,
+        except_disk: str | Sequence[str] = (),
         event: Event | None = None,
         io_latency: timedelta = _BOUND,
         io_gap: timedelta = _BOUND,
@@ -46,23 +47,24 @@ class VerdictKeywords(Component):
         in which this machine stood still is blamed on no device (``KitError``). A disk that stands still for too long
         ends the wait at once.
 
-        ``except_disk`` is the serial of a detached disk, whose job another keyword judges. Fails as the device's fault
-        with a sentence for each disk that did not pass; with an error of the kit when a run
-        proves nothing (see `Wait For Fio`). Why each disk passed goes to the log.
+        ``except_disk`` is the serial of a detached disk, or a list of serials, whose jobs another keyword judges. Fails
+        as the device's fault with a sentence for each disk that did not pass, a stall before the error that follows
+        from it; with an error of the kit when a run proves nothing (see `Wait For Fio`). Why each disk passed goes to
+        the log.
 
         Example:
         | Fio Should Have Passed | ${run} | ${other} |
         | Fio Should Have Passed | ${run} | except_disk=Nvme0n1p0 | event=${event} | io_gap=3s |
         """
         bounds = Bounds(io_latency.total_seconds(), io_gap.total_seconds())
-        watch = StallCheck(at_least_one(runs), bounds, event, except_disk)
-        results = self._library.results(runs, watch.check)
-        findings = [finding for result in results for finding in verdict.passed(result, except_disk)]
-        findings += [finding for result in results for finding in stalled(result.progress, bounds, event, except_disk)]
+        others = serials(except_disk)
+        results = self._library.results(at_least_one(runs), StallCheck(runs, bounds, event, others).check)
+        findings = [finding for result in results for finding in stalled(result.progress, bounds, event, others)]
+        findings += [finding for result in results for finding in verdict.passed(result, others)]
         verdict.enforce(findings)
         for result in results:
             for disk in result.disks.values():
-                if disk.serial != except_disk:
+                if disk.serial not in others:
                     logger.info(verdict.why_passed(result, disk, bounds))
 
     @keyword(tags=["fio", "verdict"])
@@ -74,6 +76,7 @@ class VerdictKeywords(Component):
         deadline: timedelta = timedelta(seconds=5),
         io_latency: timedelta = _BOUND,
         io_gap: timedelta = _BOUND,
+        except_disk: str | Sequence[str] = (),
     ) -> None:
         """Waits for ``run`` and checks that its job on ``disk`` failed because of ``event``, and no other did.
 
@@ -81,32 +84,39 @@ class VerdictKeywords(Component):
         first error is EIO or ENODEV, and that came after the event was sent and at most ``deadline`` after it was
         answered. A verify error is another fault, and so are writes that the disk still took after the answer. All
         other jobs must have passed with their full run time and without a stall; ``io_latency`` and ``io_gap`` are the
-        bounds as in `Fio Should Have Passed`.
+        bounds as in `Fio Should Have Passed`. ``except_disk`` is the serial, or a list of serials, of disks that were
+        detached at the same time; judge each of them with a call of its own.
 
         Example:
         | Fio Should Have Failed Only On Disk | ${run} | Nvme0n1p0 | ${event} | deadline=3s |
+        | Fio Should Have Failed Only On Disk | ${run} | Nvme0n1p1 | ${other} | except_disk=Nvme0n1p0 |
         """
         (result,) = self._library.results([run])
         bounds = Bounds(io_latency.total_seconds(), io_gap.total_seconds())
-        findings = verdict.failed_only_on(result, disk, event, deadline.total_seconds())
-        verdict.enforce([*findings, *stalled(result.progress, bounds, event, except_disk=disk)])
+        others = serials(except_disk)
+        findings = verdict.failed_only_on(result, disk, event, deadline.total_seconds(), others)
+        verdict.enforce([*findings, *stalled(result.progress, bounds, event, except_disks=[disk, *others])])
         logger.info(verdict.why_failed_rightly(result, result.disks[disk], event))
 
     @keyword(tags=["fio", "verdict"])
-    def fio_should_have_met_event(self, event: Event, *runs: FioRun) -> None:
+    def fio_should_have_met_event(self, event: Event, *runs: FioRun, except_disk: str | Sequence[str] = ()) -> None:
         """Waits for ``runs`` and checks that every job moved bytes before ``event``, and after it was answered.
 
         The job on the disk that a detach takes away must have moved bytes, but need not have run on. Fails with
         ``KitError`` when a job did not meet the event: the case then proves nothing. Fails as the device's fault when a
-        job ran on for more than a second without moving a byte. Needs `Wait Until Fio Moves Bytes`
-        before the event.
+        job ran on for more than a second without moving a byte. Needs `Wait Until Fio Moves Bytes` before the event.
+        ``except_disk`` is the serial, or a list of serials, of disks that were detached at the same time, each with an
+        event of its own.
 
         Example:
         | Fio Should Have Met Event | ${event} | ${run} | ${other} |
         """
         detached = event.disk if event.kind == "detach" else None
+        others = [serial for serial in serials(except_disk) if serial != detached]
         results = self._library.results(at_least_one(runs))
-        verdict.enforce([f for result in results for f in verdict.met_event(result, event, detached=detached)])
+        findings = [verdict.met_event(result, event, detached=detached, except_disks=others) for result in results]
+        verdict.enforce([finding for found in findings for finding in found])
         for result in results:
             for disk in result.disks.values():
-                logger.info(verdict.why_met(result, disk, event))
+                if disk.serial not in others:
+                    logger.info(verdict.why_met(result, disk, event))

@@ -1,13 +1,14 @@
-"""Robot Framework library that looks at the machine before a run starts anything."""
+"""Robot Framework library that looks at the machine and the test bed before a run starts anything."""
 
 from kit_library import KitLibrary
 from PreflightLibrary.preflight_keywords import PreflightKeywords
+from PreflightLibrary.suite_keywords import SuiteKeywords
 
 __all__ = ["PreflightLibrary"]
 
 
 class PreflightLibrary(KitLibrary):
-    """Looks, before anything is started, at whether this machine has what a run needs.
+    """Looks, before anything is started, at whether this machine and the test bed have what a run needs.
 
     One table in the log has a line for each thing: what was found, what is needed, and its state with the remedy. It
     takes well under a second, and starts nothing that stays.
@@ -23,6 +24,12 @@ class PreflightLibrary(KitLibrary):
     What is *missing* stops the run with ``SetupError`` and one sentence that names every missing thing. A *note* is
     worth knowing, such as KVM that cannot be used; the run goes on.
 
+    = What a suite asks for =
+
+    `Test Bed Should Have` and `Vms Of Suite Should Have` compare the needs of a suite with its test bed; what does not
+    fit is a ``SetupError`` that names the key to change. `Get Controller Of Suite` and `Get Disks Per Controller`
+    compare the arguments of a step with what the suite has; a wrong one is a ``SuiteError`` that lists what there is.
+
     = Example =
 
     | *** Settings ***
@@ -36,4 +43,4 @@ class PreflightLibrary(KitLibrary):
 
         | Library    PreflightLibrary    artifacts=/var/tmp/hotplug
         """
-        super().__init__([PreflightKeywords(self)], artifacts)
+        super().__init__([PreflightKeywords(self), SuiteKeywords(self)], artifacts)

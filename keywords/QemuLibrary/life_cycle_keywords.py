@@ -11,6 +11,7 @@ from robot.api import logger
 from robot.api.deco import keyword
 
 from hotplug_kit.vm.definition import UserImage, VmDefinition
+from hotplug_kit.vm.virtual_machine import RebootMoment
 from kit_library import Component
 
 if TYPE_CHECKING:
@@ -45,9 +46,10 @@ class LifeCycleKeywords(Component):
         ``memory`` is in MiB. ``accelerator`` ``auto`` takes KVM where a probe shows that it works, else
         TCG. ``qemu`` is QEMU's program, by name or path. ``ssh_port`` 0 lets the kernel choose a free one.
 
-        ``image`` is a disk image of your own, qcow2 or raw, with an SSH server and fio; ``user`` with ``key_file`` or
-        ``password`` logs in there, and needs ``sudo`` without a password if it is not root. The image is
-        never written. Give a password as a variable, so that the log shows only its name.
+        Without an ``image`` the VM boots the kit's own guest. ``image`` is a disk image of your own, qcow2 or raw, with
+        an SSH server and fio; ``user`` with ``key_file`` or ``password`` logs in there, and needs ``sudo`` without a
+        password if it is not root. The image is never written. Give a password as a variable, so that the log shows
+        only its name. An empty text is the same as none.
 
         Fails with SetupError when a controller already belongs to another VM or a value makes no sense.
 
@@ -55,8 +57,8 @@ class LifeCycleKeywords(Component):
         | Define Vm    vm2    controllers=${sockets}    image=/images/fedora.qcow2    password=${PASSWORD}
         """
         own = None
-        if image is not None:
-            secret = None if password is None else str(getattr(password, "value", password))
+        if image:
+            secret = str(getattr(password, "value", password) or "") or None
             own = UserImage(Path(image).expanduser(), user, Path(key_file).expanduser() if key_file else None, secret)
         sockets = {controller: Path(socket) for controller, socket in (controllers or {}).items()}
         self._library.fleet.define(
@@ -98,6 +100,30 @@ class LifeCycleKeywords(Component):
         | Wait Until Vm Has Rebooted    vm2
         """
         self._library.fleet.member(vm).reboot()
+
+    @keyword(tags=["vm"])
+    def wait_until_reboot_reaches(
+        self, vm: str, moment: RebootMoment, deadline: timedelta = timedelta(minutes=3)
+    ) -> None:
+        """Waits until a reboot that `Reboot Vm` began has come to a ``moment``, so that an event can meet it.
+
+        ``firmware``: QEMU has reset the machine. ``kernel``: the new kernel has printed its first line on the console,
+        and drives no controller yet. ``login``: SSH answers again. Fails with the end of the console when the reboot
+        does not get so far by the ``deadline``.
+
+        `Wait Until Vm Has Rebooted` must follow: only it proves that the guest came back. Until then no keyword can ask
+        the guest for anything, but `Expect Detach Of Disk` and VhostLibrary's keywords work.
+
+        | Reboot Vm    vm1
+        | Wait Until Reboot Reaches    vm1    kernel
+        | Expect Detach Of Disk    vm1    naa.ctrlr1    0
+        | ${event} =    Detach Target    naa.ctrlr1    0
+        | Wait Until Vm Has Rebooted    vm1
+        | Wait Until Disk Is Gone    vm1    naa.ctrlr1    0    event=${event}
+        """
+        began = time.monotonic()
+        self._library.fleet.member(vm).machine.wait_reboot_reaches(moment, deadline.total_seconds())
+        logger.info(f"The reboot of VM '{vm}' reached '{moment}' after {time.monotonic() - began:.2f} s.")
 
     @keyword(tags=["vm"])
     def wait_until_vm_has_rebooted(self, vm: str, deadline: timedelta = timedelta(minutes=3)) -> None:

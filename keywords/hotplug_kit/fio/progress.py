@@ -1,7 +1,7 @@
 """Whether running fio processes move bytes on each of their disks, seen from the guest's own write counters."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from hotplug_kit.domain.attachment import Event
 from hotplug_kit.domain.errors import DeadlineError, KitError
@@ -130,16 +130,16 @@ def _failing(run: FioRun, disk: str, sentence: str) -> DeviceFault:
 class StallCheck:
     """Looks at runs that go on, whenever `check` is called; a look costs little and comes twice a second at most.
 
-    `event` is what happened meanwhile, `except_disk` the serial of a detached disk, which need not move.
+    `event` is what happened meanwhile, `except_disks` are the serials of detached disks, which need not move.
     """
 
     def __init__(
-        self, runs: Sequence[FioRun], bounds: Bounds, event: Event | None = None, except_disk: str | None = None
+        self, runs: Sequence[FioRun], bounds: Bounds, event: Event | None = None, except_disks: Collection[str] = ()
     ) -> None:
         self._runs = runs
         self._bounds = bounds
         self._event = event
-        self._except_disk = except_disk
+        self._except_disks = except_disks
         self._next_look = 0.0
 
     def check(self) -> None:
@@ -154,7 +154,7 @@ class StallCheck:
         for run in self._runs:
             if not run.finished and run.asked_at is not None:
                 progress = run.progress(now, self._held_after_its_time(run, now))
-                findings = stalled(progress, self._bounds, self._event, self._except_disk)
+                findings = stalled(progress, self._bounds, self._event, self._except_disks)
                 faults = [finding for finding in findings if finding.blame is Blame.DEVICE]
                 if faults:
                     for disk in progress.disks.values():

@@ -4,7 +4,7 @@ A stall is blamed on what stood still: a disk, all disks of a VM, the VM as a wh
 kit's surroundings, never of the device under test).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from hotplug_kit.domain.attachment import Event
 from hotplug_kit.domain.finding import Blame, Check, FailureClass, Finding, Subject
@@ -13,13 +13,13 @@ from hotplug_kit.fio.verdict import job_on
 
 
 def stalled(
-    run: RunProgress, bounds: Bounds, event: Event | None = None, except_disk: str | None = None
+    run: RunProgress, bounds: Bounds, event: Event | None = None, except_disks: Collection[str] = ()
 ) -> list[Finding]:
     """Findings against: every disk of a run went on moving bytes, and answered each I/O soon enough.
 
-    `event` is what happened meanwhile, for the message; `except_disk` the serial of a disk that is judged elsewhere.
+    `event` is what happened meanwhile, for the message; `except_disks` are serials of disks that are judged elsewhere.
     """
-    disks = [disk for disk in run.disks.values() if disk.serial != except_disk]
+    disks = [disk for disk in run.disks.values() if disk.serial not in except_disks]
     longest = {disk.serial: disk.stalls[0] for disk in disks if disk.stalls and _over(disk.stalls[0], bounds)}
     findings = _guest_or_host(run, longest, bounds, event)
     if not findings and longest:

@@ -5,7 +5,7 @@ No finding means: proved.
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Protocol
 
 from hotplug_kit.domain.attachment import Event
@@ -68,27 +68,30 @@ def _subject(run: _InVm, disk: _Disk | None) -> Subject:
     return Subject(vm=run.vm, disk=disk.serial if disk is not None else "", fio_run=run.label)
 
 
-def passed(run: RunResult, except_disk: str | None = None) -> list[Finding]:
+def passed(run: RunResult, except_disks: Collection[str] = ()) -> list[Finding]:
     """Findings against: every job wrote, compared and ran its full time without an error.
 
-    `except_disk` is the serial of a disk whose job is judged elsewhere.
+    `except_disks` are the serials of disks whose jobs are judged elsewhere.
     """
     if cut := _cut_short(run):
         return [cut, *_verify_words(run)]
-    judged = [disk for disk in run.disks.values() if disk.serial != except_disk]
+    judged = [disk for disk in run.disks.values() if disk.serial not in except_disks]
     findings = [finding for disk in judged for finding in _job_passed(run, disk)]
-    elsewhere = {disk.node for disk in run.disks.values() if disk.serial == except_disk}
+    elsewhere = _nodes(run, except_disks)
     findings += _verify_words(run, lambda line: line.node in elsewhere)
-    if not findings and run.exit_code != 0 and except_disk not in run.disks:
+    if not findings and run.exit_code != 0 and not elsewhere:
         findings.append(_kit(f"{run.name} ended with exit code {run.exit_code} although no job had an error.", run))
     return findings
 
 
-def failed_only_on(run: RunResult, disk: str, event: Event, seconds: float) -> list[Finding]:
+def failed_only_on(
+    run: RunResult, disk: str, event: Event, seconds: float, except_disks: Collection[str] = ()
+) -> list[Finding]:
     """Findings against: the job on `disk` failed as a detach makes it fail, and no other job did.
 
     `event` is the detach; the first error must come after it was sent and at most `seconds` after it was
-    answered.
+    answered. `except_disks` are serials of other disks that were detached at the same time; each is judged in a call of
+    its own.
     """
     if wrong := _wrong_event(run, event, disk):
         return [wrong]
@@ -98,22 +101,30 @@ def failed_only_on(run: RunResult, disk: str, event: Event, seconds: float) -> l
         return [cut, *_verify_words(run)]
     findings = list(_job_detached(run, run.disks[disk], event, seconds))
     for other in run.disks.values():
-        if other.serial != disk:
+        if other.serial != disk and other.serial not in except_disks:
             findings += _job_passed(run, other)
-    findings += _verify_words(run, lambda line: _of_removed_disk(line, run.disks[disk], event))
+    elsewhere = _nodes(run, except_disks) - {run.disks[disk].node}
+    findings += _verify_words(
+        run, lambda line: line.node in elsewhere or _of_removed_disk(line, run.disks[disk], event)
+    )
     if not findings and run.exit_code == 0:
         findings.append(_kit(f"{run.name} ended with exit code 0 although a job failed.", run))
     return findings
 
 
-def met_event(run: RunResult, event: Event, *, detached: str | None = None) -> list[Finding]:
+def met_event(
+    run: RunResult, event: Event, *, detached: str | None = None, except_disks: Collection[str] = ()
+) -> list[Finding]:
     """Findings against: every job was moving bytes before `event` was sent, and moved more after it was answered.
 
-    `detached` is the disk whose job the event ends, which need not have run on. A job that never met the event proves
-    nothing, which is the kit's fault; one that ran on without moving a byte is the device's.
+    `detached` is the disk whose job the event ends, which need not have run on. `except_disks` are serials of disks
+    that were detached at the same time, each with an event of its own. A job that never met the event proves nothing,
+    which is the kit's fault; one that ran on without moving a byte is the device's.
     """
     findings: list[Finding] = []
     for disk in run.disks.values():
+        if disk.serial in except_disks:
+            continue
         where = job_on(run, disk)
         if disk.first_error and disk.first_error.at < event.sent:
             early = event.sent - disk.first_error.at
@@ -234,6 +245,10 @@ def _still_counted(run: RunResult, disk: DiskResult) -> float:
 def _ran_at(run: RunResult, disk: DiskResult, moment: float) -> bool:
     """Seen to move after `moment`, or even if started when fio was asked for, still running then."""
     return (disk.moving_last or 0.0) >= moment or run.asked_at + disk.seconds >= moment
+
+
+def _nodes(run: RunResult, serials: Collection[str]) -> set[str]:
+    return {disk.node for disk in run.disks.values() if disk.serial in serials}
 
 
 def _cut_short(run: RunResult) -> Finding | None:

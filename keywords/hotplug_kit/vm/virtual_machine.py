@@ -8,10 +8,11 @@ import signal
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Literal
 
 import psutil
 
-from hotplug_kit.domain.errors import ConnectionLostError, DeadlineError, KitError, SetupError
+from hotplug_kit.domain.errors import ConnectionLostError, DeadlineError, KitError, SetupError, SuiteError
 from hotplug_kit.domain.finding import Check, DeviceFault, FailureClass, Finding, Subject, fault
 from hotplug_kit.guest.root import as_root, require_root
 from hotplug_kit.guest.ssh import CommandResult, SshAddress, SshConnection
@@ -31,6 +32,8 @@ from hotplug_kit.vm.ssh_key import SshKey
 _LOG_BYTES = 16 << 20
 _LAUNCH_SECONDS = 15.0
 _BOOT_ID = "cat /proc/sys/kernel/random/boot_id /proc/uptime"
+_KERNEL_STAMP = re.compile(r"^\[ *(\d+\.\d{6})\]", re.MULTILINE)
+_STAMPS_OUT_OF_ORDER_SECONDS = 0.5
 _FORWARD = re.compile(r"HOST_FORWARD\]\s+\d+\s+127\.0\.0\.1\s+(\d+)\s")
 _REMEDIES = {
     "Could not set up host forwarding": "The SSH port is taken: with ssh_port=0 the kernel chooses a free one.",
@@ -39,6 +42,9 @@ _REMEDIES = {
     "cannot set up guest memory": "There is too little memory: give the VM less or free some.",
 }
 """What to do, by what QEMU says when it cannot start."""
+
+RebootMoment = Literal["firmware", "kernel", "login"]
+"""How far a reboot has come: the machine was reset; the new kernel has printed its first line; SSH answers again."""
 
 
 class VirtualMachine:
@@ -67,6 +73,7 @@ class VirtualMachine:
         self._rebooting_from = ""
         self._resets_before = 0
         self._marks_before = 0
+        self._kernels_before = 0
         self._connection: SshConnection | None = None
         self._process: ChildProcess
         self._qmp: QmpConnection
@@ -175,6 +182,7 @@ class VirtualMachine:
         self._rebooting_from = self.boot_id = self._read_boot_id(connection, limit)
         self._resets_before = self.events.count("RESET")
         self._marks_before = self._marks()
+        self._kernels_before = kernel_starts(self.console())
         self.events.expect("RESET")
         self._record(Kind.REBOOT, "the guest is told to reboot")
         with contextlib.suppress(ConnectionLostError):  # the guest may go down before it answers
@@ -190,20 +198,10 @@ class VirtualMachine:
 
         Raises `DeviceFault`: a guest that does not come back is a fault.
         """
-        if not self._rebooting_from:
-            raise KitError(f"VM '{self.name}' was not asked to reboot; use Reboot Vm first.")
         limit = Deadline(seconds)
         try:
-            wait_until(
-                lambda: self.events.count("RESET") > self._resets_before,
-                limit,
-                f"the guest of VM '{self.name}' to go down for its reboot",
-                interval=0.02,
-                monitor=self._monitor,
-            )
-            self._drop_connection()
-            self._await_mark(limit)
-            connection = self.connection(limit)
+            self._await_reset(limit)
+            connection = self._reconnect(limit)
             boot_id = self._read_boot_id(connection, limit)
         except (DeadlineError, ConnectionLostError) as error:
             said = (
@@ -216,6 +214,52 @@ class VirtualMachine:
         self.boot_id, self._rebooting_from = boot_id, ""
         self._record_ready("the guest has rebooted and answers over SSH")
         return connection
+
+    def wait_reboot_reaches(self, moment: RebootMoment, seconds: float) -> None:
+        """Waits until the reboot that `reboot` asked for has come to `moment`; `wait_rebooted` must still prove it.
+
+        Raises `DeviceFault` when the guest does not come so far. Where a user's image prints no kernel line on its
+        console, `kernel` raises `DeadlineError`.
+        """
+        limit = Deadline(seconds)
+        try:
+            self._await_reset(limit)
+            if moment == "kernel":
+                what = f"the new kernel of VM '{self.name}' to print its first line"
+                wait_until(
+                    lambda: kernel_starts(self.console()) > self._kernels_before,
+                    limit,
+                    what,
+                    interval=0.02,
+                    monitor=self._monitor,
+                )
+            elif moment == "login":
+                self._reconnect(limit)
+        except (DeadlineError, ConnectionLostError) as error:
+            end = _console_end(self.console_log)
+            if moment == "kernel" and self.definition.image is not None:
+                advice = f"The image '{self.definition.image.path}' needs the kernel parameter console=ttyS0 for that."
+                raise DeadlineError(f"{error} {advice} {end}") from error
+            said = f"The reboot of VM '{self.name}' did not reach '{moment}' within {seconds:g} s: {error} {end}"
+            raise self._boot_fault(said) from error
+        self._record(Kind.REBOOT, f"the reboot has reached: {moment}")
+
+    def _await_reset(self, limit: Deadline) -> None:
+        if not self._rebooting_from:
+            raise SuiteError(f"VM '{self.name}' was not asked to reboot; put 'Reboot Vm    {self.name}' before.")
+        wait_until(
+            lambda: self.events.count("RESET") > self._resets_before,
+            limit,
+            f"the guest of VM '{self.name}' to go down for its reboot",
+            interval=0.02,
+            monitor=self._monitor,
+        )
+
+    def _reconnect(self, limit: Deadline) -> SshConnection:
+        """A connection to the guest that has been reset."""
+        self._drop_connection()
+        self._await_mark(limit)
+        return self.connection(limit)
 
     def _boot_fault(self, sentence: str) -> DeviceFault:
         return fault(Check.GUEST_BOOT, FailureClass.GUEST, sentence, Subject(vm=self.name))
@@ -398,6 +442,15 @@ def _check_memory(definition: VmDefinition) -> None:
             f"VM '{definition.name}' needs {definition.memory} MiB of memory, but {available} MiB are available; "
             "give it less or free some."
         )
+
+
+def kernel_starts(console: str) -> int:
+    """How often a kernel has started, by the time stamps of its lines on a console: they begin again at 0."""
+    last, starts = float("inf"), 0
+    for stamp in _KERNEL_STAMP.findall(console):
+        starts += float(stamp) < last - _STAMPS_OUT_OF_ORDER_SECONDS
+        last = float(stamp)
+    return starts
 
 
 def _last_words(log: Path) -> str:

@@ -36,9 +36,12 @@ Disks Are Attached And Detached
     ${parts}=    Split Disk    Nvme0n1    4
     Create Controller    naa.ctrlr1
     ${event}=    Attach Target    naa.ctrlr1    ${parts}[1]
-    Attachments Should Be    ${{ {'naa.ctrlr1': {$event.target: $parts[1]}} }}
+    ${attached}=    Get Attachments    naa.ctrlr1
+    Length Should Be    ${attached}    1
+    Should Be Equal    ${attached}[0]    ${event.attachment}
     Detach Target    naa.ctrlr1    ${event.target}
-    Attachments Should Be    ${{ {'naa.ctrlr1': {}} }}
+    ${attached}=    Get Attachments    naa.ctrlr1
+    Should Be Empty    ${attached}
 
 A Disk That Does Not Exist
     [Documentation]    Named with the disks that there are; it is no fault of vhost.

@@ -259,7 +259,7 @@ def test_stalls_of_others_are_left_to_the_verdict_at_the_end(
     shown = RunProgress("vm1", eight.began, {"serial-b": DiskProgress("serial-b", "/dev/sdb", [eight])})
     with fio(guest, runtime=30) as run:
         monkeypatch.setattr(run, "progress", lambda now, held: shown)
-        StallCheck([run], WATCHED, except_disk="serial-b").check()
+        StallCheck([run], WATCHED, except_disks=["serial-b"]).check()
         with raises_fault(*STALL, "stood still for 8", Subject(vm="vm1", disk="serial-b")):
             StallCheck([run], WATCHED).check()
         monkeypatch.setattr(run, "progress", lambda now, held: replace(shown, host_pauses=[eight]))

@@ -61,7 +61,7 @@ def test_stall_of_a_neighbour_names_disk_vm_time_and_length(tmp_path: Path) -> N
     assert finding.at == EIGHT.began
     (without_event,) = stalled(run_with(tmp_path, {NEIGHBOUR: EIGHT}), BOUNDS)
     assert "from 2.3 s after fio's start on" in without_event.sentence
-    assert stalled(run_with(tmp_path, {NEIGHBOUR: EIGHT}), BOUNDS, DETACH, except_disk=NEIGHBOUR) == []
+    assert stalled(run_with(tmp_path, {NEIGHBOUR: EIGHT}), BOUNDS, DETACH, except_disks=[NEIGHBOUR]) == []
 
 
 def test_all_disks_of_a_vm_at_once_are_one_finding(tmp_path: Path) -> None:

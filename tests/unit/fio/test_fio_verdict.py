@@ -169,7 +169,7 @@ def test_buffer_that_a_removed_disk_left_unfilled_is_the_detach(tmp_path: Path) 
     detach = Recording.load("detach").with_job(0, error=84)
     run = Recording(detach.out, f"{STALE}\n{STALE}\n", 1).result(tmp_path)
     verdict.enforce(verdict.failed_only_on(run, GONE, DETACH, 5))
-    verdict.enforce(verdict.passed(run, except_disk=GONE))
+    verdict.enforce(verdict.passed(run, except_disks=[GONE]))
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,10 @@ def main() -> int:
             if BEHAVIOUR == "die":
                 print("assertion failed", file=sys.stderr)
                 return 134
+        if command == "system_reset":
+            event("RESET", guest=True, reason="guest-reset")
+            for line in re.findall(r"console:(.+)", BEHAVIOUR):
+                print(line, flush=True)
         if command == "quit" or (command == "system_powerdown" and BEHAVIOUR != "deaf"):
             event("SHUTDOWN", guest=True, reason="guest-shutdown")
             return 3 if BEHAVIOUR == "bad-end" else 0

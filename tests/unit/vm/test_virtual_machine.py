@@ -8,10 +8,11 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from hotplug_kit.domain.errors import ConnectionLostError, DeadlineError, KitError, SetupError
+from hotplug_kit.domain.errors import ConnectionLostError, DeadlineError, KitError, SetupError, SuiteError
 from hotplug_kit.domain.finding import Check, FailureClass, Finding, Subject
 from hotplug_kit.monitor.deadline import Deadline
 from hotplug_kit.monitor.run_monitor import RunMonitor
@@ -20,7 +21,7 @@ from hotplug_kit.vm import virtual_machine
 from hotplug_kit.vm.boot_source import KernelBoot, user_disk
 from hotplug_kit.vm.definition import UserImage, VmDefinition
 from hotplug_kit.vm.fleet import Fleet
-from hotplug_kit.vm.virtual_machine import VirtualMachine
+from hotplug_kit.vm.virtual_machine import VirtualMachine, kernel_starts
 from tests.unit.expected_findings import expect_finding, raises_fault
 from tests.unit.vm import fake_qemu
 
@@ -137,6 +138,66 @@ def test_exit_code_at_shut_down_counts(start: Start) -> None:
 def test_guest_that_never_boots_is_told_with_its_console(start: Start) -> None:
     with pytest.raises(DeadlineError, match=r"not ready within 0\.3 s.*\n?.*console of the guest"):
         start().wait_ready(0.3)
+
+
+class RebootingGuest:
+    """The SSH connection to a guest that does as it is told: `reboot` resets the machine."""
+
+    alive = True
+
+    def __init__(self, vm: VirtualMachine) -> None:
+        self._vm = vm
+
+    def run(self, command: str, seconds: float) -> SimpleNamespace:
+        if "boot_id" not in command:
+            self._vm.qmp.execute("system_reset", seconds=seconds)
+        return SimpleNamespace(exit_code=0, stdout="11111111-old 98.17", stderr="")
+
+
+@pytest.fixture
+def start_reboot(start: Start, monkeypatch: pytest.MonkeyPatch) -> Start:
+    def start_reboot(*console: str) -> VirtualMachine:
+        vm = start("\n".join(f"console:{line}" for line in console))
+        monkeypatch.setattr(vm, "connection", lambda limit: RebootingGuest(vm))
+        vm.reboot()
+        return vm
+
+    return start_reboot
+
+
+NEW_KERNEL = "[    0.044000] tsc: PIT calibration deviates from PMTIMER: 962816 2592344"
+
+
+def test_moments_of_a_reboot_are_reached_one_after_the_other(start_reboot: Start) -> None:
+    vm = start_reboot(NEW_KERNEL, "guest: SSH listens")
+    for moment in ("firmware", "kernel", "login"):
+        vm.wait_reboot_reaches(moment, 5)
+
+
+@pytest.mark.parametrize(
+    ("console", "reached", "missing"), [((), "firmware", "kernel"), ((NEW_KERNEL,), "kernel", "login")]
+)
+def test_reboot_that_does_not_get_so_far_is_told_with_its_console(
+    start_reboot: Start, console: tuple[str, ...], reached: str, missing: str
+) -> None:
+    vm = start_reboot(*console)
+    vm.wait_reboot_reaches(reached, 5)
+    words = rf"(?s)The reboot of VM 'vm1' did not reach '{missing}' within 0\.3 s: .*console of the guest"
+    with pytest.raises(AssertionError, match=words):
+        vm.wait_reboot_reaches(missing, 0.3)
+
+
+def test_moment_of_a_reboot_that_nobody_asked_for(start: Start) -> None:
+    with pytest.raises(SuiteError, match=r"VM 'vm1' was not asked to reboot; put 'Reboot Vm    vm1' before\."):
+        start().wait_reboot_reaches("firmware", 1)
+
+
+def test_kernel_starts_are_counted_by_stamps_that_begin_again() -> None:
+    first = "[    0.659885] acpi\r\n[    1.316516] Unstable clock\r\nguest: SSH listens at uptime 2.01 s\r\n"
+    assert [kernel_starts(""), kernel_starts(first)] == [0, 1]
+    end = "guest: reboot asked for\r\n[   98.171125] reboot: Restarting system\r\n"
+    assert kernel_starts(first + end) == 1
+    assert kernel_starts(first + end + NEW_KERNEL + "\r\n[    0.043999] printed late\r\n[    0.414299] APIC\r\n") == 2
 
 
 def test_qmp_errors(start: Start) -> None:
