@@ -60,8 +60,9 @@ def test_run_passes_and_keeps_its_files(guest: LocalGuest) -> None:
 
 
 def test_text_of_a_run_names_vm_disks_and_time(guest: LocalGuest) -> None:
-    with fio(guest) as run:
-        assert str(run).startswith("fio run 1 in VM 'vm1' on serial-a (/") and str(run).endswith("for 0.6 s")
+    run = prepared(guest, runtime=0.6)
+    run.abandon()
+    assert str(run).startswith("fio run 1 in VM 'vm1' on serial-a (/") and str(run).endswith("for 0.6 s")
 
 
 def test_detach_stops_one_job_while_the_other_goes_on(guest: LocalGuest) -> None:
@@ -311,10 +312,10 @@ def test_death_of_vhost_ends_the_wait_at_once(guest: LocalGuest) -> None:
         assert time.monotonic() - started < 10
 
 
-def prepared(guest: LocalGuest) -> FioRun:
+def prepared(guest: LocalGuest, runtime: float = 20) -> FioRun:
     folder = guest.orders.parent
     (folder / "my.job").write_text("[global]\nrw=randwrite\n")
-    job = render(parse_template(folder / "my.job"), guest.disks, 20)
+    job = render(parse_template(folder / "my.job"), guest.disks, runtime)
     files = RunFiles(folder / "kit.job", folder / "fio.json", folder / "fio.err")
     return prepare_fio(guest, job, files, "fio run 1", sys_class_block=str(guest.sys_class_block))
 
