@@ -66,7 +66,7 @@ def test_text_of_a_run_names_vm_disks_and_time(guest: LocalGuest) -> None:
 
 
 def test_detach_stops_one_job_while_the_other_goes_on(guest: LocalGuest) -> None:
-    with fio(guest, runtime=1.6) as run:
+    with fio(guest, runtime=2) as run:
         moving(run, guest)
         event = detach_order(guest, "serial-a")
         seen = wait_until_job_ended(run, "serial-a", event, 5)
@@ -292,7 +292,7 @@ def test_stop_kills_what_does_not_listen(guest: LocalGuest) -> None:
     with fio(guest, runtime=20) as run:
         moving(run, guest)
         pids = job_pids(run)
-        run.stop(0.8)  # half of that is for SIGINT
+        run.stop(2)  # half of that is for SIGINT
         with pytest.raises(KitError, match="killed by signal 9"):
             run.collect()
     assert len(pids) == 2 and not jobs_alive(pids)
