@@ -49,10 +49,12 @@ class AttachmentKeywords(Component):
     def attach_free_disk(
         self, controller: str, *disks: str, target: int = FIRST_FREE, deadline: timedelta | None = None
     ) -> Event:
-        """Attaches a free disk to a ``controller``: the first of the ``disks``, or of all, that is attached nowhere.
+        """Attaches a disk to a ``controller``: the first of ``disks``, or of all disks, that is attached nowhere.
 
-        Returns the event; ``${event.disk}`` tells which disk it was. See `Attach Target` for the other arguments and
-        the event. Fails with SetupError when no disk is free.
+        Returns the event.
+
+        ``${event.disk}`` tells which disk it was. See `Attach Target` for the other arguments and the event. Fails
+        with SetupError when no disk is free.
 
         | ${event} =    Attach Free Disk    naa.ctrlr1
         | ${event} =    Attach Free Disk    naa.ctrlr1    Nvme0n1p0    Nvme0n1p1    deadline=4s
