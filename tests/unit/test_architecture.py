@@ -3,6 +3,7 @@
 import ast
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,7 @@ def sources(folder: Path) -> Iterator[Path]:
     return (path for path in folder.rglob("*.py") if "__pycache__" not in path.parts)
 
 
+@cache
 def imports(path: Path, root: Path) -> set[str]:
     """The full names of all modules, or names in modules, that a file imports, wherever in the file."""
     package = path.relative_to(root).with_suffix("").parts[:-1]
@@ -139,6 +141,18 @@ def test_layers_of_the_embedded_vhost() -> None:
     assert offences(below / "virtio", ROOT, own + "bdev", own + "scsi", own + "rpc") == []
     assert offences(below / "bdev", ROOT, own + "scsi", own + "virtio", own + "vhost_user", own + "rpc") == []
     assert offences(below / "rpc", ROOT, own + "scsi", own + "virtio", own + "vhost_user") == []
+
+
+def test_only_findings_blame_the_device() -> None:
+    """An AssertionError blames the device; a bare one has no finding, so nothing may name the class but its heir."""
+    heir = KEYWORDS / "hotplug_kit" / "domain" / "finding.py"
+    named = [
+        f"{path.relative_to(ROOT)} line {node.lineno}"
+        for path in sources(KEYWORDS)
+        for node in ast.walk(ast.parse(path.read_text(), str(path)))
+        if path != heir and isinstance(node, ast.Name) and node.id == "AssertionError"
+    ]
+    assert named == []
 
 
 def test_the_check_itself_sees_offences(tmp_path: Path) -> None:

@@ -1,8 +1,13 @@
-"""libdoc works for the libraries with nothing started, and every keyword is documented with an example."""
+"""libdoc works for the libraries with nothing started; every keyword is documented with an example, and in use."""
+
+import re
+from pathlib import Path
 
 import pytest
 from robot.libdocpkg import LibraryDocumentation  # type: ignore[import-untyped]
 
+ROOT = Path(__file__).parents[2]
+USERS = ("suites/**/*.robot", "resources/**/*.resource", "docs/*.md", "README.md", "tests/**/*.robot", "tests/**/*.py")
 LIBRARIES = ("VhostLibrary", "QemuLibrary", "FioLibrary", "ReportLibrary", "PreflightLibrary")
 
 
@@ -31,3 +36,11 @@ def test_every_keyword_is_documented_with_an_example(library: str) -> None:
             if words and not (words in keyword.doc.lower() or argument.name in keyword.doc):
                 faults.append(f"{keyword.name}: argument '{argument.name}' is not explained")
     assert faults == [], "\n".join(faults)
+
+
+@pytest.mark.parametrize("library", [each for each in LIBRARIES if each != "ReportLibrary"])
+def test_every_keyword_is_used_by_a_suite_a_page_or_a_test(library: str) -> None:
+    text = "".join(path.read_text() for pattern in USERS for path in ROOT.glob(pattern))
+    words = re.sub(r"[ _]", "", text).lower()
+    names = [keyword.name for keyword in LibraryDocumentation(library).keywords]
+    assert [name for name in names if name.replace(" ", "").lower() not in words] == []

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hotplug_kit.domain.errors import KitError, SetupError
-from hotplug_kit.domain.finding import Check, FailureClass, fault
+from hotplug_kit.domain.finding import Check, DeviceFault, FailureClass, fault
 from hotplug_kit.domain.transport_id import TransportId
 from hotplug_kit.process.bounded_log import tail_of
 from hotplug_kit.vhost.controllers import listed
@@ -59,7 +59,7 @@ def connect_nvme_controller(
         ) from error
     except RpcDeadlineError as error:
         said = errors.said()
-        with contextlib.suppress(KitError, RpcError, AssertionError):
+        with contextlib.suppress(KitError, RpcError, DeviceFault):
             vhost.call(_DISCONNECT, {"name": name})
         raise SetupError(
             f"vhost was not connected to {transport} within {seconds:g} s, which gave no full answer; look at the "

@@ -14,5 +14,6 @@ from tests.unit.fio.local_guest import LocalGuest
 def guest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalGuest]:
     monkeypatch.setattr(guest_scripts, "SAMPLE_SECONDS", 0.02)
     monkeypatch.setattr(progress, "_LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(progress, "_POLL_SECONDS", 0.02)
     with contextlib.closing(LocalGuest(tmp_path)) as guest:
         yield guest

@@ -49,20 +49,8 @@ def main() -> int:
     if (ORDERS / "broken").exists():
         print("fio: failed to load engine", file=sys.stderr)
         return 1
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN if (ORDERS / "deaf").exists() else lambda *_: None)
-    parser = configparser.RawConfigParser(allow_no_value=True, delimiters=("=",))
-    parser.read_string(text)
-    runtime = float(parser["global"]["runtime"].removesuffix("ms")) / 1000
     jobs: dict[str, int] = {}
-    start = time.monotonic()
     stopped: list[int] = []
-    for name in [section for section in parser.sections() if section != "global"]:
-        if (pid := os.fork()) == 0:
-            if not (ORDERS / "deaf").exists():
-                signal.signal(signal.SIGINT, signal.SIG_DFL)
-            os._exit(job(name, parser[name]["filename"], runtime))
-        jobs[name] = pid
 
     def end_jobs(number: int, _: object) -> None:
         stopped.append(number)
@@ -70,8 +58,21 @@ def main() -> int:
             with contextlib.suppress(ProcessLookupError):  # it has ended already
                 os.kill(pid, signal.SIGKILL)
 
-    if not (ORDERS / "deaf").exists():
-        signal.signal(signal.SIGINT, end_jobs)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN if (ORDERS / "deaf").exists() else end_jobs)
+    parser = configparser.RawConfigParser(allow_no_value=True, delimiters=("=",))
+    parser.read_string(text)
+    runtime = float(parser["global"]["runtime"].removesuffix("ms")) / 1000
+    start = time.monotonic()
+    for name in [section for section in parser.sections() if section != "global"]:
+        if (pid := os.fork()) == 0:
+            if not (ORDERS / "deaf").exists():
+                for number in (signal.SIGINT, signal.SIGTERM):
+                    signal.signal(number, signal.SIG_DFL)
+            os._exit(job(name, parser[name]["filename"], runtime))
+        jobs[name] = pid
+    if stopped:  # before all had begun
+        end_jobs(stopped[0], None)
     reports = []
     for name, pid in jobs.items():
         status = os.waitpid(pid, 0)[1]

@@ -60,12 +60,13 @@ def test_run_passes_and_keeps_its_files(guest: LocalGuest) -> None:
 
 
 def test_text_of_a_run_names_vm_disks_and_time(guest: LocalGuest) -> None:
-    with fio(guest) as run:
-        assert str(run).startswith("fio run 1 in VM 'vm1' on serial-a (/") and str(run).endswith("for 0.6 s")
+    run = prepared(guest, runtime=0.6)
+    run.abandon()
+    assert str(run).startswith("fio run 1 in VM 'vm1' on serial-a (/") and str(run).endswith("for 0.6 s")
 
 
 def test_detach_stops_one_job_while_the_other_goes_on(guest: LocalGuest) -> None:
-    with fio(guest, runtime=1.6) as run:
+    with fio(guest, runtime=2) as run:
         moving(run, guest)
         event = detach_order(guest, "serial-a")
         seen = wait_until_job_ended(run, "serial-a", event, 5)
@@ -291,7 +292,7 @@ def test_stop_kills_what_does_not_listen(guest: LocalGuest) -> None:
     with fio(guest, runtime=20) as run:
         moving(run, guest)
         pids = job_pids(run)
-        run.stop(0.8)  # half of that is for SIGINT
+        run.stop(2)  # half of that is for SIGINT
         with pytest.raises(KitError, match="killed by signal 9"):
             run.collect()
     assert len(pids) == 2 and not jobs_alive(pids)
@@ -311,10 +312,10 @@ def test_death_of_vhost_ends_the_wait_at_once(guest: LocalGuest) -> None:
         assert time.monotonic() - started < 10
 
 
-def prepared(guest: LocalGuest) -> FioRun:
+def prepared(guest: LocalGuest, runtime: float = 20) -> FioRun:
     folder = guest.orders.parent
     (folder / "my.job").write_text("[global]\nrw=randwrite\n")
-    job = render(parse_template(folder / "my.job"), guest.disks, 20)
+    job = render(parse_template(folder / "my.job"), guest.disks, runtime)
     files = RunFiles(folder / "kit.job", folder / "fio.json", folder / "fio.err")
     return prepare_fio(guest, job, files, "fio run 1", sys_class_block=str(guest.sys_class_block))
 

@@ -43,7 +43,7 @@ def test_script_tells_the_jobs_of_a_process_on_this_machine(tmp_path: Path) -> N
         "for number in range(2):\n"
         "    if os.fork() == 0:\n"
         "        if number: held = open(sys.argv[1]); os.unlink(sys.argv[1])\n"
-        "        print(number, flush=True); time.sleep(60)\n"
+        "        os.write(1, b'%d\\n' % number); time.sleep(60)\n"
         "os.wait()\n"
     )
     with subprocess.Popen(

@@ -139,7 +139,7 @@ def test_newest_of_failures_with_the_same_words_counts(library: Library, monitor
 
 
 def test_full_disk_names_the_folder(library: Library, tmp_path: Path) -> None:
-    with pytest.raises(SetupError, match=f"no space left .*'{tmp_path}'"):
+    with pytest.raises(SetupError, match=f"no space left .*'{tmp_path}"):
         library.run_keyword("fill_the_disk", [])
 
 

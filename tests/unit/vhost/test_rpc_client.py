@@ -145,7 +145,7 @@ def test_late_answer_does_not_meet_the_next_call(connect: Connect, tmp_path: Pat
         with pytest.raises(DeadlineError):
             client.call("late")
         time.sleep(0.3)
-        assert client.call("next") == "next"
+        assert client.call("next", deadline=5) == "next"
 
 
 def test_delete_of_a_controller_in_use_is_explained_at_the_deadline(connect: Connect, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Literal, Self
 
 from hotplug_kit.domain.errors import KitError
+from hotplug_kit.domain.finding import DeviceFault
 from hotplug_kit.monitor.deadline import Deadline
 from hotplug_kit.vhost.rpc.answers import Controller, parse_controllers
 from hotplug_kit.vhost.rpc.client import RpcClient, RpcError
@@ -192,7 +193,7 @@ def undo(
         return [Left(each, str(error)) for each in owned]
     try:
         session = _await_disconnection({each.name for each in owned if each.kind == "controller"}, rpc, limit)
-    except (KitError, RpcError, AssertionError) as error:
+    except (KitError, RpcError, DeviceFault) as error:
         return [Left(each, str(error)) for each in owned]
     if session:
         return [Left(each, f"a VM is connected (session '{session}')") for each in owned]
@@ -200,7 +201,7 @@ def undo(
     for each in reversed(owned):
         try:
             reason = _delete(each, rpc, limit)
-        except (KitError, RpcError, AssertionError) as error:
+        except (KitError, RpcError, DeviceFault) as error:
             reason = str(error)
         if reason is None:
             gone(each)
