@@ -61,7 +61,7 @@ def _entry(entry: Entry) -> str:
     where = f"in {', '.join(entry.cases)}, within {entry.seconds:g} s" if entry.cases else "in a recording"
     quoted = f", with {words} in the sentence" if words else ""
     return (
-        f'<a id="{entry.name}"></a>**{entry.name}**: {entry.story}  \n'
+        f'<a id="{entry.name}"></a>**{entry.name}**: {entry.story}\n'
         f"Injected: {_injected(entry)}. Found by `{entry.check}` {where}{_about(entry)}{quoted}.\n"
     )
 
