@@ -61,8 +61,8 @@ class Entry:
 
     `story` says what a user would experience. The first finding must come from `check`, within `seconds` after the
     fault took effect, with the class `failure`. It must agree with each field of `about` that is not empty; where all
-    are empty it must be about vhost itself, and where `about` is None the subject differs from run to run. `words` are
-    names and figures that its sentence must quote because no field holds them.
+    are empty, it must be about nothing beyond vhost; where `about` is None, the subject differs from run to run.
+    `words` are names, figures and terms that its sentence must contain because no field holds them.
 
     `cases` are the plan's cases that must fail, the cheapest first; several joined by "+" are run together, and one of
     them must fail. `fio_runtime` is how long each fio runs, `bed` what the test bed has beyond the default one.

@@ -49,6 +49,7 @@ ENTRIES: Sequence[Entry] = (
         Check.DISK_GONE,
         FailureClass.DISK_STAYS,
         _DETACHED,
+        ["in removal"],
         cases=["detach-3"],
         seconds=5,
     ),
@@ -79,6 +80,7 @@ ENTRIES: Sequence[Entry] = (
         Check.GUEST_KERNEL,
         FailureClass.NEIGHBOUR,
         _NEIGHBOUR,
+        ["Done:"],
         cases=["detach-1"],
     ),
     Entry(

@@ -144,6 +144,7 @@ ENTRIES: Sequence[Entry] = (
         Check.DISKS_AGREE,
         FailureClass.WRONG_DISKS,
         None,
+        ["missing"],
         cases=["attach-4", "detach-4"],
         seconds=10,
     ),
@@ -154,6 +155,7 @@ ENTRIES: Sequence[Entry] = (
         Check.DISKS_AGREE,
         FailureClass.WRONG_DISKS,
         None,
+        ["2 times"],
         cases=["attach-4", "detach-4"],
     ),
     Entry(
@@ -163,6 +165,7 @@ ENTRIES: Sequence[Entry] = (
         Check.DISKS_AGREE,
         FailureClass.WRONG_DISKS,
         None,
+        ["missing", "silent"],
         cases=["attach-4"],
     ),
 )

@@ -13,8 +13,8 @@ _HEAD = """\
 A test suite that never fails proves nothing. So every kind of failure that this kit exists for is injected on purpose,
 and the run must fail: in the right case, by the right check, with the right class of failure, about the right disk, VM
 or controller, and soon after the fault took effect. `make faults` does that for all {count} faults below. It also makes
-{controls} runs without a fault, which must pass. It fails when a fault goes unnoticed, when the first finding is another
-one than this page says or comes later than its bound, and when a run without a fault fails.
+{controls} runs without a fault, which must pass. It fails when a fault goes unnoticed, when the first finding differs
+from what this page says or comes later than its bound, and when a run without a fault fails.
 
     make faults                                            # all; takes about half an hour
     python -m tests.faults crash-on-detach wrong-slot      # some, by name
@@ -61,15 +61,13 @@ def _entry(entry: Entry) -> str:
     where = f"in {', '.join(entry.cases)}, within {entry.seconds:g} s" if entry.cases else "in a recording"
     quoted = f", with {words} in the sentence" if words else ""
     return (
-        f'<a id="{entry.name}"></a>**{entry.name}**: {entry.story}  \n'
+        f'<a id="{entry.name}"></a>**{entry.name}**: {entry.story}\n'
         f"Injected: {_injected(entry)}. Found by `{entry.check}` {where}{_about(entry)}{quoted}.\n"
     )
 
 
 def _about(entry: Entry) -> str:
-    if entry.about is None:
-        return ""
-    return ", about vhost" if entry.about == VHOST_ITSELF and entry.cases else f", about {entry.about}"
+    return f", about {entry.about}" if entry.about and entry.about != VHOST_ITSELF else ""
 
 
 def _injected(entry: Entry) -> str:
