@@ -59,8 +59,8 @@ class FioLibrary(KitLibrary):
     def __init__(self, artifacts: str | None = None, margin: float = DEFAULT_MARGIN) -> None:
         """Settings for all keywords.
 
-        ``artifacts`` is the folder for job files, fio's JSON and standard error, by default ``artifacts`` below Robot's
-        output directory. ``margin`` is the time in seconds that fio may take beyond its run time.
+        ``artifacts`` is the folder of all runs' files, by default ``artifacts`` below Robot's output directory; job
+        files, fio's JSON and standard error go to the run's folder in it. ``margin`` is the time in seconds that fio may take beyond its run time.
 
         | Library    FioLibrary    margin=60
         """

@@ -39,7 +39,7 @@ class PreflightLibrary(KitLibrary):
     """
 
     def __init__(self, artifacts: str | None = None) -> None:
-        """``artifacts`` is the folder of the run's files, by default ``artifacts`` below Robot's output directory.
+        """``artifacts`` is the folder of all runs' files, by default ``artifacts`` below Robot's output directory.
 
         | Library    PreflightLibrary    artifacts=/var/tmp/hotplug
         """

@@ -45,8 +45,9 @@ class QemuLibrary(KitLibrary):
 
     = Files =
 
-    For each VM, the folder ``artifacts`` below Robot's output directory gets ``VM.console.log`` (the guest's
+    For each VM, the run's folder below ``artifacts`` in Robot's output directory gets ``VM.console.log`` (the guest's
     console), ``VM.qemu.log`` (QEMU's own messages) and ``VM.qmp.jsonl`` (its monitor: commands, answers, events).
+    ``artifacts/latest`` leads to the newest run.
     All have a bound on their size. Whatever happens to Robot, the QEMUs that it started end with it.
 
     = Example =
@@ -61,7 +62,7 @@ class QemuLibrary(KitLibrary):
     """
 
     def __init__(self, artifacts: str | None = None) -> None:
-        """``artifacts`` is the folder for the run's files, by default ``artifacts`` below Robot's output directory.
+        """``artifacts`` is the folder of all runs' files, by default ``artifacts`` below Robot's output directory.
 
         | Library    QemuLibrary    artifacts=/var/tmp/hotplug
         """

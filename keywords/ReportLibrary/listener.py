@@ -74,6 +74,7 @@ class CaseListener:
                 self._never_ran.append(result.message)
             if self._teardowns and _hangs(result.message):
                 self._kept.take_stacks()
+        self.end_keyword(data, result)
 
     def end_keyword(self, data: running.Keyword, result: robot_result.Keyword) -> None:
         """Notes when what failed first; a suite's set-up and teardown are reported here, because they end no case."""
@@ -129,7 +130,7 @@ class CaseListener:
             never_ran = any(words and words in message for words in self._never_ran)
             found += self._at_failure(message, verdict.findings_without_kit(message, never_ran))
         for _, findings in failures:  # without findings it is an exception that nobody foresaw
-            found += findings or self._at_failure(message, KitError(message).findings)
+            found += findings or self._at_failure(message, KitError(verdict.sentence_of(message)).findings)
         return tuple(sorted(found, key=lambda finding: finding.blame is not Blame.DEVICE))
 
     def _at_failure(self, message: str, findings: Sequence[Finding]) -> list[Finding]:
@@ -178,7 +179,7 @@ def _with_verdict(message: str, findings: Sequence[Finding]) -> str:
     """The message with the verdict as its last line, and with `SuiteError` in front where the suite is to blame."""
     if verdict.is_suite_error(message) or findings[0].check is Check.SUITE:
         message = verdict.as_suite_error(message)
-    return f"{message}\n{verdict.line(findings)}"
+    return f"{verdict.without_line(message)}\n{verdict.line(findings)}"
 
 
 def _bundle_html(bundle: Path) -> str:

@@ -57,8 +57,8 @@ class VhostLibrary(KitLibrary):
 
     = Files =
 
-    The log of vhost (``vhost.log``) and a record of every RPC call (``rpc.jsonl``) go to the folder ``artifacts``
-    below Robot's output directory. Both have a bound on their size. Whatever happens to Robot, the vhost process
+    The log of vhost (``vhost.log``) and a record of every RPC call (``rpc.jsonl``) go to the run's folder below
+    ``artifacts`` in Robot's output directory; ``artifacts/latest`` leads to it. Both have a bound on their size. Whatever happens to Robot, the vhost process
     that it started ends with it.
 
     = Example =
@@ -80,7 +80,7 @@ class VhostLibrary(KitLibrary):
         """Settings for all keywords.
 
         ``rpc_deadline`` is the time within which vhost must answer a call, in wall-clock time from its beginning to
-        the end of its answer. ``artifacts`` is the folder of the run's files, by default ``artifacts`` below Robot's
+        the end of its answer. ``artifacts`` is the folder of all runs' files, by default ``artifacts`` below Robot's
         output directory.
 
         | Library    VhostLibrary    rpc_deadline=30s
@@ -133,7 +133,7 @@ class VhostLibrary(KitLibrary):
         try:
             return vhost.stop(disconnect_seconds) if vhost is not None else None
         finally:
-            self.run_directory.remove_sockets()
+            self.remove_sockets()
             for path in self._scratch:
                 path.unlink(missing_ok=True)
             self._scratch.clear()

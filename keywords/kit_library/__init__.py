@@ -107,7 +107,7 @@ class KitLibrary(DynamicCore):  # type: ignore[misc]
                 f"There is no space left for the files of the run in '{self.run_directory.root}'; free some, or "
                 f"name another output folder. Noticed by keyword '{_title(name)}': {error.strerror}."
             )
-        if cause is None or (isinstance(error, DeviceFault) and _tells(error, cause)):
+        if cause is None or (isinstance(error, DeviceFault) and _tells_of(error, cause)):
             return error
         return CausedFault(cause, f"Noticed when keyword '{_title(name)}' failed: {error}")
 
@@ -129,10 +129,15 @@ class KitLibrary(DynamicCore):  # type: ignore[misc]
     def close(self) -> None:
         """Listener method: the run is over."""
         self.close_all()
+        self.remove_sockets()
         if self._run_directory is not None:
-            self._run_directory.remove_sockets()
             with contextlib.suppress(OSError):
                 CHRONICLE.write(self._run_directory.root / TIMELINE)
+
+    def remove_sockets(self) -> None:
+        """Removes the folder of this library's sockets, if there is one."""
+        if self._run_directory is not None:
+            self._run_directory.remove_sockets()
 
     def _log_evidence(self) -> None:
         links = [link_to_file(path) for path in self.evidence() if path.exists()]
@@ -151,6 +156,11 @@ class CausedFault(DeviceFault):
     def __init__(self, cause: Finding, noticed: str) -> None:
         super().__init__(cause)
         self.args = (f"{cause.sentence} {noticed}",)
+
+
+def _tells_of(error: DeviceFault, cause: Finding) -> bool:
+    """Whether an error says the same as `cause`, which may have been noticed a moment before or after."""
+    return any((each.check, each.sentence) == (cause.check, cause.sentence) for each in error.findings)
 
 
 _failures: list[tuple[str, tuple[Finding, ...]]] = []

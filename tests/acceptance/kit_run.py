@@ -20,6 +20,8 @@ from pathlib import Path
 import psutil
 from robot.api import ExecutionResult
 
+from hotplug_kit.process.run_directory import LATEST
+
 PROJECT = Path(__file__).resolve().parents[2]
 SUITES = PROJECT / "suites"
 SHORT_FIO = Path(__file__).with_name("short_integrity.job")
@@ -105,6 +107,11 @@ class KitRun:
         """Waits until robot's console says `text`."""
         what = f"robot's console to say '{text}'"
         self._await(lambda: text in self.console.read_text(errors="replace"), seconds, what, needs_robot=False)
+
+    @property
+    def artifacts(self) -> Path:
+        """The folder of the files that the kit kept of this run."""
+        return self.output / "artifacts" / LATEST
 
     def target(self) -> psutil.Process:
         """The embedded target of this run."""

@@ -133,5 +133,5 @@ def test_a_fault_is_named_before_a_vm_is_started(fault: Fault, start_robot: Star
     for words in fault.say:
         assert words in message
     assert time.monotonic() - began < _DEADLINE
-    assert not list((run.output / "artifacts").glob("*.console.log"))
+    assert not list(run.artifacts.glob("*.console.log"))
     run.assert_nothing_is_left()

@@ -98,7 +98,7 @@ def test_a_sudden_end_leaves_it_as_it_was(end: str, running_vhost: RunningVhost,
     run.assert_nothing_is_left(0 if end == "interrupted" else 15)
     assert running_vhost.state() == before
     if end == "killed":
-        assert "is gone" in (run.output / "artifacts" / "janitor.log").read_text()
+        assert "is gone" in (run.artifacts / "janitor.log").read_text()
 
 
 def test_a_controller_of_the_owner_ends_the_set_up_half_way(

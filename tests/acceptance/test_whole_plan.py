@@ -77,7 +77,7 @@ def test_the_whole_plan_passes_and_leaves_nothing_behind(start_robot: StartRobot
         assert [line for line in run.case(name).lines if line in steps] == steps, f"the steps of {name}"
     for part in ("log.html", "report.html"):
         assert (run.output / part).stat().st_size > 0
-    kept = {path.name for path in (run.output / "artifacts").iterdir()}
+    kept = {path.name for path in run.artifacts.iterdir()}
     assert {"vhost.log", "rpc.jsonl", "vm1.console.log", "vm4.qmp.jsonl"} <= kept
     assert [name for name in kept if name.startswith("fio-") and name.endswith(".json")]
     run.assert_nothing_is_left()

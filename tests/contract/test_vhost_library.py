@@ -91,7 +91,7 @@ def test_a_refused_startup_rpc_is_named_and_leaves_nothing(library: VhostLibrary
 def test_aio_disk_of_the_run_goes_with_vhost(library: VhostLibrary, tmp_path: Path) -> None:
     run(library, "start_vhost")
     run(library, "create_aio_disk", "Aio0", size_mib=8)
-    (file,) = (tmp_path / "artifacts").glob("Aio0*")
+    (file,) = (tmp_path / "artifacts" / "latest").glob("Aio0*")
     assert file.stat().st_size == 8 * MIB
     run(library, "stop_vhost")
     assert not file.exists()
@@ -189,7 +189,7 @@ def test_every_call_is_in_the_trace_of_the_run(library: VhostLibrary, tmp_path: 
     run(library, "start_vhost")
     run(library, "create_controller", "c")
     run(library, "stop_vhost")
-    calls = [entry["method"] for entry in read_trace(tmp_path / "artifacts" / "rpc.jsonl")]
+    calls = [entry["method"] for entry in read_trace(tmp_path / "artifacts" / "latest" / "rpc.jsonl")]
     assert "vhost_create_scsi_controller" in calls
 
 

@@ -78,7 +78,7 @@ def test_refusal_that_was_asked_for_leaves_an_error_line_that_is_no_fault(
         bed.run("call_rpc", "bdev_split_create", base_bdev="D", split_count=0)
     with pytest.raises(RpcError):
         bed.run("call_rpc", "bdev_malloc_create", name="D", num_blocks=8, block_size=512)
-    wait_until(lambda: "*ERROR*" in (tmp_path / "artifacts/vhost.log").read_text(), 5, "the ERROR line")
+    wait_until(lambda: "*ERROR*" in (tmp_path / "artifacts/latest/vhost.log").read_text(), 5, "the ERROR line")
     time.sleep(1.5)  # the watch would report it within this time
     assert MONITOR.first_cause() is None
     assert bed.run("stop_vhost") is None

@@ -38,17 +38,21 @@ _BLAMED = {
 def verdict_html(findings: Sequence[Finding], explanations: Mapping[FailureClass, str]) -> str:
     """Whose fault the failure is, which checks found it, about what, and what this kind of failure is."""
     blamed = f"<p><b>{_BLAMED[findings[0].blame]}</b></p>" if findings else ""
-    rows = dict.fromkeys(
-        f"<li>Check <code>{finding.check}</code>, which looks at {escape(finding.check.looks_at)}: class "
-        f"<code>{finding.failure}</code>{f', about {escape(str(finding.subject))}' * is_about_device(finding)}.</li>"
-        for finding in findings
-    )
+    items = "".join(dict.fromkeys(f"<li>{_in_words(finding)}</li>" for finding in findings))
     kinds = "".join(
-        f"<p><b>What this kind of failure is</b> (<code>{failure}</code>: {escape(failure.meaning)}). "
-        f"{escape(explanations[failure])}</p>"
+        f"<p><b>What this kind of failure is:</b> {escape(explanations[failure])}</p>"
         for failure in dict.fromkeys(finding.failure for finding in findings)
     )
-    return f"{blamed}<ul>{''.join(rows)}</ul>{kinds}"
+    return f"{blamed}<ul>{items}</ul>{kinds}"
+
+
+def _in_words(finding: Finding) -> str:
+    check, failure = finding.check, finding.failure
+    about = f"{escape(str(finding.subject))}: " if is_about_device(finding) else ""
+    return (
+        f"{about}<code>{failure}</code> ({escape(failure.meaning)}), found by the check <code>{check}</code>, which looks "
+        f"at {escape(check.looks_at)}."
+    )
 
 
 def time_line_html(chronicle: Chronicle, artifacts: Path, began: float, failed_at: float | None = None) -> str:

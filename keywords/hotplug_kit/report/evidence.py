@@ -41,7 +41,9 @@ def gather(chronicle: Chronicle, artifacts: Path, since: float, until: float) ->
         lines += vhost_lines(path, wall_to_clock)
     lines += [line for console in consoles(chronicle, artifacts).values() for line in console]
     unlike = dict.fromkeys(line for line in lines if since <= line.at <= until)  # a console may repeat itself
-    return sorted(unlike, key=lambda line: line.at)
+    ends = {line.text for line in unlike if line.source.startswith(Kind.END)}
+    told_twice = [line for line in unlike if line.text in ends and line.source.startswith(Kind.FINDING)]
+    return sorted((line for line in unlike if line not in told_twice), key=lambda line: line.at)
 
 
 def consoles(chronicle: Chronicle, artifacts: Path) -> dict[str, list[Line]]:

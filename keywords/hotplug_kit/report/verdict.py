@@ -28,6 +28,8 @@ _HEADING = re.compile(
 )
 """Robot's own words before the message of a failure."""
 
+_ALSO = re.compile(r"\n\nAlso (?:parent suite |suite )?teardown failed:\n|\n\n2\) ")
+
 _SUITE_ERRORS = re.compile(
     r"(?:Environment v|V)ariable (?:item )?'.+?' (?:not found|was not closed|is .+? not (?:subscriptable|support item))"
     r"|\w[\w ]* '[$@&%]\{.+?' (?:has no (?:item in index|key) |used with invalid (?:index|key))"
@@ -90,14 +92,17 @@ def line(findings: Sequence[Finding]) -> str:
 
 
 def read_line(message: str) -> dict[str, str]:
-    """The fields of the first such line in a message; empty when there is none."""
-    match = _LINE.search(message)
-    return {name: _read(value) for name, value in _FIELD.findall(match[1])} if match else {}
+    """The fields of such a line in a message; empty when there is none.
+
+    A message has several when a suite's teardown failed, too: one about the device is read before others.
+    """
+    lines = [{name: _read(value) for name, value in _FIELD.findall(fields)} for fields in _LINE.findall(message)]
+    return min(lines, key=lambda line: line["fault"] != Blame.DEVICE, default={})
 
 
 def without_line(message: str) -> str:
     """The message as it was before lines were added."""
-    return _LINE.sub("", message).rstrip()
+    return re.sub(r"\n?" + _LINE.pattern, "", message, flags=re.MULTILINE)
 
 
 def findings_without_kit(message: str, never_ran: bool = False) -> tuple[Finding, ...]:
@@ -105,10 +110,10 @@ def findings_without_kit(message: str, never_ran: bool = False) -> tuple[Finding
 
     `never_ran` tells that it is the failure of a keyword of the kit that was not even called. An error in the suite's
     own lines is the suite's fault. The name of one of the kit's errors in front, as in `Fail    SetupError: ...`,
-    counts as that error. Whatever else fails is a check of the suite's author; when another exception's name is in front,
-    that check gave no verdict on the device.
+    counts as that error. Whatever else fails is a check of the suite's author; when another exception's name is in
+    front, that check gave no verdict on the device.
     """
-    sentence = _after_heading(message)
+    sentence = sentence_of(message)
     if _NEVER_RAN.match(sentence):
         return KitError(sentence).findings
     if (prefix := _PREFIX.match(sentence)) and (kind := _KINDS.get(prefix[1])) is not None:
@@ -119,9 +124,14 @@ def findings_without_kit(message: str, never_ran: bool = False) -> tuple[Finding
     return (Finding(Check.OWN_CHECK, FailureClass.OWN, sentence, blame=blame),)
 
 
+def sentence_of(message: str) -> str:
+    """The message of the keyword that failed first, without Robot's own words and without verdicts."""
+    return _ALSO.split(without_line(message)[end_of_heading(message) :], maxsplit=1)[0]
+
+
 def is_suite_error(message: str) -> bool:
     """Whether a message begins as Robot tells of an error in the suite's own lines."""
-    return _SUITE_ERRORS.match(_after_heading(message)) is not None
+    return _SUITE_ERRORS.match(sentence_of(message)) is not None
 
 
 def as_suite_error(message: str) -> str:
@@ -138,10 +148,6 @@ def end_of_heading(message: str) -> int:
     """Where Robot's own words, such as `Setup failed:`, end and the message of a keyword begins."""
     match = _HEADING.match(message)
     return match.end() if match else 0
-
-
-def _after_heading(message: str) -> str:
-    return message[end_of_heading(message) :]
 
 
 def _written(value: str) -> str:
