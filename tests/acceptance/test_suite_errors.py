@@ -24,7 +24,10 @@ def test_steps_in_the_wrong_order_or_with_bad_arguments_are_refused(start_robot:
         ("VMS:[{name: a, controllers: [naa.1]}]", "key 'suites.hotattach' names VM 'vm1', which is not in"),
         ("SUITES.hotattach:[vm1]", "Suite 'hotattach' needs 2 VMs in this order: one with naa.ctrlr1 and naa.ctrlr2; "),
         ("SUITES.hotattach:[vm2, vm1]", "Change key 'suites.hotattach', or the controllers of these VMs in key 'vms'."),
-        ("SUITES:{mine: [vm1]}", "Suite 'hotattach' is not in key 'suites' of Robot variable ${SUITES}"),
+        (
+            "SUITES:{mine: [vm1]}",
+            "Suite 'hotattach' is not in key 'suites' of Robot variable ${SUITES}, which has mine",
+        ),
     ],
 )
 def test_test_bed_without_the_prerequisites_of_the_plan(variable: str, words: str, start_robot: StartRobot) -> None:
