@@ -107,7 +107,7 @@ class KitLibrary(DynamicCore):  # type: ignore[misc]
                 f"There is no space left for the files of the run in '{self.run_directory.root}'; free some, or "
                 f"name another output folder. Noticed by keyword '{_title(name)}': {error.strerror}."
             )
-        if cause is None or (isinstance(error, DeviceFault) and _tells_of(error, cause)):
+        if cause is None or (isinstance(error, DeviceFault) and _tells(error, cause)):
             return error
         return CausedFault(cause, f"Noticed when keyword '{_title(name)}' failed: {error}")
 
@@ -146,7 +146,7 @@ class KitLibrary(DynamicCore):  # type: ignore[misc]
 
 
 def _tells(error: DeviceFault, cause: Finding) -> bool:
-    """Whether a failure carries a finding already, even if it was made anew and at another moment."""
+    """Whether an error says the same as `cause`, which may have been noticed a moment before or after."""
     return any((each.check, each.sentence) == (cause.check, cause.sentence) for each in error.findings)
 
 
@@ -156,11 +156,6 @@ class CausedFault(DeviceFault):
     def __init__(self, cause: Finding, noticed: str) -> None:
         super().__init__(cause)
         self.args = (f"{cause.sentence} {noticed}",)
-
-
-def _tells_of(error: DeviceFault, cause: Finding) -> bool:
-    """Whether an error says the same as `cause`, which may have been noticed a moment before or after."""
-    return any((each.check, each.sentence) == (cause.check, cause.sentence) for each in error.findings)
 
 
 _failures: list[tuple[str, tuple[Finding, ...]]] = []

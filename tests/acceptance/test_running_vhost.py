@@ -75,7 +75,7 @@ def test_a_run_leaves_it_as_it_was(running_vhost: RunningVhost, start_robot: Sta
     assert run.wait(_BOOT) == 0, run.last_steps()
 
     assert running_vhost.state() == before
-    assert "not started by this run" in run.report().metadata["Target"]
+    assert "not started by this run" in run.report().metadata["Vhost"]
     run.assert_nothing_is_left()
 
 
@@ -83,7 +83,7 @@ def test_a_run_leaves_it_as_it_was(running_vhost: RunningVhost, start_robot: Sta
 def test_a_sudden_end_leaves_it_as_it_was(end: str, running_vhost: RunningVhost, start_robot: StartRobot) -> None:
     before = running_vhost.state()
     run = start_robot(*running_vhost.options, *FIO, "-t", "*Case 1: Attach*", SUITES)
-    run.wait_for_step("START KEYWORD: FioLibrary.Wait For Fio", _BOOT)
+    run.wait_for_step("START KEYWORD: FioLibrary.Fio Should Have Passed", _BOOT)
     assert running_vhost.state() != before
 
     if end == "killed":
@@ -118,7 +118,7 @@ def test_a_controller_of_the_owner_ends_the_set_up_half_way(
 def test_its_death_is_named_and_it_is_not_started_again(running_vhost: RunningVhost, start_robot: StartRobot) -> None:
     pid = running_vhost.rpc.peer_pid()
     run = start_robot(*running_vhost.options, *FIO, "-t", "*Case 1: Attach*", "-t", "*Case 2: Attach*", SUITES)
-    run.wait_for_step("START KEYWORD: FioLibrary.Wait For Fio", _BOOT)
+    run.wait_for_step("START KEYWORD: FioLibrary.Fio Should Have Passed", _BOOT)
     subprocess.run(["kill", "-9", str(pid)], check=True)
 
     assert run.wait(30) == 2

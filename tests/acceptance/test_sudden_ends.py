@@ -34,7 +34,7 @@ def test_a_killed_target_fails_its_case_and_the_next_case_gets_another(start_rob
     ("step", "message"),
     [
         ("QemuLibrary.Wait Until Vm Is Ready", "Test execution stopped due to a fatal error."),
-        ("FioLibrary.Wait For Fio", "Execution terminated by signal"),
+        ("FioLibrary.Fio Should Have Passed", "Execution terminated by signal"),
     ],
 )
 def test_an_interrupted_robot_ends_in_order(start_robot: StartRobot, step: str, message: str) -> None:
@@ -58,7 +58,7 @@ def test_a_robot_that_is_interrupted_twice_leaves_nothing(start_robot: StartRobo
     run.assert_nothing_is_left(10)
 
 
-@pytest.mark.parametrize("step", ["QemuLibrary.Wait Until Vm Is Ready", "FioLibrary.Wait For Fio"])
+@pytest.mark.parametrize("step", ["QemuLibrary.Wait Until Vm Is Ready", "FioLibrary.Fio Should Have Passed"])
 def test_a_killed_robot_leaves_nothing(start_robot: StartRobot, step: str) -> None:
     run = _run_until(start_robot, step)
 

@@ -55,7 +55,7 @@ Steps Before The Step That They Need
     [Documentation]    A disk is attached, and nothing else was done.
     [Setup]    Attach So Many    1
     [Template]    Step Should Be Refused
-    No disk was detached in this case yet. Put 'Detach NVMe From Ctrlr During Fio' before 'Check That Detached Device Is Gone From VM'.
+    No disk was detached in this case yet. Put 'Detach NVMe From Ctrlr During Fio' before 'Check That Detached *
     ...    Check That Detached Device Is Gone From VM
     No disk was detached in this case yet. *    Check That Fio Job Run On Detached Device Stopped And Failed
     No disk was detached in this case yet. *    Check That Other Fio Jobs Did Not Fail
