@@ -1,1 +1,1 @@
-"""The fault catalogue: faults that are planted on purpose, and the proof that the right check names each of them."""
+"""The fault catalogue: faults that are injected on purpose, and the proof that the right check finds each of them."""

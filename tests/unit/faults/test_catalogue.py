@@ -1,5 +1,6 @@
 """The fault catalogue fits together: names, classes, checks, cases, the faults of the embedded vhost, the page."""
 
+import importlib
 import inspect
 import pkgutil
 from collections import Counter
@@ -40,7 +41,9 @@ def test_an_entry_is_complete(entry: Entry) -> None:
     if isinstance(entry.injected, InVhost):
         parse_faults([entry.injected.words])
     if isinstance(entry.injected, FromOutside):
-        assert entry.injected.after.count(".") == 1
+        library, _, keyword = entry.injected.after.partition(".")
+        names = getattr(importlib.import_module(library), library)().get_keyword_names()
+        assert keyword.lower().replace(" ", "_") in names, f"there is no keyword {entry.injected.after}"
 
 
 def test_nothing_is_left_out() -> None:
