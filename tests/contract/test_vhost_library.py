@@ -55,16 +55,16 @@ def test_prerequisites_of_the_plan(library: VhostLibrary) -> None:
         Attachment("naa.ctrlr5", 0, "Malloc0p0", MIB),
         Attachment("naa.ctrlr5", 3, "Malloc0p1", MIB),
     ]
-    assert run(library, "get_free_disk", "Malloc0p0", "Malloc0p1", "Malloc0p2") == "Malloc0p2"
+    assert run(library, "get_free_disks", 1, "Malloc0p0", "Malloc0p1", "Malloc0p2") == ["Malloc0p2"]
     run(library, "detach_target", "naa.ctrlr5", 0)
-    run(library, "attachments_should_be", {"naa.ctrlr5": {3: "Malloc0p1"}})
-    run(library, "attachments_should_be", run(library, "get_expected_attachments"))
+    expected = [Attachment("naa.ctrlr5", 3, "Malloc0p1", MIB)]
+    assert run(library, "get_attachments") == run(library, "get_expected_attachments") == expected
     run(library, "wait_until_no_vm_is_connected")
     run(library, "delete_controller", "naa.ctrlr5")
     run(library, "delete_disk", "Malloc0")
     assert run(library, "get_disks") == []
     run(library, "vhost_should_be_alive")
-    assert "not SPDK" in str(run(library, "get_target_description"))
+    assert "not SPDK" in str(run(library, "get_vhost_description"))
     sockets = library.vhost.rpc.path.parent
     run(library, "stop_vhost")
     assert not sockets.exists()
@@ -174,7 +174,7 @@ def test_connected_vhost_goes_on_after_the_run(library: VhostLibrary, tmp_path: 
     run(library, "attach_target", "c", "M", 2)
     other = VhostLibrary(artifacts=str(tmp_path / "other"))
     other.run_keyword("connect_to_vhost", [str(library.vhost.rpc.path)])
-    assert other.run_keyword("get_expected_attachments", []) == {"c": {2: "M"}}
+    assert other.run_keyword("get_expected_attachments", []) == [Attachment("c", 2, "M", MIB)]
     with pytest.raises(SetupError, match="not started by this run"):
         other.run_keyword("kill_vhost", [])
     other.close()
@@ -205,7 +205,7 @@ from VhostLibrary import VhostLibrary
 library = VhostLibrary(artifacts=sys.argv[1])
 library.run_keyword("start_vhost", [])
 library.run_keyword("create_controller", ["c"])
-print(library.vhost.process.pid, library.target.rpc.path, flush=True)
+print(library.vhost.process.pid, library.vhost.rpc.path, flush=True)
 time.sleep(60)
 """
 

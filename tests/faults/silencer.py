@@ -28,7 +28,7 @@ SILENCED: Mapping[str, Mapping[str, Callable[..., object]]] = {
     "vhost heartbeat": {"hotplug_kit.vhost.watch.heartbeat.Heartbeat.start": _nothing},
     "vhost's end": {"hotplug_kit.vhost.process.vhost_process.OwnVhost.stop": _stop_without_judgement},
     "three-way reconcile": {"hotplug_kit.vm.disk_comparison.wait_until_agreed": _nothing},
-    "file descriptors": {"hotplug_kit.vhost.watch.leaks.HeldBefore.growth": _nothing},
+    "file descriptors": {"hotplug_kit.vhost.watch.leaks.ResourceBaseline.growth": _nothing},
     "event latency": {"hotplug_kit.vm.disk_waits.EventLatency.judge": _nothing},
     "guest kernel": {"hotplug_kit.vm.kernel_messages.find_fault": _nothing},
     "fio passed": {"hotplug_kit.fio.verdict._job_passed": _no_findings},

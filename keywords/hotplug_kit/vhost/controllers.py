@@ -15,9 +15,9 @@ TARGETS = 8
 """SCSI targets of a controller (SPDK_VHOST_SCSI_CTRLR_MAX_DEVS)."""
 
 
-def get_controllers(vhost: Vhost) -> list[Controller]:
-    """All SCSI controllers of a vhost."""
-    return parse_controllers(vhost.require("vhost_get_controllers"))
+def get_controllers(vhost: Vhost, deadline: float | None = None) -> list[Controller]:
+    """Returns all SCSI controllers of a vhost, which must answer within `deadline` seconds."""
+    return parse_controllers(vhost.require("vhost_get_controllers", deadline=deadline))
 
 
 def find_controller(vhost: Vhost, name: str) -> Controller:

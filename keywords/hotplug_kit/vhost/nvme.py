@@ -53,7 +53,7 @@ def connect_nvme_controller(
     try:
         answer = vhost.call(_CONNECT, {"name": name, **transport.fields}, seconds, new=True)
     except RpcError as error:
-        hint = hint_for_error(_CONNECT, error.params, error.message)
+        hint = hint_for_error(_CONNECT, error.params, error.code, error.message)
         raise SetupError(
             f"vhost cannot use {transport}: {_CONNECT} gave error {error.code} '{error.message}'. {hint}{errors.said()}"
         ) from error

@@ -166,16 +166,19 @@ class Vhost:
         answer = self.require("rpc_get_methods")
         return sorted(str(name) for name in answer) if isinstance(answer, list) else []
 
-    def check_alive(self, seconds: float) -> None:
-        """Fails unless vhost is alive and answers a harmless call within `seconds`.
+    def check_watch(self) -> None:
+        """Raises `DeviceFault` when the process has ended or the watch has found a fault.
 
-        Raises `DeviceFault` when the process has ended, the watch has found a fault, or the call is not answered;
-        `KitError` when the watch itself has ended.
+        Raises `KitError` when the watch itself has ended.
         """
         if trouble := self.trouble():
             raise DeviceFault(trouble)
         if self._watch is not None:
             self._watch.check_works()
+
+    def check_alive(self, seconds: float) -> None:
+        """Raises as `check_watch` does, and `DeviceFault` when vhost does not answer a harmless call in `seconds`."""
+        self.check_watch()
         try:
             self.call("spdk_get_version", deadline=seconds)
         except (RpcError, DeadlineError, ConnectionLostError, RpcProtocolError) as error:

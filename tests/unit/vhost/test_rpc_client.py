@@ -53,6 +53,29 @@ def test_error_of_an_empty_target_is_explained(connect: Connect, tmp_path: Path)
         connect(server.path).call("vhost_scsi_controller_remove_target", params)
 
 
+@pytest.mark.parametrize(
+    ("method", "code", "message", "params", "words"),
+    [
+        ("bdev_split_create", -32602, "Invalid parameters", {"base": "D"}, ["The call sent: base.", "but not 'base'."]),
+        ("vhost_scsi_controller_add_target", -32602, "Invalid argument", {"target": 1}, ["but not 'target'."]),
+        ("bdev_get_iostat", -32603, "spdk_json_decode_object failed", {"name": "D"}, ["it takes 'names', a list."]),
+        ("some_method", -32602, "Invalid parameters", {}, ["do not fit this version", "The call sent: none."]),
+    ],
+)
+def test_error_of_parameters_says_what_was_sent_and_what_is_known(
+    method: str, code: int, message: str, params: dict[str, object], words: list[str]
+) -> None:
+    text = str(RpcError(method, params, code, message))
+    assert all(each in text for each in words), text
+
+
+def test_known_parameters_keep_the_hint_for_their_values() -> None:
+    params = {"ctrlr": "c", "scsi_target_num": 9, "bdev_name": "D"}
+    text = str(RpcError("vhost_scsi_controller_add_target", params, -32602, "Invalid argument"))
+    assert "outside 0 to 7 (9?)" in text
+    assert "The call sent" not in text
+
+
 def test_connection_survives_an_error_answer_and_is_used_again(connect: Connect, tmp_path: Path) -> None:
     def behaviour(request: Request) -> Steps:
         yield refusal(request, -1, "no") if request["method"] == "bad" else answer(request, 1)

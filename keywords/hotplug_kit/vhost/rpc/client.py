@@ -46,7 +46,7 @@ class RpcError(Exception):
         self.code = code
         self.message = message
         sentence = f"vhost answered {describe_call(method, params)} with error {code} '{message}'."
-        super().__init__(f"{sentence} {hint_for_error(method, params, message)}".rstrip())
+        super().__init__(f"{sentence} {hint_for_error(method, params, code, message)}".rstrip())
 
 
 class RpcProtocolError(KitError):

@@ -1,9 +1,11 @@
-"""What known answers of SPDK's RPC mean, and what to do about them. The one place for such quirks."""
+"""Explains known answers of SPDK's RPC and says what to do about them. The one place for such hints."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 _ANY = ""
+_INVALID_PARAMETERS = -32602
+_NOT_DECODED = re.compile(r"Invalid parameters|spdk_json_decode_object failed")
 _ADD, _REMOVE = "vhost_scsi_controller_add_target", "vhost_scsi_controller_remove_target"
 _CREATE, _DELETE = "vhost_create_scsi_controller", "vhost_delete_controller"
 
@@ -57,6 +59,25 @@ _ERRORS: tuple[tuple[str, str, str], ...] = (
     (_ANY, "Method not found", "This vhost has no such method; rpc_get_methods names those that it has."),
 )
 
+_MALLOC_SIZES = ("num_blocks", "block_size", "physical_block_size", "optimal_io_boundary")
+_PARAMETERS: dict[str, tuple[str, ...]] = {
+    "bdev_aio_create": ("name", "filename", "block_size", "readonly"),
+    "bdev_aio_delete": ("name",),
+    "bdev_get_bdevs": ("name", "timeout"),
+    "bdev_malloc_create": ("name", "uuid", *_MALLOC_SIZES, "md_size", "md_interleave", "dif_type", "dif_is_head_of_md"),
+    "bdev_malloc_delete": ("name",),
+    "bdev_split_create": ("base_bdev", "split_count", "split_size_mb"),
+    "bdev_split_delete": ("base_bdev",),
+    _CREATE: ("ctrlr", "cpumask", "delay"),
+    _DELETE: ("ctrlr",),
+    "vhost_get_controllers": ("name",),
+    _ADD: ("ctrlr", "scsi_target_num", "bdev_name"),
+    _REMOVE: ("ctrlr", "scsi_target_num"),
+}
+"""The parameters that every SPDK from v24.01 to v26.05 takes."""
+
+_RENAMED = {"bdev_get_iostat": "SPDK before v26.01 takes 'name'; since v26.01 it takes 'names', a list."}
+
 _DEADLINES: tuple[tuple[str, str], ...] = (
     (
         _DELETE,
@@ -76,16 +97,31 @@ class _Params(dict[str, object]):
         return f"<no {key}>"
 
 
-def hint_for_error(method: str, params: Mapping[str, object], message: str) -> str:
-    """A sentence for an error answer of the target, or an empty text when nothing is known about it."""
+def hint_for_error(method: str, params: Mapping[str, object], code: int, message: str) -> str:
+    """Returns what an error answer of vhost means, in sentences; an empty text when nothing is known about it."""
+    names = _PARAMETERS.get(method, ())
+    unknown = [name for name in params if names and name not in names]
+    if _NOT_DECODED.search(message) or (unknown and code == _INVALID_PARAMETERS and message == "Invalid argument"):
+        return _hint_for_parameters(method, params, unknown)
     for known, pattern, hint in _ERRORS:
         if known in (_ANY, method) and re.search(pattern, message):
             return hint.format_map(_Params(params))
     return ""
 
 
+def _hint_for_parameters(method: str, params: Mapping[str, object], unknown: Sequence[str]) -> str:
+    sentences = [
+        "The parameters do not fit this version of vhost: a name is unknown or missing, or a value has the wrong type.",
+        f"The call sent: {', '.join(params) or 'none'}.",
+    ]
+    if method in _PARAMETERS:
+        also = f", but not {', '.join(map(repr, unknown))}" if unknown else ""
+        sentences.append(f"Every SPDK from v24.01 to v26.05 takes: {', '.join(_PARAMETERS[method])}{also}.")
+    return " ".join([*sentences, _RENAMED.get(method, "")]).rstrip()
+
+
 def hint_for_deadline(method: str, params: Mapping[str, object]) -> str:
-    """A sentence for a call that the target did not answer in time, or an empty text."""
+    """Returns a sentence for a call that vhost did not answer in time, or an empty text."""
     for known, hint in _DEADLINES:
         if known == method:
             return hint.format_map(_Params(params))
