@@ -9,39 +9,39 @@ _NOT_DECODED = re.compile(r"Invalid parameters|spdk_json_decode_object failed")
 _ADD, _REMOVE = "vhost_scsi_controller_add_target", "vhost_scsi_controller_remove_target"
 _CREATE, _DELETE = "vhost_create_scsi_controller", "vhost_delete_controller"
 
-# (method, pattern of the message, what it means and what to do); the first that fits is taken.
+# (method, pattern of the message, what it means and what to do); the first match counts.
 _ERRORS: tuple[tuple[str, str, str], ...] = (
     (
         _REMOVE,
         "Device or resource busy",
-        "Target {scsi_target_num} of controller '{ctrlr}' is empty, or still in removal; look at Get Attachments.",
+        "Target {scsi_target_num} of controller '{ctrlr}' is empty or still in removal; look at Get Attachments.",
     ),
-    (_REMOVE, "Invalid argument", "A controller has targets 0 to 7; {scsi_target_num} is none of them."),
+    (_REMOVE, "Invalid argument", "A controller has targets 0 to 7, but not {scsi_target_num}."),
     (
         _ADD,
         "File exists",
-        "Target {scsi_target_num} of controller '{ctrlr}' holds a disk already; detach that first or take another.",
+        "Target {scsi_target_num} of controller '{ctrlr}' already has a disk; detach that first or use another target.",
     ),
     (
         _ADD,
         "Invalid argument",
-        "SPDK says this of an unknown disk ('{bdev_name}'?) and of a target outside 0 to 7 ({scsi_target_num}?); "
+        "SPDK says this for an unknown disk ('{bdev_name}'?) and for a target outside 0 to 7 ({scsi_target_num}?); "
         "look at Get Disks.",
     ),
-    (_ADD, "No space left", "All targets of controller '{ctrlr}' hold a disk; detach one first."),
+    (_ADD, "No space left", "All targets of controller '{ctrlr}' have a disk; detach one first."),
     (_ADD, "No such device", "There is no controller '{ctrlr}'; look at Get Controllers."),
     (_REMOVE, "No such device", "There is no controller '{ctrlr}'; look at Get Controllers."),
     (_DELETE, "No such device", "There is no controller '{ctrlr}'; look at Get Controllers."),
     (_DELETE, "Device or resource busy", "A VM still uses controller '{ctrlr}'; shut the VM down first."),
-    (_CREATE, "File exists", "Controller '{ctrlr}' exists already; delete it first or use it."),
+    (_CREATE, "File exists", "Controller '{ctrlr}' already exists; delete it first or use it."),
     (
         _CREATE,
         "Input/output error",
-        "Its socket could not be made in vhost's socket folder; "
-        "look for '{ctrlr}' there, at the folder's rights, and at the length of the path.",
+        "vhost could not create the socket in its socket folder; "
+        "check whether '{ctrlr}' exists there, the rights of the folder, and the length of the path.",
     ),
-    (_CREATE, "Invalid argument", "Look at the name '{ctrlr}' and at a cpumask outside vhost's own cores."),
-    ("bdev_split_create", "File exists", "'{base_bdev}' is split already; use its parts or delete the split."),
+    (_CREATE, "Invalid argument", "Check the name '{ctrlr}', and that the cpumask has only cores of vhost."),
+    ("bdev_split_create", "File exists", "'{base_bdev}' is already split; use its parts or delete the split."),
     (
         "bdev_nvme_attach_controller",
         "No such device",
@@ -50,13 +50,13 @@ _ERRORS: tuple[tuple[str, str, str], ...] = (
     (
         "bdev_nvme_attach_controller",
         "Input/output error",
-        "The other end broke off: look there for subsystem '{subnqn}', and whether it admits this host.",
+        "The other end broke the connection: check that it has subsystem '{subnqn}' and admits this host.",
     ),
     ("bdev_aio_create", "No such file", "File '{filename}' does not exist on vhost's machine."),
-    ("bdev_malloc_create", "File exists", "A disk '{name}' exists already; take another name."),
+    ("bdev_malloc_create", "File exists", "A disk '{name}' already exists; use another name."),
     ("bdev_malloc_create", "Cannot allocate|memory", "vhost has too little memory for disk '{name}'; make it smaller."),
     (_ANY, "only be called after framework", "vhost was started with --wait-for-rpc: call framework_start_init first."),
-    (_ANY, "Method not found", "This vhost has no such method; rpc_get_methods names those that it has."),
+    (_ANY, "Method not found", "This vhost has no such method; rpc_get_methods lists its methods."),
 )
 
 _MALLOC_SIZES = ("num_blocks", "block_size", "physical_block_size", "optimal_io_boundary")
@@ -81,7 +81,7 @@ _RENAMED = {"bdev_get_iostat": "SPDK before v26.01 takes 'name'; since v26.01 it
 _DEADLINES: tuple[tuple[str, str], ...] = (
     (
         _DELETE,
-        "SPDK answers this call only when no VM is connected to controller '{ctrlr}', and floods its log until then: "
+        "SPDK answers this call only when no VM is connected to controller '{ctrlr}', and floods its log until then; "
         "shut the VM down first.",
     ),
     (
