@@ -11,7 +11,7 @@ from hotplug_kit.domain.finding import Finding
 from hotplug_kit.vhost.attachments import AttachmentModel, read_state
 from hotplug_kit.vhost.disk_writes import DetachedDisks
 from hotplug_kit.vhost.vhost import Vhost
-from hotplug_kit.vhost.watch.leaks import HeldBefore
+from hotplug_kit.vhost.watch.leaks import ResourceBaseline
 from hotplug_kit.vhost.watch.vhost_watch import WatchBounds
 from kit_library import KitLibrary
 from VhostLibrary.attachment_keywords import AttachmentKeywords
@@ -58,8 +58,8 @@ class VhostLibrary(KitLibrary):
     = Files =
 
     The log of vhost (``vhost.log``) and a record of every RPC call (``rpc.jsonl``) go to the run's folder below
-    ``artifacts`` in Robot's output directory; ``artifacts/latest`` leads to it. Both have a bound on their size. Whatever happens to Robot, the vhost process
-    that it started ends with it.
+    ``artifacts`` in Robot's output directory; ``artifacts/latest`` leads to it. Both have a bound on their size.
+    Whatever happens to Robot, the vhost process that it started ends with it.
 
     = Example =
 
@@ -87,7 +87,7 @@ class VhostLibrary(KitLibrary):
         """
         self.rpc_deadline = rpc_deadline.total_seconds()
         self.watch_bounds = WatchBounds()
-        self.held_before = HeldBefore()
+        self.baseline = ResourceBaseline()
         self._vhost: Vhost | None = None
         self.model = AttachmentModel()
         self.detached = DetachedDisks()
@@ -119,7 +119,7 @@ class VhostLibrary(KitLibrary):
         """Makes `vhost` the vhost of all keywords; a `fresh` one has nothing attached yet."""
         self._vhost = vhost
         vhost.begin_watch(self.watch_bounds)
-        self.held_before = HeldBefore()
+        self.baseline = ResourceBaseline()
         self.model = AttachmentModel(() if fresh else read_state(vhost).attachments())
         self.detached = DetachedDisks()
         self._files = [path for path in (vhost.process.log, vhost.rpc.trace and vhost.rpc.trace.path) if path]

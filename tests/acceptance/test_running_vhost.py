@@ -110,7 +110,7 @@ def test_a_controller_of_the_owner_ends_the_set_up_half_way(
 
     assert run.wait(30) == 8
 
-    _says(run, "SetupError: Controller 'naa.ctrlr3' exists already", "test bed's 'controllers' and 'vms'")
+    _says(run, "SetupError: Controller 'naa.ctrlr3' already exists", "test bed's 'controllers' and 'vms'")
     assert running_vhost.state() == before
     run.assert_nothing_is_left()
 

@@ -65,11 +65,11 @@ def test_one_namespace_becomes_16_disks_and_leaves_nothing(vhost: Vhost, nvmf: N
     made = connect_nvme_controller(vhost, at(nvmf.port, ONE))
     with pytest.raises(SetupError, match=f"already, as its NVMe controller '{made.name}'"):
         connect_nvme_controller(vhost, at(nvmf.port, ONE))
-    with pytest.raises(SetupError, match="has 160 MiB, too few for 16 parts of 16 MiB"):
+    with pytest.raises(SetupError, match="has 160 MiB, too little for 16 parts of 16 MiB"):
         split_evenly(vhost, made.disks, 16, 16 * MIB)
     names = split_evenly(vhost, made.disks, 16, 8 * MIB)
     assert {disk.name: disk.size for disk in get_disks(vhost) if disk.base} == dict.fromkeys(names, 8 * MIB)
-    with pytest.raises(SetupError, match="is split already"):
+    with pytest.raises(SetupError, match="is already split"):
         split_evenly(vhost, made.disks, 16, 8 * MIB)
     create_controller(vhost, "c")
     event = attach_target(vhost, "c", names[15])
@@ -95,7 +95,7 @@ def test_subsystem_that_is_not_offered(vhost: Vhost, nvmf: NvmfTarget) -> None:
 
 def test_target_that_accepts_and_stays_silent(vhost: Vhost, nvmf: NvmfTarget) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        with pytest.raises(SetupError, match=r"was not connected to .* within 1 s"):
+        with pytest.raises(SetupError, match=r"did not connect to .* within 1 s"):
             connect_nvme_controller(vhost, at(silent.getsockname()[1], ONE), seconds=1.0)
         vhost.check_alive(5.0)
     assert nvme_controllers(vhost) == {}

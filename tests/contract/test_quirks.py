@@ -90,7 +90,7 @@ def test_a_delete_while_a_vm_is_connected(quirky: Vhost) -> None:
     """The kit does not ask for it. Whoever asks anyway learns why there is no answer, and vhost still serves others."""
     create_controller(quirky, "used")
     with connected_vm(quirky, "used"):
-        with pytest.raises(SetupError, match=r"in use by a VM.*shut the VM down first"):
+        with pytest.raises(SetupError, match=r"A VM uses controller.*shut the VM down first"):
             delete_controller(quirky, "used")
         with pytest.raises(RpcDeadlineError, match=r"did not answer.*only when no VM is connected.*floods its log"):
             quirky.call("vhost_delete_controller", {"ctrlr": "used"}, deadline=0.1)
@@ -116,5 +116,5 @@ def test_the_answer_comes_when_the_vm_has_gone(quirky: Vhost) -> None:
 def test_a_detach_of_an_empty_slot_is_not_asked_for(quirky: Vhost) -> None:
     with pytest.raises(SetupError, match="Nothing is attached to controller 'c' target 2"):
         detach_target(quirky, "c", 2)
-    with pytest.raises(RpcError, match=r"Device or resource busy.*is empty, or still in removal"):
+    with pytest.raises(RpcError, match=r"Device or resource busy.*is empty or still in removal"):
         quirky.call("vhost_scsi_controller_remove_target", {"ctrlr": "c", "scsi_target_num": 2})

@@ -38,7 +38,7 @@ SWITCHED_OFF: Mapping[Check, Mapping[str, Callable[..., object]]] = {
     Check.VHOST_LOG: {"hotplug_kit.vhost.watch.log_watch.LogWatch.look": _nothing},
     Check.VHOST_HEARTBEAT: {"hotplug_kit.vhost.watch.heartbeat.Heartbeat.start": _nothing},
     Check.VHOST_EXIT: {"hotplug_kit.vhost.process.vhost_process.OwnVhost.stop": _stop_without_judgement},
-    Check.VHOST_LEAKS: {"hotplug_kit.vhost.watch.leaks.HeldBefore.growth": _nothing},
+    Check.VHOST_LEAKS: {"hotplug_kit.vhost.watch.leaks.ResourceBaseline.growth": _nothing},
     Check.DISKS_AGREE: {"hotplug_kit.vm.disk_comparison.wait_until_agreed": _nothing},
     Check.EVENT_LATENCY: {"hotplug_kit.vm.disk_waits.EventLatency.judge": _nothing},
     Check.GUEST_KERNEL: {"hotplug_kit.vm.kernel_messages.find_fault": _nothing},

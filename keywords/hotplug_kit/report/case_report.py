@@ -50,8 +50,8 @@ def _in_words(finding: Finding) -> str:
     check, failure = finding.check, finding.failure
     about = f"{escape(str(finding.subject))}: " if is_about_device(finding) else ""
     return (
-        f"{about}<code>{failure}</code> ({escape(failure.meaning)}), found by the check <code>{check}</code>, which looks "
-        f"at {escape(check.looks_at)}."
+        f"{about}<code>{failure}</code> ({escape(failure.meaning)}), found by the check <code>{check}</code>, "
+        f"which looks at {escape(check.looks_at)}."
     )
 
 

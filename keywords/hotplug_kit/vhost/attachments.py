@@ -1,4 +1,4 @@
-"""Which disk is attached to which target of which controller: vhost's state, attach, detach, the model."""
+"""Which disk is attached to which controller and target: vhost's state, attach, detach, and the model."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -20,21 +20,21 @@ FIRST_FREE = -1
 
 @dataclass(frozen=True)
 class VhostState:
-    """vhost's controllers and disks at one moment."""
+    """The controllers and disks of vhost at one moment."""
 
     controllers: Sequence[Controller]
     disks: Sequence[Disk]
 
     def controller(self, name: str) -> Controller:
-        """The controller called `name`; raises `SetupError` that names the existing ones when there is none."""
+        """Returns the controller called `name`; raises `SetupError` that names the existing ones if it is missing."""
         return controller_called(name, self.controllers)
 
     def disk(self, name: str) -> Disk:
-        """The disk called `name`; raises `SetupError` that names the existing ones when there is none."""
+        """Returns the disk called `name`; raises `SetupError` that names the existing ones if it is missing."""
         return disk_called(name, self.disks)
 
     def attachments(self, controllers: Sequence[str] = ()) -> list[Attachment]:
-        """What is attached to `controllers`, or to all, in the order of controllers and targets."""
+        """Returns what is attached to `controllers`, or to all, in the order of controllers and targets."""
         chosen = [self.controller(name) for name in controllers] if controllers else self.controllers
         sizes = {disk.name: disk.size for disk in self.disks}
         return [
@@ -44,14 +44,14 @@ class VhostState:
         ]
 
     def free_disks(self, disks: Sequence[str] = (), count: int = 1) -> list[str]:
-        """The first `count` of `disks`, or of all that nothing claims, that are attached nowhere; else `SetupError`."""
+        """Returns the first `count` free disks of `disks`, or of all unclaimed disks; else raises `SetupError`."""
         for name in disks:
             self.disk(name)
         attached = {each.disk for each in self.attachments()}
         candidates = disks or [disk.name for disk in self.disks if not disk.claimed]
         free = [disk for disk in candidates if disk not in attached]
         if len(free) < count:
-            asked = "No disk is free" if count == 1 else f"{count} free disks are needed and {len(free)} are free"
+            asked = "No disk is free" if count == 1 else f"{count} free disks are needed, but {len(free)} are free"
             raise SetupError(
                 f"{asked}: of {listed(candidates)}, {len(candidates) - len(free)} are attached. Detach one or create "
                 "more disks (disks.count of the test bed)."
@@ -60,24 +60,24 @@ class VhostState:
 
 
 class AttachmentModel:
-    """What should be attached after the events so far; the expectation that vhost and the guests are compared with."""
+    """What should be attached after the events so far; vhost and the guests are compared with it."""
 
     def __init__(self, present: Sequence[Attachment] = ()) -> None:
         self._attached = {each.place: each for each in present}
 
     def apply(self, event: Event) -> None:
-        """Takes account of an attach or detach that vhost has answered with success."""
+        """Applies an attach or detach that vhost has answered with success."""
         if event.kind == "attach":
             self._attached[event.controller, event.target] = event.attachment
         else:
             self._attached.pop((event.controller, event.target), None)
 
     def forget(self, controller: str) -> None:
-        """Takes account of the end of a controller."""
+        """Removes a controller that was deleted."""
         self._attached = {place: each for place, each in self._attached.items() if place[0] != controller}
 
     def expected(self, controllers: Sequence[str] = ()) -> list[Attachment]:
-        """What should be attached to `controllers`, or to all, in the order of controllers and targets."""
+        """Returns what should be attached to `controllers`, or to all, in the order of controllers and targets."""
         names = controllers or sorted({name for name, _ in self._attached})
         return [self._attached[place] for name in names for place in sorted(self._attached) if place[0] == name]
 
@@ -97,8 +97,8 @@ def attach_target(
 ) -> Event:
     """Attaches `disk` to `target` of `controller`, -1 for the first free one, and returns the event.
 
-    vhost must answer within `deadline` seconds, or within the client's deadline. The arguments are compared with
-    `state`, or with what vhost has now. The answer says nothing about the guest. Raises `SetupError` when the
+    vhost must answer within `deadline` seconds, by default the client's. The arguments are compared with `state`, by
+    default vhost's state now. The answer says nothing about the guest. Raises `SetupError` when the
     controller or the disk does not exist or the target is taken, and `DeviceFault` when vhost refuses a correct
     request, does not answer, or answers with another target.
     """
@@ -126,10 +126,10 @@ def attach_target(
 def detach_target(
     vhost: Vhost, controller: str, target: int, deadline: float | None = None, state: VhostState | None = None
 ) -> Event:
-    """Detaches what is at `target` of `controller` and returns the event.
+    """Detaches the disk at `target` of `controller` and returns the event.
 
-    vhost must answer within `deadline` seconds, or within the client's deadline. The arguments are compared with
-    `state`, or with what vhost has now. The answer says nothing about the guest. Raises `SetupError` when the
+    vhost must answer within `deadline` seconds, by default the client's. The arguments are compared with `state`, by
+    default vhost's state now. The answer says nothing about the guest. Raises `SetupError` when the
     controller does not exist or the target is empty, and `DeviceFault` when vhost refuses a correct request or does not
     answer.
     """
@@ -166,8 +166,8 @@ def attach_at_once(
 ) -> list[Event]:
     """Attaches `disks` to the first free targets of `controller`; all requests are in flight at the same time.
 
-    Returns the events in the order of `disks`; errors as those of `attach_target`, of the first request that failed.
-    `done` is told of each event, also when another request failed.
+    Returns the events in the order of `disks`; raises the first error of a request, as `attach_target` does.
+    `done` is called with each event, also when another request failed.
     """
     state = read_state(vhost)
     for disk in disks:
@@ -175,8 +175,7 @@ def attach_at_once(
     taken = len(state.controller(controller).targets)
     if taken + len(disks) > TARGETS:
         raise SetupError(
-            f"{len(disks)} disks cannot be attached to controller '{controller}': {taken} of its {TARGETS} targets are "
-            "taken."
+            f"Cannot attach {len(disks)} disks to controller '{controller}': {taken} of {TARGETS} targets are taken."
         )
     with ThreadPoolExecutor(max(len(disks), 1)) as threads:
         asked = [threads.submit(attach_target, vhost, controller, disk, FIRST_FREE, deadline, state) for disk in disks]
@@ -191,8 +190,8 @@ def detach_at_once(
 ) -> list[Event]:
     """Detaches each of `attached`; all requests are in flight at the same time.
 
-    Returns the events in the order of `attached`; errors as those of `detach_target`, of the first request that failed.
-    `done` is told of each event, also when another request failed.
+    Returns the events in the order of `attached`; raises the first error of a request, as `detach_target` does.
+    `done` is called with each event, also when another request failed.
     """
     state = read_state(vhost)
     with ThreadPoolExecutor(max(len(attached), 1)) as threads:
@@ -218,11 +217,11 @@ def _check_free(state: VhostState, controller: str, disk: str, target: int) -> N
     if target != FIRST_FREE and (other := there.disk_at(target)) is not None:
         free = ", ".join(str(number) for number in range(TARGETS) if number not in taken) or "none"
         raise SetupError(
-            f"Disk '{disk}' cannot be attached to controller '{controller}' target {target}: disk '{other}' is there. "
+            f"Cannot attach disk '{disk}' to controller '{controller}' target {target}: disk '{other}' is there. "
             f"Free targets: {free}."
         )
     if target == FIRST_FREE and len(taken) >= TARGETS:
-        raise SetupError(f"Disk '{disk}' cannot be attached: all targets of controller '{controller}' are taken.")
+        raise SetupError(f"Cannot attach disk '{disk}': all targets of controller '{controller}' are taken.")
 
 
 def _recorded(event: Event) -> Event:

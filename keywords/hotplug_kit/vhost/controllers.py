@@ -15,18 +15,18 @@ TARGETS = 8
 """SCSI targets of a controller (SPDK_VHOST_SCSI_CTRLR_MAX_DEVS)."""
 
 
-def get_controllers(vhost: Vhost) -> list[Controller]:
-    """All SCSI controllers of a vhost."""
-    return parse_controllers(vhost.require("vhost_get_controllers"))
+def get_controllers(vhost: Vhost, deadline: float | None = None) -> list[Controller]:
+    """Returns all SCSI controllers of a vhost, which must answer within `deadline` seconds."""
+    return parse_controllers(vhost.require("vhost_get_controllers", deadline=deadline))
 
 
 def find_controller(vhost: Vhost, name: str) -> Controller:
-    """The controller called `name`; raises `SetupError` that names the existing ones when there is none."""
+    """Returns the controller called `name`; raises `SetupError` that names the existing ones if it is missing."""
     return controller_called(name, get_controllers(vhost))
 
 
 def controller_called(name: str, controllers: Sequence[Controller]) -> Controller:
-    """The one of `controllers` called `name`; raises `SetupError` that names them when there is none."""
+    """Returns the one of `controllers` called `name`; raises `SetupError` that names them if it is missing."""
     for controller in controllers:
         if controller.name == name:
             return controller
@@ -36,15 +36,15 @@ def controller_called(name: str, controllers: Sequence[Controller]) -> Controlle
 def create_controller(vhost: Vhost, name: str, cpumask: str = "") -> str:
     """Creates an empty controller and returns its socket's path. The name is the socket's file name."""
     if not name or "/" in name or name in (".", ".."):
-        raise SetupError(f"'{name}' cannot name a controller: it becomes a file name, such as 'naa.ctrlr1'.")
+        raise SetupError(f"'{name}' is not a valid controller name: it becomes a file name, such as 'naa.ctrlr1'.")
     existing = controller_names(vhost.require("vhost_get_controllers"))
     if name in existing:
         remedy = "delete it first or use it"
         if not vhost.is_own:
             remedy = (
-                "it is not this run's and stays as it is: give other names in the test bed's 'controllers' and 'vms'"
+                "it does not belong to this run and stays as it is; give other names in keys 'controllers' and 'vms'"
             )
-        raise SetupError(f"Controller '{name}' exists already; vhost has {listed(existing)}; {remedy}.")
+        raise SetupError(f"Controller '{name}' already exists; vhost has {listed(existing)}; {remedy}.")
     if vhost.socket_folder is not None:
         check_socket_path(vhost.socket_folder / name, "shorten the name or set TMPDIR to a shorter folder")
     vhost.require("vhost_create_scsi_controller", {"ctrlr": name} | ({"cpumask": cpumask} if cpumask else {}))
@@ -67,9 +67,9 @@ def delete_controller(vhost: Vhost, name: str) -> None:
 
 
 def connected_sessions(vhost: Vhost, names: Sequence[str] = ()) -> dict[str, list[str]]:
-    """The sessions of each controller (of `names`, or of all) that has any.
+    """Returns the sessions of each controller (of `names`, or of all) that has any.
 
-    Raises `SetupError` for an unknown controller and where the vhost does not tell its sessions.
+    Raises `SetupError` for an unknown controller, and if this vhost does not list sessions.
     """
     controllers = get_controllers(vhost)
     if names:
@@ -78,7 +78,7 @@ def connected_sessions(vhost: Vhost, names: Sequence[str] = ()) -> dict[str, lis
     for controller in controllers:
         if controller.sessions is None:
             raise SetupError(
-                f"This vhost does not tell which VMs are connected to controller '{controller.name}' "
+                f"This vhost does not say which VMs are connected to controller '{controller.name}' "
                 "(vhost_get_controllers has no 'sessions'); wait for the end of the VMs' processes instead."
             )
         if controller.sessions:
@@ -87,7 +87,7 @@ def connected_sessions(vhost: Vhost, names: Sequence[str] = ()) -> dict[str, lis
 
 
 def controller_socket(vhost: Vhost, name: str) -> Path:
-    """The path of a controller's vhost-user socket, on this machine."""
+    """Returns the path of a controller's vhost-user socket on this machine."""
     return _socket_of(vhost, find_controller(vhost, name))
 
 
@@ -96,7 +96,7 @@ def _socket_of(vhost: Vhost, controller: Controller) -> Path:
         if vhost.socket_folder is not None:
             return vhost.socket_folder / controller.name
         raise SetupError(
-            f"This vhost does not tell the socket of controller '{controller.name}' (vhost_get_controllers has no "
+            f"This vhost does not report the socket of controller '{controller.name}' (vhost_get_controllers has no "
             "'socket'); start it with Start Vhost."
         )
     path = Path(controller.socket)
@@ -108,7 +108,7 @@ def _socket_of(vhost: Vhost, controller: Controller) -> Path:
     if not path.exists():
         raise SetupError(
             f"The vhost says that the socket of controller '{controller.name}' is '{path}', but there is no such file "
-            "here; a vhost in a container must share the folder of its sockets under the same path."
+            "here; a vhost in a container must share its socket folder under the same path."
         )
     if not os.access(path, os.R_OK | os.W_OK):
         raise SetupError(f"This user may not use '{path}', the socket of controller '{controller.name}'.")
@@ -116,16 +116,16 @@ def _socket_of(vhost: Vhost, controller: Controller) -> Path:
 
 
 def _working_folder(vhost: Vhost, controller: Controller) -> Path:
-    """The folder that a foreign vhost's relative paths start from."""
+    """Returns the folder in which a foreign vhost runs; its relative paths start there."""
     try:
         return Path(f"/proc/{vhost.process.pid}/cwd").readlink()
     except OSError as error:
         raise SetupError(
-            f"The vhost says that the socket of controller '{controller.name}' is '{controller.socket}', but not in "
-            f"which folder that is ({error.strerror}); its owner must start it with an absolute -S."
+            f"The vhost says that the socket of controller '{controller.name}' is '{controller.socket}', but this user "
+            f"cannot see its working folder ({error.strerror}); its owner must start it with an absolute -S."
         ) from error
 
 
 def listed(names: Sequence[str]) -> str:
-    """Names in a sentence."""
+    """Returns names as in a sentence."""
     return ", ".join(f"'{name}'" for name in names) or "none"

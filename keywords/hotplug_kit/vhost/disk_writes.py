@@ -1,4 +1,4 @@
-"""What a target's own statistics say about writes to its disks: a detached disk must take none any more."""
+"""Finds writes to detached disks in vhost's own statistics."""
 
 from dataclasses import dataclass
 
@@ -14,14 +14,14 @@ _METHOD_NOT_FOUND = -32601
 
 @dataclass(frozen=True)
 class Writes:
-    """How many bytes a disk has taken, in how many operations, since it was made."""
+    """How many bytes, in how many operations, were written to a disk since its creation."""
 
     bytes: int
     operations: int
 
 
 def get_writes(vhost: Vhost) -> dict[str, Writes]:
-    """The writes of each disk by name; none where the target keeps no statistics."""
+    """Returns the writes of each disk by name; nothing if this vhost keeps no statistics."""
     try:
         answer = vhost.call(_METHOD)
     except RpcError as error:
@@ -36,24 +36,24 @@ def get_writes(vhost: Vhost) -> dict[str, Writes]:
 
 
 class DetachedDisks:
-    """The disks that were detached and are not attached again, with what each had been written when that was answered.
+    """The disks that are detached now, and how much had been written to each when vhost answered the detach.
 
-    A target answers a detach when the disk has no I/O under way any more; so not a single write may come later.
+    vhost answers a detach after the last I/O of the disk, so not a single write may come later.
     """
 
     def __init__(self) -> None:
         self._detached: dict[str, tuple[Event, Writes]] = {}
 
     def apply(self, vhost: Vhost, event: Event) -> None:
-        """Takes account of an attach or detach; to be called as soon as that is answered."""
+        """Records an attach or detach; call this as soon as vhost has answered."""
         self._detached.pop(event.disk, None)
         if event.kind == "detach" and (writes := get_writes(vhost).get(event.disk)):
             self._detached[event.disk] = (event, writes)
 
     def check(self, vhost: Vhost) -> list[str]:
-        """Why each detached disk counts as not written, one sentence each.
+        """Returns the proof for each detached disk that nothing was written to it, one sentence each.
 
-        Raises `DeviceFault` that names each disk which has been written. A disk that is no more is passed over.
+        Raises `DeviceFault` that names each disk with late writes. Skips a disk that no longer exists.
         """
         now = get_writes(vhost) if self._detached else {}
         proofs: list[str] = []

@@ -1,4 +1,4 @@
-"""Disks (bdevs) of a vhost: what `bdev_get_bdevs` tells, malloc, AIO file, delete."""
+"""Disks (bdevs) of a vhost: list them, create malloc and AIO disks, delete them."""
 
 import os
 import re
@@ -19,7 +19,7 @@ _MALLOC, _AIO, _SPLIT = "Malloc disk", "AIO disk", "Split Disk"
 
 @dataclass(frozen=True)
 class Disk:
-    """A block device of the target process. `base` is the disk of which it is a part, `file` what an AIO disk uses."""
+    """A block device of vhost. `base` is the disk that it is a part of, `file` the file of an AIO disk."""
 
     name: str
     product: str
@@ -36,15 +36,15 @@ class Disk:
 
 
 def parse_size(value: int | str) -> int:
-    """Bytes of a size: a whole number of bytes, or a number with B, KiB, MiB, GiB or TiB (`64 MiB`)."""
+    """Returns a size in bytes; `value` is a number of bytes, or a number with B, KiB, MiB, GiB or TiB (`64 MiB`)."""
     match = re.fullmatch(r"(\d+)\s*([A-Za-z]*)", str(value).strip())
     if match is None or match[2] not in _UNITS or int(match[1]) == 0:
-        raise SetupError(f"'{value}' is no size: give bytes, or a number with KiB, MiB, GiB or TiB, such as '64 MiB'.")
+        raise SetupError(f"'{value}' is not a size: give bytes, or a number with KiB, MiB, GiB or TiB, as in '64 MiB'.")
     return int(match[1]) * _UNITS[match[2]]
 
 
 def parse_disks(answer: object) -> list[Disk]:
-    """The disks in an answer to `bdev_get_bdevs`. Raises `KitError` when its shape is unknown."""
+    """Returns the disks in an answer to `bdev_get_bdevs`. Raises `KitError` when its shape is unknown."""
     found = []
     for entry in answer_list(answer, "bdev_get_bdevs"):
         specific = mapping(entry.get("driver_specific"), "driver_specific")
@@ -65,17 +65,17 @@ def parse_disks(answer: object) -> list[Disk]:
 
 
 def get_disks(vhost: Vhost) -> list[Disk]:
-    """All disks of a vhost."""
+    """Returns all disks of a vhost."""
     return parse_disks(vhost.require("bdev_get_bdevs"))
 
 
 def find_disk(vhost: Vhost, name: str) -> Disk:
-    """The disk called `name`; raises `SetupError` that names the existing ones when there is none."""
+    """Returns the disk called `name`; raises `SetupError` that names the existing ones if it is missing."""
     return disk_called(name, get_disks(vhost))
 
 
 def disk_called(name: str, disks: Sequence[Disk]) -> Disk:
-    """The one of `disks` called `name`; raises `SetupError` that names them when there is none."""
+    """Returns the one of `disks` called `name`; raises `SetupError` that names them if it is missing."""
     for disk in disks:
         if disk.name == name:
             return disk
@@ -83,7 +83,7 @@ def disk_called(name: str, disks: Sequence[Disk]) -> Disk:
 
 
 def create_malloc_disk(vhost: Vhost, name: str, size: int, block_size: int = 512) -> Disk:
-    """Makes a disk in the memory of the target process; `size` and `block_size` in bytes."""
+    """Creates a disk in the memory of vhost; `size` and `block_size` are in bytes."""
     _check_new(vhost, name)
     _check_blocks(name, size, block_size)
     vhost.require("bdev_malloc_create", {"name": name, "num_blocks": size // block_size, "block_size": block_size})
@@ -91,11 +91,11 @@ def create_malloc_disk(vhost: Vhost, name: str, size: int, block_size: int = 512
 
 
 def create_aio_disk(vhost: Vhost, name: str, file: Path, size: int | None, block_size: int = 512) -> Disk:
-    """Makes a disk of a file on the target's machine.
+    """Creates a disk on a file of vhost's machine.
 
-    With `size` (bytes) a missing file is made of that size, its room reserved, while an existing file must have that
-    size; without it the file must exist. Raises `SetupError` when the file cannot be made or does not fit; an existing
-    file is never changed.
+    With `size` (bytes) this creates a missing file and reserves its space, while an existing file must have that size;
+    without it the file must exist. Raises `SetupError` when the file cannot be created or does not fit. Never changes
+    an existing file.
     """
     _check_new(vhost, name)
     path = file.expanduser().absolute()
@@ -105,7 +105,7 @@ def create_aio_disk(vhost: Vhost, name: str, file: Path, size: int | None, block
         made = not path.exists()
         _ensure_file(name, path, size)
     elif not path.exists():
-        raise SetupError(f"Disk '{name}' needs file '{path}', which does not exist; give a size to have it made.")
+        raise SetupError(f"Disk '{name}' needs file '{path}', which does not exist; give a size to create it.")
     else:
         size = path.stat().st_size if path.is_file() else None
     try:
@@ -118,18 +118,18 @@ def create_aio_disk(vhost: Vhost, name: str, file: Path, size: int | None, block
 
 
 def delete_disk(vhost: Vhost, name: str) -> None:
-    """Deletes a malloc or AIO disk (its file stays), or the parts of a split disk when `name` is their base.
+    """Deletes a malloc or AIO disk, with its parts when it is split; the file of an AIO disk stays.
 
-    Raises `SetupError` when the disk or one of its parts is attached to a controller, and for disks of other kinds.
+    Raises `SetupError` when the disk or one of its parts is attached to a controller, and for other kinds of disks.
     """
     disk = find_disk(vhost, name)
     parts = [each.name for each in get_disks(vhost) if each.base == name]
     check_not_attached(vhost, [name, *parts])
     if disk.product == _SPLIT:
-        raise SetupError(f"Disk '{name}' is a part of disk '{disk.base}' and cannot go alone; delete '{disk.base}'.")
+        raise SetupError(f"Disk '{name}' is a part of disk '{disk.base}'; delete '{disk.base}' instead.")
     method = {_MALLOC: "bdev_malloc_delete", _AIO: "bdev_aio_delete"}.get(disk.product)
     if method is None:
-        raise SetupError(f"Disk '{name}' is a '{disk.product}', which is not deleted by this; use Call Rpc.")
+        raise SetupError(f"Disk '{name}' is a '{disk.product}', which this keyword cannot delete; use Call Rpc.")
     if parts:
         vhost.require("bdev_split_delete", {"base_bdev": name})
     vhost.require(method, {"name": name})
@@ -138,27 +138,29 @@ def delete_disk(vhost: Vhost, name: str) -> None:
 
 
 def check_not_attached(vhost: Vhost, names: Sequence[str]) -> None:
-    """Raises `SetupError` when one of the disks `names`, which are to go, is attached to a controller."""
+    """Raises `SetupError` when one of the disks `names` is attached to a controller, so that it cannot be deleted."""
     for controller in get_controllers(vhost):
         for each in controller.targets:
             if each.disk in names:
                 raise SetupError(
                     f"Disk '{each.disk}' is attached to controller '{controller.name}' target {each.number}; "
-                    "detach it before it, or the disk it is a part of, is deleted."
+                    "detach it before you delete it or the disk that it is a part of."
                 )
 
 
 def _check_new(vhost: Vhost, name: str) -> None:
     disks = [each.name for each in get_disks(vhost)]
     if name in disks:
-        raise SetupError(f"A disk '{name}' exists already; vhost has {listed(disks)}.")
+        raise SetupError(f"A disk '{name}' already exists; vhost has {listed(disks)}.")
 
 
 def _check_blocks(name: str, size: int, block_size: int) -> None:
     if block_size < 512 or block_size & (block_size - 1):
         raise SetupError(f"Disk '{name}' cannot have blocks of {block_size} bytes; give a power of two from 512.")
     if size <= 0 or size % block_size:
-        raise SetupError(f"Disk '{name}' of {size} bytes is no whole number of blocks of {block_size} bytes.")
+        raise SetupError(
+            f"The size of disk '{name}', {size} bytes, is not a multiple of its block size, {block_size} bytes."
+        )
 
 
 def _ensure_file(name: str, path: Path, size: int) -> None:
@@ -170,7 +172,7 @@ def _ensure_file(name: str, path: Path, size: int) -> None:
             )
         return
     if not path.parent.is_dir():
-        raise SetupError(f"File '{path}' for disk '{name}' cannot be made: there is no folder '{path.parent}'.")
+        raise SetupError(f"Cannot create file '{path}' for disk '{name}': there is no folder '{path.parent}'.")
     space = os.statvfs(path.parent)
     free = space.f_bavail * space.f_frsize
     if free < size:
@@ -180,10 +182,10 @@ def _ensure_file(name: str, path: Path, size: int) -> None:
         )
     try:
         with path.open("xb") as made:
-            os.posix_fallocate(made.fileno(), 0, size)  # a disk that finds no room later looks like a fault of vhost
+            os.posix_fallocate(made.fileno(), 0, size)  # without space later, it would look like a fault of vhost
     except OSError as error:
         path.unlink(missing_ok=True)
-        reason = f"File '{path}' of {size} bytes for disk '{name}' cannot be made: {error.strerror}."
+        reason = f"Cannot create file '{path}' of {size} bytes for disk '{name}': {error.strerror}."
         raise SetupError(reason) from error
 
 
@@ -191,9 +193,9 @@ def _created(vhost: Vhost, name: str, size: int | None) -> Disk:
     for disk in get_disks(vhost):
         if disk.name == name:
             if size is not None and disk.size != size:
-                raise _wrong(name, f"vhost made disk '{name}' with {disk.size} bytes instead of {size}.")
+                raise _wrong(name, f"vhost created disk '{name}' with {disk.size} bytes instead of {size}.")
             return disk
-    raise _wrong(name, f"vhost answered that it made disk '{name}', but does not list it.")
+    raise _wrong(name, f"vhost answered that it created disk '{name}', but does not list it.")
 
 
 def _wrong(disk: str, sentence: str) -> DeviceFault:
@@ -204,7 +206,7 @@ _PREFIX = "Hotplug"
 
 
 def disk_name_prefix(vhost: Vhost) -> str:
-    """What the names of the run's disks begin with: nothing in a vhost of its own, else what no other disk does."""
+    """Returns the prefix for the names of the run's disks: empty for its own vhost, else one that no disk has."""
     if vhost.is_own:
         return ""
     names = [disk.name for disk in get_disks(vhost)]

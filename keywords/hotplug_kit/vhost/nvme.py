@@ -1,4 +1,4 @@
-"""NVMe controllers of a vhost: connected by transport id, their namespaces used as disks, disconnected again."""
+"""NVMe controllers of a vhost: connect by transport id, use the namespaces as disks, disconnect."""
 
 import contextlib
 import re
@@ -19,7 +19,7 @@ from hotplug_kit.vhost.splits import parts_of, unsplit_disk
 from hotplug_kit.vhost.vhost import Vhost
 
 OWN_NAME = "HotplugNvme"
-"""How the NVMe controllers that the kit connects are called, with a number behind."""
+"""The name of the NVMe controllers that the kit connects, followed by a number."""
 
 CONNECT_SECONDS = 60.0
 _CONNECT, _DISCONNECT, _GET = "bdev_nvme_attach_controller", "bdev_nvme_detach_controller", "bdev_nvme_get_controllers"
@@ -39,13 +39,13 @@ class NvmeController:
 def connect_nvme_controller(
     vhost: Vhost, transport: TransportId, seconds: float = CONNECT_SECONDS, sysfs: Path = SYSFS
 ) -> NvmeController:
-    """Connects the NVMe controller at `transport` under a name of the kit's own; vhost gets `seconds` for it.
+    """Connects the NVMe controller at `transport` under a name of the kit's own; vhost has `seconds` to do it.
 
-    Raises `SetupError` when it is not there, not free for SPDK, connected already, has no namespace, or when this vhost
-    has no such transport. `DeviceFault` when vhost dies over it.
+    Raises `SetupError` when the controller does not exist, is not free for SPDK, is already connected or has no
+    namespace, or when this vhost lacks the transport; `DeviceFault` when vhost dies.
     """
     _check_method(vhost)
-    # A vhost of somebody else may live in a network of its own, which cannot be probed from here.
+    # A foreign vhost may be in a network of its own, which cannot be probed from here.
     if (transport.is_local or vhost.socket_folder is not None) and (obstacle := nvme_obstacle(transport, sysfs=sysfs)):
         raise SetupError(obstacle)
     name = _free_name(vhost, transport)
@@ -53,7 +53,7 @@ def connect_nvme_controller(
     try:
         answer = vhost.call(_CONNECT, {"name": name, **transport.fields}, seconds, new=True)
     except RpcError as error:
-        hint = hint_for_error(_CONNECT, error.params, error.message)
+        hint = hint_for_error(_CONNECT, error.params, error.code, error.message)
         raise SetupError(
             f"vhost cannot use {transport}: {_CONNECT} gave error {error.code} '{error.message}'. {hint}{errors.said()}"
         ) from error
@@ -62,19 +62,19 @@ def connect_nvme_controller(
         with contextlib.suppress(KitError, RpcError, DeviceFault):
             vhost.call(_DISCONNECT, {"name": name})
         raise SetupError(
-            f"vhost was not connected to {transport} within {seconds:g} s, which gave no full answer; look at the "
-            f"other end.{said} Should it come about later, it is NVMe controller '{name}' of that vhost."
+            f"vhost did not connect to {transport} within {seconds:g} s; check the other end, which did not answer "
+            f"in full.{said} If vhost connects later, look for NVMe controller '{name}' in that vhost."
         ) from error
     if not isinstance(answer, list) or not answer:
         vhost.require(_DISCONNECT, {"name": name})
-        raise SetupError(f"The NVMe controller at {transport} has no namespace that could be a disk; add one to it.")
+        raise SetupError(f"The NVMe controller at {transport} has no namespace to use as a disk; add one to it.")
     return NvmeController(name, tuple(str(disk) for disk in answer))
 
 
 def disconnect_nvme_controller(vhost: Vhost, name: str) -> None:
-    """Takes an NVMe controller and its disks away, with the parts of those that are split; the data on it stays.
+    """Disconnects an NVMe controller, with its disks and their parts; the data stays.
 
-    Raises `SetupError` when there is none of this name, and while one of the disks is attached.
+    Raises `SetupError` when there is no such controller, and while one of its disks is attached.
     """
     existing = nvme_controllers(vhost)
     if name not in existing:
@@ -92,7 +92,7 @@ def disconnect_nvme_controller(vhost: Vhost, name: str) -> None:
 
 
 def nvme_controllers(vhost: Vhost) -> dict[str, list[TransportId]]:
-    """The NVMe controllers of a vhost by name, each with the transport ids of its paths (those that the kit knows)."""
+    """Returns the NVMe controllers by name, each with the transport ids of its paths that the kit knows."""
     found: dict[str, list[TransportId]] = {}
     for entry in answer_list(vhost.require(_GET), _GET):
         paths = answer_list(entry.get("ctrlrs") or [], _GET)
@@ -101,7 +101,7 @@ def nvme_controllers(vhost: Vhost) -> dict[str, list[TransportId]]:
 
 
 def _is_namespace_of(controller: str, disk: Disk) -> bool:
-    """SPDK calls a namespace after its NVMe controller: `Nvme0n1`."""
+    """Returns whether a disk has the name that SPDK gives a namespace of the controller, such as `Nvme0n1`."""
     return disk.product.startswith("NVMe") and re.fullmatch(rf"{re.escape(controller)}n\d+", disk.name) is not None
 
 
@@ -116,17 +116,17 @@ def _known(trid: object) -> TransportId | None:
 
 def _check_method(vhost: Vhost) -> None:
     if _CONNECT not in vhost.methods():
-        what = "The embedded stand-in has no NVMe" if vhost.is_embedded else f"{vhost.version()} has no NVMe disks"
-        raise SetupError(f"{what} (method {_CONNECT}); take another source of disks, or an SPDK that has them.")
+        what = "The embedded vhost has no NVMe" if vhost.is_embedded else f"{vhost.version()} has no NVMe disks"
+        raise SetupError(f"{what} (method {_CONNECT}); use another source of disks, or an SPDK that has them.")
 
 
 def _free_name(vhost: Vhost, transport: TransportId) -> str:
-    """A name that no NVMe controller and no disk has; `SetupError` when the transport is connected already."""
+    """Returns a name that no NVMe controller or disk has; `SetupError` when the transport is already connected."""
     controllers = nvme_controllers(vhost)
     for name, paths in controllers.items():
         if transport in paths:
             raise SetupError(
-                f"This vhost uses {transport} already, as its NVMe controller '{name}'; name another one, or detach "
+                f"This vhost already uses {transport} as its NVMe controller '{name}'; name another one, or detach "
                 "that first."
             )
     disks = [each.name for each in get_disks(vhost)]
@@ -137,14 +137,14 @@ def _free_name(vhost: Vhost, transport: TransportId) -> str:
 
 
 class _LogErrors:
-    """The errors that a vhost writes to its log from now on; the first ones tell most."""
+    """The errors that a vhost logs from now on; the first ones say most."""
 
     def __init__(self, vhost: Vhost) -> None:
         self._log = vhost.process.log
         self._before = set(self._lines())
 
     def said(self) -> str:
-        """A sentence with the first of them, or what can be said without."""
+        """Returns a sentence with the first errors, or with what is known without a log."""
         if self._log is None:
             return " The log of that vhost may say why."
         new = [line for line in self._lines() if line not in self._before]

@@ -1,4 +1,4 @@
-"""Why an NVMe controller cannot be used, found out before SPDK is asked, which says little and may hang."""
+"""Finds out why SPDK cannot use an NVMe controller, before SPDK tries: its errors say little and it may hang."""
 
 import contextlib
 import socket
@@ -13,9 +13,9 @@ _NVME_CLASS = "0x0108"
 
 
 def nvme_obstacle(transport: TransportId, seconds: float = CONNECT_SECONDS, sysfs: Path = SYSFS) -> str | None:
-    """Why `transport` cannot be used, as a whole sentence with the remedy; None when nothing speaks against it.
+    """Returns why `transport` cannot be used, as a sentence with the remedy; None when there is no obstacle.
 
-    A TCP target gets `seconds` to accept a connection.
+    An NVMe-oF target over TCP has `seconds` to accept a connection.
     """
     if transport.trtype == "PCIe":
         return pcie_obstacle(transport.traddr, sysfs)
@@ -25,13 +25,13 @@ def nvme_obstacle(transport: TransportId, seconds: float = CONNECT_SECONDS, sysf
 
 
 def pcie_obstacle(address: str, sysfs: Path = SYSFS) -> str | None:
-    """Why the PCIe device at `address` cannot be used by SPDK."""
+    """Returns why SPDK cannot use the PCIe device at `address`, or None."""
     device = sysfs / "bus/pci/devices" / address
     if not device.exists():
         return f"There is no PCIe device {address}; NVMe devices of this machine: {_nvme_devices(sysfs)}."
     kind = _pci_class(device)
     if not kind.startswith(_NVME_CLASS):
-        return f"PCIe device {address} is no NVMe disk (class {kind}); NVMe devices here: {_nvme_devices(sysfs)}."
+        return f"PCIe device {address} is not an NVMe disk (class {kind}); NVMe devices here: {_nvme_devices(sysfs)}."
     driver = pci_driver(device)
     if driver in USER_SPACE_DRIVERS:
         return None
@@ -40,20 +40,20 @@ def pcie_obstacle(address: str, sysfs: Path = SYSFS) -> str | None:
     used = f", which serves it as {', '.join(disks)}" if driver and disks else ""
     return (
         f"PCIe device {address} is {bound}{used}, but SPDK needs it bound to a user-space driver "
-        f"({' or '.join(USER_SPACE_DRIVERS[:2])}); when nothing on it is needed any more, "
-        f"SPDK's scripts/setup.sh, run as root with PCI_ALLOWED={address}, binds it to one."
+        f"({' or '.join(USER_SPACE_DRIVERS[:2])}); if you no longer need its data, "
+        f"run SPDK's scripts/setup.sh as root with PCI_ALLOWED={address} to bind it to one."
     )
 
 
 def pci_driver(device: Path) -> str | None:
-    """The driver to which a PCI device, by its folder in sysfs, is bound."""
+    """Returns the driver of the PCI device with this folder in sysfs, or None."""
     with contextlib.suppress(OSError):
         return (device / "driver").readlink().name
     return None
 
 
 def rdma_obstacle(sysfs: Path = SYSFS) -> str | None:
-    """Why this machine cannot speak RDMA."""
+    """Returns why this machine cannot use RDMA, or None."""
     folder = sysfs / "class/infiniband"
     if folder.is_dir() and any(folder.iterdir()):
         return None
@@ -64,7 +64,7 @@ def rdma_obstacle(sysfs: Path = SYSFS) -> str | None:
 
 
 def tcp_obstacle(transport: TransportId, seconds: float = CONNECT_SECONDS) -> str | None:
-    """Why no TCP connection to a target comes about within `seconds`."""
+    """Returns why there is no TCP connection to an NVMe-oF target within `seconds`, or None."""
     where = f"{transport.traddr} port {transport.trsvcid}"
     family = socket.AF_INET6 if transport.adrfam == "IPv6" else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
@@ -72,9 +72,9 @@ def tcp_obstacle(transport: TransportId, seconds: float = CONNECT_SECONDS) -> st
         try:
             probe.connect((transport.traddr, int(transport.trsvcid or 0)))
         except TimeoutError:
-            reason = f"does not answer within {seconds:g} s"
+            reason = f"did not accept a connection within {seconds:g} s"
         except OSError as error:
-            reason = f"cannot be connected to ({error.strerror})"
+            reason = f"cannot be reached ({error.strerror})"
         else:
             return None
     return (

@@ -1,4 +1,4 @@
-"""Disks divided into parts of the same size, which are disks too (SPDK's split bdevs)."""
+"""Splits disks into parts of the same size, which are disks too (SPDK's split bdevs)."""
 
 from collections.abc import Sequence
 
@@ -12,13 +12,13 @@ _MIB = 1 << 20
 
 
 def split_disk(vhost: Vhost, base: str, count: int, part_size: int | None = None) -> list[str]:
-    """Divides disk `base` into `count` equal disks and returns their names.
+    """Splits disk `base` into `count` equal disks and returns their names.
 
-    Each part has `part_size` bytes, whole MiB, and what is left of the disk stays untouched; without it the parts share
-    the whole disk. Raises `SetupError` when the disk does not exist, is in use, split already, or too small.
+    Each part has `part_size` bytes, in whole MiB, and the rest of the disk stays unused; without it the parts share the
+    whole disk. Raises `SetupError` when the disk does not exist, is in use, is already split, or is too small.
     """
     if count < 1:
-        raise SetupError(f"Disk '{base}' cannot be split into {count} parts; give 1 or more.")
+        raise SetupError(f"Cannot split disk '{base}' into {count} parts; give 1 or more.")
     disk = _find_splittable(vhost, base)
     size = {}
     if part_size is None:
@@ -36,7 +36,7 @@ def split_disk(vhost: Vhost, base: str, count: int, part_size: int | None = None
 
 
 def unsplit_disk(vhost: Vhost, base: str) -> None:
-    """Takes the parts of disk `base` away; the disk stays. Raises `SetupError` while a part is attached."""
+    """Deletes the parts of disk `base`, not the disk. Raises `SetupError` while a part is attached."""
     parts = parts_of(vhost, base)
     if not parts:
         raise SetupError(f"Disk '{base}' is not split.")
@@ -48,14 +48,14 @@ def unsplit_disk(vhost: Vhost, base: str) -> None:
 
 
 def split_evenly(vhost: Vhost, bases: Sequence[str], count: int, size: int) -> list[str]:
-    """Makes `count` disks of at least `size` bytes, whole MiB, out of the disks `bases`, and returns their names.
+    """Makes `count` disks of at least `size` bytes, in whole MiB, from the disks `bases`, and returns their names.
 
-    Where there are enough disks, the first `count` of them serve as they are. Where there are fewer, each is split, as
-    evenly as it goes, into parts of exactly `size` bytes. Nothing is split unless every disk is large enough. Raises
-    `SetupError` when one is too small, in use, or split already, with what was split before taken away again.
+    If there are enough disks, the first `count` are used as they are. If not, each is split into parts of exactly
+    `size` bytes, as evenly as possible. Nothing is split unless every disk is large enough. Raises `SetupError` when a
+    disk is too small, in use or already split, after it has deleted the splits made so far.
     """
     if not bases:
-        raise SetupError(f"There is no disk to make {count} disks of.")
+        raise SetupError(f"There is no disk to make {count} disks from.")
     if len(bases) >= count:
         for base in bases[:count]:
             _check_size(_find_splittable(vhost, base), size, 1)
@@ -77,19 +77,19 @@ def split_evenly(vhost: Vhost, bases: Sequence[str], count: int, size: int) -> l
 
 
 def even_shares(whole: int, among: int) -> list[int]:
-    """`whole` things shared out `among` so many, as evenly as it goes, the larger shares first."""
+    """Divides `whole` into `among` shares, as even as possible, the larger shares first."""
     return [whole // among + (1 if place < whole % among else 0) for place in range(among)]
 
 
 def parts_of(vhost: Vhost, base: str) -> list[str]:
-    """The parts of a disk; none when it is not split."""
+    """Returns the parts of a disk; none when it is not split."""
     return [each.name for each in get_disks(vhost) if each.base == base]
 
 
 def _find_splittable(vhost: Vhost, base: str) -> Disk:
     disk = find_disk(vhost, base)
     if parts := parts_of(vhost, base):
-        raise SetupError(f"Disk '{base}' is split already, into {listed(parts)}; use these or delete the split first.")
+        raise SetupError(f"Disk '{base}' is already split into {listed(parts)}; use these or delete the split first.")
     if disk.claimed:
         raise SetupError(
             f"Disk '{base}' is in use (claimed) and cannot be split; detach it first. If nothing of this run uses it, "
@@ -99,7 +99,7 @@ def _find_splittable(vhost: Vhost, base: str) -> Disk:
 
 
 def _check_size(disk: Disk, part_size: int, count: int) -> None:
-    """Whether `count` parts of `part_size` bytes fit on a disk."""
+    """Raises `SetupError` unless `count` parts of `part_size` bytes fit on a disk."""
     if part_size <= 0 or part_size % _MIB:
         raise SetupError(f"A part of disk '{disk.name}' cannot have {part_size} bytes; give whole MiB.")
     if part_size % disk.block_size:
@@ -110,6 +110,6 @@ def _check_size(disk: Disk, part_size: int, count: int) -> None:
     if disk.size < count * part_size:
         need = f"{count} parts of {part_size // _MIB} MiB" if count > 1 else f"a disk of {part_size // _MIB} MiB"
         raise SetupError(
-            f"Disk '{disk.name}' has {disk.size // _MIB} MiB, too few for {need}; "
+            f"Disk '{disk.name}' has {disk.size // _MIB} MiB, too little for {need}; "
             "ask for smaller disks (disks.size_mib of a test bed) or use a larger disk."
         )

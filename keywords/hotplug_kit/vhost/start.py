@@ -1,4 +1,4 @@
-"""Starts a target, the embedded stand-in or SPDK, and waits until it answers."""
+"""Starts the embedded vhost or SPDK, or connects to a running vhost, and waits until it answers."""
 
 import shutil
 import stat
@@ -32,12 +32,12 @@ def start_vhost(
     *,
     remove: Sequence[Path] = (),
 ) -> Vhost:
-    """Starts a target and waits, at most `deadline` seconds, until its RPC answers.
+    """Starts a vhost and waits, at most `deadline` seconds, until its RPC answers.
 
-    `rpc` names its RPC socket, `socket_folder` is where it makes the controllers' sockets (made here, and removed at
-    the stop), `log` receives its output, `remove` names what goes too if the kit is killed. With `--wait-for-rpc` among
-    its arguments and no startup RPCs it may answer before its framework is initialised. Raises `SetupError` when it
-    cannot be started; then nothing is left behind.
+    `rpc` has its RPC socket. vhost creates the controllers' sockets in `socket_folder`, which exists from here until
+    the stop. `log` receives its output; `remove` lists what else to remove if the kit is killed. With `--wait-for-rpc`
+    among its arguments and no startup RPCs it may answer before its framework is initialised. Raises `SetupError` when
+    vhost cannot be started; then nothing is left behind.
     """
     check_socket_path(rpc.path, "set TMPDIR to a folder with a short name")
     _claim(rpc.path)
@@ -70,25 +70,25 @@ def start_vhost(
 
 
 def _claim(rpc_socket: Path) -> None:
-    """Makes sure that nobody serves `rpc_socket`; a dead socket left by somebody is removed."""
+    """Makes sure that nobody serves `rpc_socket`; removes a dead socket."""
     if socket_is_served(rpc_socket):
         raise SetupError(
-            f"RPC socket '{rpc_socket}' is served by another process; stop that, name another socket, "
+            f"Another process serves RPC socket '{rpc_socket}'; stop it, name another socket, "
             "or use it with Connect To Vhost."
         )
     try:
         if not stat.S_ISSOCK(rpc_socket.lstat().st_mode):
-            raise SetupError(f"'{rpc_socket}' exists and is no socket; name another path for the RPC socket.")
+            raise SetupError(f"'{rpc_socket}' exists and is not a socket; name another path for the RPC socket.")
         rpc_socket.unlink()
     except FileNotFoundError:
         return
     except OSError as error:
         raise SetupError(
-            f"RPC socket '{rpc_socket}' cannot be made by this user ({error.strerror}); name another path for it."
+            f"This user cannot create RPC socket '{rpc_socket}' ({error.strerror}); name another path for it."
         ) from error
 
 
-def _await_answer(rpc: RpcClient, process: OwnVhost, launch: Launch, limit: Deadline) -> None:
+def _await_answer(rpc: RpcClient, process: OwnVhost, launch: Launch, deadline: Deadline) -> None:
     last = ""
 
     def answers() -> bool:
@@ -102,25 +102,25 @@ def _await_answer(rpc: RpcClient, process: OwnVhost, launch: Launch, limit: Dead
                 f"Last lines of its log:\n{process.output_tail(_SHOWN_LINES) or '(none)'}"
             )
         try:
-            rpc.call("spdk_get_version", deadline=limit.slice(2.0))
+            rpc.call("spdk_get_version", deadline=deadline.slice(2.0))
         except (ConnectionLostError, DeadlineError) as error:
             last = str(error)
             return False
         except (RpcError, RpcProtocolError) as error:
-            raise SetupError(f"'{launch.command[0]}' is no vhost: {error}") from error
+            raise SetupError(f"'{launch.command[0]}' is not a vhost: {error}") from error
         return True
 
     def seen() -> str:
         return f"{last} Last lines of its log:\n{process.output_tail(_SHOWN_LINES) or '(none)'}"
 
     what = f"vhost ({launch.command[0]}) to answer on RPC socket '{rpc.path}'"
-    wait_until(answers, limit, what, last_seen=seen, interval=0.01, error=SetupError)
+    wait_until(answers, deadline, what, last_seen=seen, interval=0.01, error=SetupError)
     if not launch.initialises:
         return
     try:
         if launch.startup_rpcs:
-            _call_startup_rpcs(rpc, launch, limit)
-        rpc.call("framework_wait_init", deadline=limit)
+            _call_startup_rpcs(rpc, launch, deadline)
+        rpc.call("framework_wait_init", deadline=deadline)
     except RpcError as error:
         if error.code != _METHOD_NOT_FOUND:
             raise SetupError(f"vhost could not initialise: {error}") from error
@@ -130,12 +130,12 @@ def _await_answer(rpc: RpcClient, process: OwnVhost, launch: Launch, limit: Dead
         raise SetupError(f"vhost did not finish its start: {error} {seen()}") from error
 
 
-def _call_startup_rpcs(rpc: RpcClient, launch: Launch, limit: Deadline) -> None:
+def _call_startup_rpcs(rpc: RpcClient, launch: Launch, deadline: Deadline) -> None:
     for each in (*launch.startup_rpcs, StartupRpc("framework_start_init")):
         try:
-            rpc.call(each.method, each.params, limit)
+            rpc.call(each.method, each.params, deadline)
         except RpcError as error:
-            raise SetupError(f"A startup RPC (test bed key 'spdk_startup_rpcs') was refused: {error}") from error
+            raise SetupError(f"vhost refused a startup RPC (test bed key 'spdk_startup_rpcs'): {error}") from error
 
 
 def _how_started(launch: Launch) -> str:
@@ -143,15 +143,15 @@ def _how_started(launch: Launch) -> str:
     return f"{note}started as '{' '.join(launch.command)}'"
 
 
-_NOT_OURS = "This run does not start that vhost: its owner does."
+_NOT_OURS = "Its owner must start that vhost; this run does not."
 
 
 def connect_to_vhost(rpc: RpcClient, deadline: float, janitor_log: Path) -> Vhost:
-    """Uses a target that runs already, by its RPC socket, for at most `deadline` seconds until it answers.
+    """Connects to a running vhost by its RPC socket; it must answer within `deadline` seconds.
 
-    It is never stopped. What the run makes there goes with `Vhost.stop`, or, if the kit is killed, by the janitor,
-    which then writes `janitor_log`. Raises `SetupError` when none answers, when it lacks a method that every run needs,
-    or before its framework is initialised.
+    The kit never stops it. `Vhost.stop` deletes what the run creates there; if the kit is killed, the janitor does so
+    and writes `janitor_log`. Raises `SetupError` when no vhost answers, when it lacks a method that every run needs, or
+    when its framework is not initialised yet.
     """
     try:
         mode = rpc.path.stat().st_mode

@@ -1,4 +1,4 @@
-"""A vhost process together with its RPC: asked, judged, and stopped or left."""
+"""A vhost process and its RPC: calls it, checks its answers, and stops or leaves it."""
 
 import contextlib
 import shutil
@@ -21,7 +21,7 @@ from hotplug_kit.vhost.watch.vhost_watch import VhostWatch, WatchBounds, trouble
 
 WATCH = "vhost"
 _DYING_SECONDS = 1.0
-_JUST_THEN_SECONDS = 0.5  # an answer so soon after a call may have been under way before it
+_JUST_THEN_SECONDS = 0.5  # an answer this soon after a call may answer an earlier one
 _KILL_SECONDS = 10.0
 _DISCONNECT_SECONDS = 10.0
 
@@ -29,8 +29,8 @@ _DISCONNECT_SECONDS = 10.0
 class Vhost:
     """A running vhost: `rpc` talks to it, `process` is watched; its death ends every wait of the run.
 
-    With a `janitor` the vhost is not the kit's: what the run makes there is remembered, the janitor is told, and `stop`
-    takes it away.
+    With a `janitor` the vhost is a foreign one: this records what the run creates there, tells the janitor, and deletes
+    it in `stop`.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Vhost:
         monitor.watch(WATCH, self.trouble, self._quote)
 
     def begin_watch(self, bounds: WatchBounds) -> None:
-        """Watches the log and the answers of the process from now on; `trouble` tells what is found."""
+        """Watches the log and the answers of the process from now on; `trouble` returns what it finds."""
         self._watch = VhostWatch(self.process, self.rpc, bounds)
         self._watch.start()
 
@@ -67,7 +67,7 @@ class Vhost:
         return self._watch.said(since, subject) if self._watch is not None else ""
 
     def trouble(self) -> Finding | None:
-        """What is wrong with this vhost: it died, or the watch found a fault; None while all is well."""
+        """Returns what is wrong with this vhost: its death or what the watch found; None while all is well."""
         return trouble_of(self.process, self._watch)
 
     def require(
@@ -79,8 +79,8 @@ class Vhost:
     ) -> object:
         """Calls a method that a correct vhost answers with success within `deadline` seconds; returns its result.
 
-        Raises `DeviceFault` when it answers with an error, wrongly, or not within the deadline, or dies, and
-        `SetupError` when its version has no such method. `subject` is what a fault is about, by default what the
+        Raises `DeviceFault` when vhost dies, answers with an error, with an invalid answer, or too late, and
+        `SetupError` when its version lacks the method. `subject` is what a fault is about, by default what the
         parameters name.
         """
         asked = time.monotonic()
@@ -101,10 +101,10 @@ class Vhost:
         *,
         new: bool = False,
     ) -> object:
-        """Calls a method without a verdict; errors as those of `RpcClient.call`, or `DeviceFault` for a death.
+        """Calls a method without a verdict; raises what `RpcClient.call` raises, or `DeviceFault` for a death.
 
-        `new` says that what it would make was looked for and is not there yet, so that it is the run's even when no
-        answer comes.
+        `new` says that the caller has checked that the object does not exist yet. It then belongs to the run even when
+        no answer comes.
         """
         if self._methods is not None and method in METHODS:
             check_methods(self._methods, self._version, [method])
@@ -122,9 +122,9 @@ class Vhost:
         return result
 
     def _liveliness(self, since: float) -> str:
-        """What is known of a process that has left a call unanswered since then."""
+        """Returns what is known about a process that has not answered a call since then."""
         if self._watch is not None and self._watch.answered_since(since + _JUST_THEN_SECONDS):
-            return "The vhost process is alive, and has answered other calls meanwhile."
+            return "The vhost process is alive and has answered other calls meanwhile."
         return "The vhost process is alive."
 
     def _exchange(self, method: str, params: Mapping[str, object] | None, deadline: float | None) -> object:
@@ -140,42 +140,45 @@ class Vhost:
 
     @property
     def is_own(self) -> bool:
-        """Whether the kit started this vhost, and everything in it is therefore the run's."""
+        """Whether the kit started this vhost, so that everything in it belongs to the run."""
         return self._created is None
 
     def learn_methods(self) -> None:
-        """Asks once which methods this vhost has; raises `SetupError` when one is missing that every run needs."""
+        """Asks once which methods this vhost has; raises `SetupError` when it lacks one that every run needs."""
         self._version = self.version()
         methods = frozenset(self.methods())
         check_methods(methods, self._version)
         self._methods = methods | {"spdk_get_version", "rpc_get_methods"}  # they have just been answered
 
     def version(self) -> str:
-        """What vhost says that it is."""
+        """Returns the version that vhost reports."""
         answer = self.require("spdk_get_version")
         return str(answer.get("version", answer)) if isinstance(answer, dict) else str(answer)
 
     def description(self) -> str:
-        """A sentence for the report: which vhost this is and how it was started."""
+        """Returns a sentence for the report: which vhost this is and how it was started."""
         version = self.version()
         embedded = "embedded vhost, not SPDK: " if self.is_embedded and "not SPDK" not in version else ""
         return f"{embedded}{version}, {self._how}"
 
     def methods(self) -> list[str]:
-        """The RPC methods that this vhost has."""
+        """Returns the RPC methods that this vhost has."""
         answer = self.require("rpc_get_methods")
         return sorted(str(name) for name in answer) if isinstance(answer, list) else []
 
-    def check_alive(self, seconds: float) -> None:
-        """Fails unless vhost is alive and answers a harmless call within `seconds`.
+    def check_watch(self) -> None:
+        """Raises `DeviceFault` when the process has ended or the watch has found a fault.
 
-        Raises `DeviceFault` when the process has ended, the watch has found a fault, or the call is not answered;
-        `KitError` when the watch itself has ended.
+        Raises `KitError` when the watch itself has ended.
         """
         if trouble := self.trouble():
             raise DeviceFault(trouble)
         if self._watch is not None:
             self._watch.check_works()
+
+    def check_alive(self, seconds: float) -> None:
+        """Raises as `check_watch` does, and `DeviceFault` when vhost does not answer a harmless call in `seconds`."""
+        self.check_watch()
         try:
             self.call("spdk_get_version", deadline=seconds)
         except (RpcError, DeadlineError, ConnectionLostError, RpcProtocolError) as error:
@@ -183,9 +186,10 @@ class Vhost:
             raise fault(Check.VHOST_HEARTBEAT, FailureClass.BLOCKED, said) from error
 
     def kill(self, number: signal.Signals, as_crash: bool = False) -> None:
-        """Ends the process with a deadly signal and waits for the end; `SetupError` where it was not started by us.
+        """Ends the process with a signal that kills it and waits for the end.
 
-        With `as_crash` the death counts as any other: whatever waits afterwards fails with it.
+        Raises `SetupError` if the kit did not start the process. With `as_crash` the death counts as a crash: every
+        later wait fails with it.
         """
         if not as_crash and isinstance(self.process, OwnVhost):
             self._monitor.forget(WATCH)
@@ -200,8 +204,8 @@ class Vhost:
     def stop(self, seconds: float = _DISCONNECT_SECONDS) -> Finding | None:
         """Stops the vhost if the kit started it, and removes its sockets; returns what was wrong with its end, or None.
 
-        From a vhost that goes on, takes away what the run has made there, and waits at most `seconds` for VMs to
-        disconnect before. Raises `KitError` when something had to be left; the janitor then tries once more.
+        Leaves a foreign vhost running: waits at most `seconds` for the VMs to disconnect and deletes what the run
+        created there. Raises `KitError` when something could not be deleted; the janitor then tries once more.
         """
         self._monitor.forget(WATCH)
         if self._watch is not None:
@@ -213,7 +217,7 @@ class Vhost:
             finding = at_end or watched
         finally:
             self._end_watch()
-            CHRONICLE.record(VHOST, Kind.END, "vhost was stopped" if self.is_own else "vhost was left as it was found")
+            CHRONICLE.record(VHOST, Kind.END, "vhost was stopped" if self.is_own else "vhost was left running")
             if self._janitor is not None:
                 self._janitor.dismiss()
             self.rpc.close()
@@ -223,27 +227,27 @@ class Vhost:
                 shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
         if left and finding is None:
             raise KitError(
-                f"Not all that the run has made could be taken away from the vhost at '{self.rpc.path}'; a helper "
-                f"process deletes it as soon as that is possible: {'; '.join(map(str, left))}."
+                f"The run could not delete everything that it created in the vhost at '{self.rpc.path}'; a helper "
+                f"process deletes the rest as soon as that is possible: {'; '.join(map(str, left))}."
             )
         return finding
 
     def _end_watch(self) -> Finding | None:
-        """Ends the watch, if there is one, and returns what it has found, also in the last lines of the log."""
+        """Ends the watch, if any, and returns what it found, also in the last lines of the log."""
         watch, self._watch = self._watch, None
         if watch is None:
             return None
         watch.stop()
         return watch.finding
 
-    def _undo(self, limit: Deadline) -> list[Left]:
+    def _undo(self, deadline: Deadline) -> list[Left]:
         if self._created is None:
             return []
         if self.process.death():
             for each in self._created.owned:
                 self._created.gone(each)  # with the process
             return []
-        return undo(self._created.owned, self.rpc, limit, pid=self.process.pid, gone=self._created.gone)
+        return undo(self._created.owned, self.rpc, deadline, pid=self.process.pid, gone=self._created.gone)
 
 
 def named_in(params: Mapping[str, object]) -> Subject:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from robot.api.deco import keyword
-from robot.errors import HandlerExecutionFailed
+from robot.errors import HandlerExecutionFailed  # type: ignore[import-untyped]
 from robot.utils import ErrorDetails  # type: ignore[import-untyped]
 
 from hotplug_kit.domain.errors import SetupError

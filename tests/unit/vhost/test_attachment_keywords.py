@@ -40,7 +40,7 @@ def test_disks_are_attached_and_detached_at_once_and_the_model_follows(library: 
     fake.answer_at_once(ADD, 2)
     run(library, "attach_disks_at_once", "c1", "D0", "D1")
     assert run(library, "get_free_disks") == ["D2"]
-    with pytest.raises(SetupError, match="2 free disks are needed and 1 are free"):
+    with pytest.raises(SetupError, match="2 free disks are needed, but 1 are free"):
         run(library, "get_free_disks", 2)
     attached = run(library, "get_attachments", "c1")
     assert attached == run(library, "get_expected_attachments", "c1")

@@ -153,7 +153,7 @@ def test_attach_answered_with_another_target(vhost: Vhost, fake: FakeVhost, wron
 
 def test_connection_closed_by_a_living_vhost_is_the_devices_fault(vhost: Vhost, fake: FakeVhost) -> None:
     fake.faults[ADD] = lambda request: [None]
-    with raises_fault(*WRONG, "closed before vhost had answered", Subject(controller="c1", disk="D0")):
+    with raises_fault(*WRONG, "closed before vhost answered", Subject(controller="c1", disk="D0")):
         attach_target(vhost, "c1", "D0")
 
 
@@ -189,7 +189,7 @@ def test_free_disks(vhost: Vhost, fake: FakeVhost) -> None:
     assert state.free_disks(["D2", "D0", "D1"], 2) == ["D2", "D1"]
     with pytest.raises(SetupError, match="No disk is free: of 'D0', 1 are attached"):
         state.free_disks(["D0"])
-    with pytest.raises(SetupError, match="3 free disks are needed and 2 are free"):
+    with pytest.raises(SetupError, match="3 free disks are needed, but 2 are free"):
         state.free_disks(count=3)
     with pytest.raises(SetupError, match="no disk 'X'"):
         state.free_disks(["D1", "X"])
@@ -219,7 +219,7 @@ def test_disks_are_attached_and_detached_at_once(vhost: Vhost, fake: FakeVhost, 
 
 def test_calls_at_once_are_checked_before_one_is_sent(vhost: Vhost, fake: FakeVhost, server: FakeRpcServer) -> None:
     fake.targets["c1"] = dict.fromkeys(range(6), "D0")
-    for disks, words in ((["D1", "X"], "no disk 'X'"), (["D0", "D1", "D2"], "6 of its 8 targets are taken")):
+    for disks, words in ((["D1", "X"], "no disk 'X'"), (["D0", "D1", "D2"], "6 of 8 targets are taken")):
         with pytest.raises(SetupError, match=words):
             attach_at_once(vhost, "c1", disks)
     assert ADD not in methods(server)

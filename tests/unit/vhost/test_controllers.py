@@ -91,14 +91,14 @@ def test_create_returns_the_socket(vhost: Vhost, fake: FakeVhost) -> None:
 
 
 def test_create_of_an_existing_controller_is_not_sent(vhost: Vhost, server: FakeRpcServer) -> None:
-    with pytest.raises(SetupError, match="'c1' exists already"):
+    with pytest.raises(SetupError, match="'c1' already exists"):
         create_controller(vhost, "c1")
     assert "vhost_create_scsi_controller" not in [request["method"] for request in server.requests]
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b"])
 def test_bad_names(vhost: Vhost, name: str) -> None:
-    with pytest.raises(SetupError, match="cannot name a controller"):
+    with pytest.raises(SetupError, match="is not a valid controller name"):
         create_controller(vhost, name)
 
 

@@ -42,7 +42,7 @@ def test_a_core_elsewhere_stays_there(tmp_path: Path) -> None:
     ("pattern", "status", "words"),
     [
         ("|/usr/lib/systemd/systemd-coredump %P", ABORTED, "Its core went to '/usr/lib/systemd/systemd-coredump'"),
-        ("core", ABORTED, "No core was kept: none is to be found"),
+        ("core", ABORTED, "No core was kept: there is no file"),
         ("core", ExitStatus(-11), "No core was kept: the limit on its size was 0"),
     ],
 )

@@ -90,7 +90,7 @@ def test_nothing_is_touched_while_a_vm_is_connected(connected: Vhost, foreign: F
     use(connected, tmp_path)
     foreign.sessions["mine"] = ["mines0"]
     meanwhile = state(foreign)
-    with pytest.raises(KitError, match=r"controller 'mine' is still there: a VM is connected \(session 'mines0'\)"):
+    with pytest.raises(KitError, match=r"controller 'mine' still exists: a VM is connected \(session 'mines0'\)"):
         connected.stop(seconds=0.1)
     assert state(foreign) == meanwhile
     foreign.sessions.clear()  # the janitor, which was told, follows
@@ -130,7 +130,7 @@ def test_what_cannot_be_deleted_is_named_and_the_rest_goes(
         CreatedObject("disk", "A0", "bdev_aio_delete", {"name": "A0"}),
     ]
     (left,) = undo(owned, connect(server.path), Deadline(1))
-    assert str(left).startswith("disk 'A0' is still there: vhost answered bdev_aio_delete(name=A0) with error -16")
+    assert str(left).startswith("disk 'A0' still exists: vhost answered bdev_aio_delete(name=A0) with error -16")
     assert "M0" not in foreign.disks
 
 
@@ -149,9 +149,9 @@ def test_a_vhost_that_hangs_does_not_hold_up_the_end(
 
 def test_names_of_others_are_never_taken(connected: Vhost, foreign: FakeVhost) -> None:
     before = state(foreign)
-    with pytest.raises(SetupError, match=r"'c1' exists already; .* not this run's and stays as it is.*'controllers'"):
+    with pytest.raises(SetupError, match=r"'c1' already exists; .* not belong to this run.*'controllers'"):
         create_controller(connected, "c1")
-    with pytest.raises(SetupError, match="A disk 'D0' exists already"):
+    with pytest.raises(SetupError, match="A disk 'D0' already exists"):
         create_malloc_disk(connected, "D0", MIB)
     with pytest.raises(RpcError):
         connected.call("no_such_method")

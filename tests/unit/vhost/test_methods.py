@@ -23,19 +23,19 @@ def test_a_current_spdk_lacks_nothing() -> None:
         (
             NONE_OF_VHOST,
             NEEDED_ALWAYS,
-            "serves no vhost: it has none of vhost_create_scsi_controller, .*built with vhost",
+            "has no vhost: it has none of vhost_create_scsi_controller, .*built with vhost",
         ),
         (
             BEFORE_THE_RENAMING,
             ["bdev_get_bdevs"],
-            "'bdev_get_bdevs', which SPDK has since v19.10, before that it was called get_bdevs, as here: use SPDK v24",
+            r"'bdev_get_bdevs', which SPDK has since v19.10 \(earlier name: get_bdevs\); use SPDK v24",
         ),
         (
             [name for name in CURRENT if name != "bdev_split_create"],
             ["bdev_split_create"],
             "lacks method 'bdev_split_create', which SPDK has since v19.10.*--rpcs-allowed",
         ),
-        ([], ["bdev_wait_for_examine"], "'bdev_wait_for_examine', which SPDK has since v21.01: use"),
+        ([], ["bdev_wait_for_examine"], "'bdev_wait_for_examine', which SPDK has since v21.01; use"),
     ],
 )
 def test_a_missing_method_is_named(available: list[str], needed: list[str], words: str) -> None:

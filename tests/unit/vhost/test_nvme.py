@@ -68,7 +68,7 @@ def test_name_is_free_of_controllers_and_disks(vhost: Vhost, fake: FakeNvmeVhost
 
 def test_connected_already(vhost: Vhost, subsystem: TransportId) -> None:
     connect_nvme_controller(vhost, subsystem)
-    with pytest.raises(SetupError, match=f"{NQN} at TCP .* already, as its NVMe controller 'HotplugNvme0'"):
+    with pytest.raises(SetupError, match=f"{NQN} at TCP .* as its NVMe controller 'HotplugNvme0'"):
         connect_nvme_controller(vhost, subsystem)
 
 
@@ -93,13 +93,13 @@ def test_even_shares() -> None:
 def test_enough_disks_are_used_whole(vhost: Vhost, fake: FakeNvmeVhost) -> None:
     fake.disks = {f"Xn{number}": 64 * MIB // 512 for number in range(1, 19)}
     assert split_evenly(vhost, list(fake.disks), 16, 64 * MIB) == [f"Xn{number}" for number in range(1, 17)]
-    with pytest.raises(SetupError, match="'Xn1' has 64 MiB, too few for a disk of 128 MiB"):
+    with pytest.raises(SetupError, match="'Xn1' has 64 MiB, too little for a disk of 128 MiB"):
         split_evenly(vhost, list(fake.disks), 16, 128 * MIB)
 
 
 def test_nothing_is_split_unless_all_are_large_enough(vhost: Vhost, fake: FakeNvmeVhost) -> None:
     fake.disks = {"Xn1": 1024 * MIB // 512, "Xn2": 100 * MIB // 512}
-    with pytest.raises(SetupError, match=r"'Xn2' has 100 MiB, too few for 8 parts of 64 MiB; .*disks\.size_mib"):
+    with pytest.raises(SetupError, match=r"'Xn2' has 100 MiB, too little for 8 parts of 64 MiB; .*disks\.size_mib"):
         split_evenly(vhost, ["Xn1", "Xn2"], 16, 64 * MIB)
     assert list(fake.disks) == ["Xn1", "Xn2"]
 
@@ -122,7 +122,7 @@ def test_split_that_fails_half_way_is_undone(vhost: Vhost, fake: FakeNvmeVhost) 
 def test_split_that_exists(vhost: Vhost, fake: FakeNvmeVhost) -> None:
     fake.disks = {"Xn1": 512 * MIB // 512}
     split_disk(vhost, "Xn1", 2)
-    with pytest.raises(SetupError, match="'Xn1' is split already, into 'Xn1p0', 'Xn1p1'"):
+    with pytest.raises(SetupError, match="'Xn1' is already split into 'Xn1p0', 'Xn1p1'"):
         split_evenly(vhost, ["Xn1"], 2, 64 * MIB)
     unsplit_disk(vhost, "Xn1")
     with pytest.raises(SetupError, match="'Xn1' is not split"):
@@ -138,7 +138,7 @@ def test_part_of_a_size_that_blocks_do_not_fill(vhost: Vhost, fake: FakeNvmeVhos
 def test_target_that_does_not_listen(vhost: Vhost, fake: FakeNvmeVhost, subsystem: TransportId, port: int) -> None:
     gone = subsystem.model_copy(update={"traddr": "127.0.0.2"})
     vhost.socket_folder = Path("/of/a/vhost/that/was/started")
-    with pytest.raises(SetupError, match=rf"127\.0\.0\.2 port {port} cannot be connected to \(Connection refused\)"):
+    with pytest.raises(SetupError, match=rf"127\.0\.0\.2 port {port} cannot be reached \(Connection refused\)"):
         connect_nvme_controller(vhost, gone)
     assert fake.nvme == {}
 
@@ -176,7 +176,7 @@ def test_what_vhost_logs_about_it_is_said(
 
 def test_target_that_leaves_vhost_waiting(vhost: Vhost, fake: FakeNvmeVhost, subsystem: TransportId) -> None:
     fake.faults["bdev_nvme_attach_controller"] = lambda request: [0.2]
-    with pytest.raises(SetupError, match=r"not connected to .* within 0\.1 s"):
+    with pytest.raises(SetupError, match=r"did not connect to .* within 0\.1 s"):
         connect_nvme_controller(vhost, subsystem, seconds=0.1)
 
 
@@ -209,7 +209,7 @@ def test_pcie_device_that_spdk_may_use(vhost: Vhost, fake: FakeNvmeVhost, tmp_pa
     [
         ("nvme", "0x010802", r"bound to the kernel's driver 'nvme', which serves it as nvme0n1.*PCI_ALLOWED=0000:01"),
         (None, "0x010802", r"bound to no driver, but SPDK needs it bound to .*vfio-pci.*setup\.sh"),
-        ("virtio-pci", "0x010000", r"is no NVMe disk \(class 0x010000\).*0000:03:00\.0 \(driver uio_pci_generic\)"),
+        ("virtio-pci", "0x010000", r"is not an NVMe disk \(class 0x010000\).*0000:03:00\.0 \(driver uio_pci_generic\)"),
     ],
 )
 def test_pcie_device_that_spdk_may_not_use(

@@ -12,13 +12,13 @@ STAMP = "[2026-01-01 10:00:00.000000] app.c: 855:claim_cpu_cores: *ERROR*: "
     [
         (
             STAMP + "Cannot create lock on core 2, probably process 77 has claimed it.",
-            "Core 2 is polled by another SPDK, process 77: set spdk_core_mask",
+            "Another SPDK, process 77, polls core 2: set spdk_core_mask",
         ),
         (
             STAMP + "Could not open /var/tmp/spdk_cpu_lock_000 (Permission denied).",
-            "'/var/tmp/spdk_cpu_lock_000' is another",
+            "'/var/tmp/spdk_cpu_lock_000' belongs to another",
         ),
-        ("/opt/nvmf_tgt: invalid option -- 'S'", "serves no vhost: give build/bin/vhost"),
+        ("/opt/nvmf_tgt: invalid option -- 'S'", "has no vhost: use build/bin/vhost"),
         ("EAL: No free 2048 kB hugepages reported on node 0", "set spdk_hugepages to 'never'"),
         ("EAL: Cannot init memory", "set spdk_memory_mib"),
         ("EAL: lcore 5 unavailable", "has no core 5"),

@@ -39,7 +39,7 @@ def test_sizes(text: int | str, size: int) -> None:
 
 @pytest.mark.parametrize("text", ["", "0", "-1", "64M", "64 MB", "1.5 GiB", "many"])
 def test_sizes_that_are_none(text: str) -> None:
-    with pytest.raises(SetupError, match="is no size"):
+    with pytest.raises(SetupError, match="is not a size"):
         parse_size(text)
 
 
@@ -65,7 +65,7 @@ def test_sizes_that_do_not_fit_blocks(vhost: Vhost, size: int, block_size: int) 
 
 
 def test_existing_name(vhost: Vhost) -> None:
-    with pytest.raises(SetupError, match="'D0' exists already"):
+    with pytest.raises(SetupError, match="'D0' already exists"):
         create_malloc_disk(vhost, "D0", MIB)
 
 

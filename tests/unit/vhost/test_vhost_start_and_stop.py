@@ -151,7 +151,7 @@ def test_stopped_process_is_alive_but_does_not_answer(start: Start) -> None:
 
 def test_served_rpc_socket_is_not_touched(start: Start, connect: Connect, tmp_path: Path, fake: FakeVhost) -> None:
     with FakeRpcServer(tmp_path / "rpc.sock", fake) as server:
-        with pytest.raises(SetupError, match="is served by another process"):
+        with pytest.raises(SetupError, match="Another process serves RPC socket"):
             start()
         assert connect(server.path).call("spdk_get_version")
 
@@ -161,14 +161,14 @@ def test_dead_rpc_socket_gives_way_but_a_file_does_not(start: Start, tmp_path: P
         left.bind(str(tmp_path / "rpc.sock"))
     start().stop()
     (tmp_path / "rpc.sock").write_text("precious")
-    with pytest.raises(SetupError, match="is no socket"):
+    with pytest.raises(SetupError, match="is not a socket"):
         start()
     assert (tmp_path / "rpc.sock").read_text() == "precious"
 
 
 def test_socket_path_too_long(tmp_path: Path) -> None:
     long = tmp_path / ("x" * 100) / "rpc.sock"
-    with pytest.raises(SetupError, match="may have 107; set TMPDIR"):
+    with pytest.raises(SetupError, match="may have at most 107; set TMPDIR"):
         start_vhost("embedded", RpcClient(long), tmp_path / "s", tmp_path / "log", 1)
 
 

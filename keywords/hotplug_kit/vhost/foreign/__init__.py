@@ -1,1 +1,1 @@
-"""A vhost that the kit did not start: what the run made there is remembered and deleted."""
+"""Foreign vhosts: records what the run creates there, and deletes it."""

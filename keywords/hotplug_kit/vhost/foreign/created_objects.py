@@ -1,4 +1,4 @@
-"""What a run has made in a vhost, learnt from its own RPC calls, so that it alone is taken away again."""
+"""Records what a run creates in a vhost, from its own RPC calls, and deletes exactly that."""
 
 import contextlib
 import threading
@@ -21,7 +21,7 @@ _REMOVE_TARGET = "vhost_scsi_controller_remove_target"
 
 @dataclass(frozen=True)
 class _Maker:
-    """A method that makes something: its `key` parameter names the thing, and `delete` takes that away by `by`."""
+    """A method that creates an object: parameter `key` names it, method `delete` deletes it by parameter `by`."""
 
     kind: Kind
     key: str
@@ -38,7 +38,7 @@ _MAKERS = {
     "bdev_passthru_create": _Maker("disk", "name", "bdev_passthru_delete", "name"),
     "bdev_delay_create": _Maker("disk", "name", "bdev_delay_delete", "name"),
     "bdev_split_create": _Maker("disk", "base_bdev", "bdev_split_delete", "base_bdev"),
-    # Only the path that was made: the controller of that name may have others.
+    # Only the path that the run created: the controller of that name may have others.
     "bdev_nvme_attach_controller": _Maker("disk", "name", "bdev_nvme_detach_controller", "name", _NVME_PATH),
     "vhost_create_scsi_controller": _Maker("controller", "ctrlr", "vhost_delete_controller", "ctrlr"),
     "vhost_create_blk_controller": _Maker("controller", "ctrlr", "vhost_delete_controller", "ctrlr"),
@@ -48,7 +48,7 @@ _MAKERS = {
 
 @dataclass(frozen=True)
 class CreatedObject:
-    """One thing that the run has made: `delete` with `params` takes it away. A target holds `disk`."""
+    """One object that the run created; method `delete` with `params` deletes it. A target has a `disk`."""
 
     kind: Kind
     name: str
@@ -64,17 +64,17 @@ class CreatedObject:
         return f"{self.kind} '{self.name}'"
 
     def as_json(self) -> dict[str, object]:
-        """The record as plain data."""
+        """Returns the record as plain data."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, data: Mapping[str, object]) -> Self:
-        """The record that `as_json` gave."""
+        """Returns the record that `as_json` gave."""
         return cls(**data)  # type: ignore[arg-type]
 
 
 def made_by(method: str, params: Mapping[str, object], result: object = None) -> CreatedObject | None:
-    """What a call makes, or None; before its answer (`result` None) as far as the parameters tell."""
+    """Returns what a call creates, or None; without a `result`, as far as the parameters show it."""
     maker = _MAKERS.get(method)
     if maker is None:
         return None
@@ -91,9 +91,9 @@ def made_by(method: str, params: Mapping[str, object], result: object = None) ->
 
 
 def is_unmade_by(owned: CreatedObject, method: str, params: Mapping[str, object]) -> bool:
-    """Whether a call that succeeded has taken `owned` away."""
+    """Returns whether a successful call has deleted `owned`."""
     if method == "vhost_delete_controller":
-        return owned.kind != "disk" and owned.name == params.get("ctrlr")  # its targets go with it
+        return owned.kind != "disk" and owned.name == params.get("ctrlr")  # with its targets
     if method != owned.delete:
         return False
     wanted = ("ctrlr", "scsi_target_num") if owned.kind == "target" else (_by(owned),)
@@ -105,13 +105,13 @@ def _by(owned: CreatedObject) -> str:
 
 
 class CreatedObjects:
-    """What the run owns in one vhost, oldest first; `tell` is called with the whole of it after each change."""
+    """What the run owns in one vhost, oldest first; calls `tell` with all of it after each change."""
 
     def __init__(self, tell: Callable[[list[CreatedObject]], None] = lambda owned: None) -> None:
         self._owned: list[CreatedObject] = []
         self._tell = tell
         self._lock = threading.Lock()
-        """Several calls may be under way at the same time."""
+        """Protects against calls in several threads."""
 
     @property
     def owned(self) -> list[CreatedObject]:
@@ -119,13 +119,13 @@ class CreatedObjects:
         return list(self._owned)
 
     def announce(self, method: str, params: Mapping[str, object]) -> None:
-        """A call is about to be sent whose success was made sure of: what it makes is ours even without an answer."""
+        """Records what a call is about to create, after a check that it is new: it is ours even without an answer."""
         if (owned := made_by(method, params)) is not None:
             with self._lock:
                 self._change([*self._owned, owned])
 
     def answered(self, method: str, params: Mapping[str, object], result: object) -> None:
-        """A call has succeeded."""
+        """Records that a call has succeeded."""
         announced = made_by(method, params)
         made = made_by(method, params, result)
         with self._lock:
@@ -134,14 +134,14 @@ class CreatedObjects:
             self._change([*kept, made] if made is not None else kept)
 
     def refused(self, method: str, params: Mapping[str, object]) -> None:
-        """A call that was announced was refused, so it has made nothing."""
+        """Records that vhost refused an announced call, which has created nothing."""
         announced = made_by(method, params)
         with self._lock:
             self._change([each for each in self._owned if each != announced])
 
     def gone(self, owned: CreatedObject) -> None:
-        """Something owned was taken away."""
-        with self._lock, contextlib.suppress(KitError):  # nobody to tell is no reason to leave the rest
+        """Records that an owned object is deleted."""
+        with self._lock, contextlib.suppress(KitError):  # a dead janitor is no reason to keep the rest
             self._change([each for each in self._owned if each != owned])
 
     def _change(self, owned: list[CreatedObject]) -> None:
@@ -158,29 +158,29 @@ _GONE = ("No such device", "No such file")
 
 @dataclass(frozen=True)
 class Left:
-    """Something of the run that is still there, and why."""
+    """An object of the run that still exists, and the reason."""
 
     owned: CreatedObject
     reason: str
 
     def __str__(self) -> str:
-        return f"{self.owned} is still there: {self.reason}"
+        return f"{self.owned} still exists: {self.reason}"
 
 
 def undo(
     owned: Sequence[CreatedObject],
     rpc: RpcClient,
-    limit: Deadline,
+    deadline: Deadline,
     *,
     pid: int | None = None,
     gone: Callable[[CreatedObject], None] = lambda owned: None,
 ) -> list[Left]:
-    """Deletes what is `owned`, the newest first, and returns what could not be deleted.
+    """Deletes the `owned` objects, the newest first, and returns what could not be deleted.
 
-    Waits until `limit` for the VMs of the owned controllers to disconnect, because SPDK does not answer the deletion
-    before, and floods its log; while one is connected, nothing is touched. `pid` is the process in which all was made:
-    in another one behind the same socket there is nothing of ours. `gone` is told of each thing that is gone. Raises
-    nothing for the vhost's sake.
+    First waits until `deadline` for the VMs of the owned controllers to disconnect, because until then SPDK floods its
+    log and does not answer the deletion; while a VM is connected, this deletes nothing. `pid` is the process in which
+    the run created the objects: another process behind the same socket does not have them. `gone` is called with each
+    deleted object. Raises nothing for errors of vhost.
     """
     if not owned:
         return []
@@ -192,7 +192,7 @@ def undo(
     except KitError as error:
         return [Left(each, str(error)) for each in owned]
     try:
-        session = _await_disconnection({each.name for each in owned if each.kind == "controller"}, rpc, limit)
+        session = _await_disconnection({each.name for each in owned if each.kind == "controller"}, rpc, deadline)
     except (KitError, RpcError, DeviceFault) as error:
         return [Left(each, str(error)) for each in owned]
     if session:
@@ -200,7 +200,7 @@ def undo(
     left = []
     for each in reversed(owned):
         try:
-            reason = _delete(each, rpc, limit)
+            reason = _delete(each, rpc, deadline)
         except (KitError, RpcError, DeviceFault) as error:
             reason = str(error)
         if reason is None:
@@ -210,24 +210,24 @@ def undo(
     return left
 
 
-def _await_disconnection(controllers: set[str], rpc: RpcClient, limit: Deadline) -> str | None:
-    """Waits until no VM is connected; the name of a session that is left at the deadline, or None."""
+def _await_disconnection(controllers: set[str], rpc: RpcClient, deadline: Deadline) -> str | None:
+    """Waits until no VM is connected; returns the name of a session that is left at the deadline, or None."""
     while controllers:
-        mine = [each for each in _controllers(rpc, limit) if each.name in controllers]
+        mine = [each for each in _controllers(rpc, deadline) if each.name in controllers]
         connected = [session for each in mine for session in each.sessions or ()]
         if not connected:
             return None
-        if limit.expired:
+        if deadline.expired:
             return connected[0].name
-        time.sleep(limit.slice(_POLL_SECONDS))
+        time.sleep(deadline.slice(_POLL_SECONDS))
     return None
 
 
-def _delete(owned: CreatedObject, rpc: RpcClient, limit: Deadline) -> str | None:
-    """Deletes one thing; None when it is gone, else the reason why it is not."""
+def _delete(owned: CreatedObject, rpc: RpcClient, deadline: Deadline) -> str | None:
+    """Deletes one object; returns None when it is gone, else the reason why it is not."""
     params = dict(owned.params)
     if owned.kind != "disk":
-        controller = next((each for each in _controllers(rpc, limit) if each.name == owned.name), None)
+        controller = next((each for each in _controllers(rpc, deadline) if each.name == owned.name), None)
         if controller is None:
             return None
         if owned.kind == "target":
@@ -236,11 +236,11 @@ def _delete(owned: CreatedObject, rpc: RpcClient, limit: Deadline) -> str | None
                 return None
             params["scsi_target_num"] = number
         elif controller.sessions is None:
-            return "this vhost does not tell whether a VM is connected, and does not answer the deletion if one is"
+            return "this vhost does not say whether a VM is connected, and would not answer the deletion then"
         elif controller.sessions:
             return "a VM has connected to it meanwhile"
     try:
-        rpc.call(owned.delete, params, _slice(limit))
+        rpc.call(owned.delete, params, _slice(deadline))
     except RpcError as error:
         if not any(words in error.message for words in _GONE):
             raise
@@ -248,14 +248,14 @@ def _delete(owned: CreatedObject, rpc: RpcClient, limit: Deadline) -> str | None
 
 
 def _target_of(owned: CreatedObject, controller: Controller) -> int | None:
-    """The target that holds the owned disk; another disk at its number is none of ours."""
+    """Returns the target with the owned disk; another disk at that number is not ours."""
     return next((each.number for each in controller.targets if each.disk == owned.disk), None)
 
 
-def _controllers(rpc: RpcClient, limit: Deadline) -> list[Controller]:
-    return parse_controllers(rpc.call("vhost_get_controllers", {}, _slice(limit)))
+def _controllers(rpc: RpcClient, deadline: Deadline) -> list[Controller]:
+    return parse_controllers(rpc.call("vhost_get_controllers", {}, _slice(deadline)))
 
 
-def _slice(limit: Deadline) -> float:
-    """The time for one call: never none at all, so that a wait in vain leaves time to delete what can be deleted."""
-    return max(_LEAST_CALL_SECONDS, limit.slice(_CALL_SECONDS))
+def _slice(deadline: Deadline) -> float:
+    """Returns the seconds for one call: at least some, so that a long wait leaves time to delete what is possible."""
+    return max(_LEAST_CALL_SECONDS, deadline.slice(_CALL_SECONDS))

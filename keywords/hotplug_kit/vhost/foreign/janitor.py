@@ -1,9 +1,9 @@
-"""Takes away what a killed run has left in a vhost that was not started by it.
+"""Deletes what a killed run has left in a foreign vhost.
 
-The kit starts `python janitor.py --rpc-socket PATH --log FILE [--pid N]` and holds the write end of its standard
-input, over which it tells what the run owns: a JSON list a line, the last whole line counts. When that pipe closes
-while the run owns anything, even because robot was killed with SIGKILL, the janitor waits for the VMs to disconnect
-(their keepers end them), deletes what is left, and writes to the log what it did.
+The kit starts `python janitor.py --rpc-socket PATH --log FILE [--pid N]` and writes to its standard input what the run
+owns: one JSON list per line; the last whole line counts. When that pipe closes while the run owns anything, even
+because robot was killed with SIGKILL, the janitor waits for the VMs to disconnect (their keepers end them), deletes
+what is left, and writes to the log what it did.
 """
 
 import argparse
@@ -34,9 +34,9 @@ _EXIT_SECONDS = 15.0
 
 
 class Janitor:
-    """The kit's end: starts the helper process when there is something to tell.
+    """The kit's side of the janitor: starts the helper process when the run owns something.
 
-    `rpc_socket` and `pid` are those of the vhost, `log` is the file that the helper writes when it has to act.
+    `rpc_socket` and `pid` belong to the vhost; the helper writes `log` when it has to act.
     """
 
     def __init__(self, rpc_socket: Path, pid: int | None, log: Path) -> None:
@@ -47,7 +47,7 @@ class Janitor:
         self._lock = threading.Lock()
 
     def tell(self, owned: Sequence[CreatedObject]) -> None:
-        """Tells what the run owns now."""
+        """Sends the helper the list of what the run owns now."""
         with self._lock:
             if self._process is None:
                 self._process = subprocess.Popen(
@@ -63,12 +63,12 @@ class Janitor:
                 self._process.stdin.flush()
             except OSError as error:
                 raise KitError(
-                    "The helper process that would clean up vhost after a killed run has ended "
-                    f"(process {self._process.pid}); was it killed? What the run has made would be left there."
+                    "The helper process that cleans up vhost after a killed run has ended "
+                    f"(process {self._process.pid}); was it killed? Without it, a killed run leaves its objects there."
                 ) from error
 
     def dismiss(self) -> None:
-        """Ends the helper. What it was told last is deleted by it, without a wait; the end of this program waits."""
+        """Ends the helper, which then deletes what the run still owns; only the end of this program waits for it."""
         with self._lock:
             process, self._process = self._process, None
             if process is None or process.stdin is None:
@@ -82,11 +82,11 @@ def _wait(process: "subprocess.Popen[bytes]") -> None:
     try:
         process.wait(_EXIT_SECONDS)
     except subprocess.TimeoutExpired:
-        print(f"The clean-up of vhost goes on in process {process.pid}.", file=sys.stderr)
+        print(f"Process {process.pid} still cleans up vhost.", file=sys.stderr)
 
 
 def _last_told(lines: Iterable[str]) -> list[CreatedObject]:
-    """What the last whole line tells; a line cut by the owner's death is passed over."""
+    """Returns what the last whole line says; skips a line that the owner's death has cut."""
     owned: list[CreatedObject] = []
     for line in lines:
         if line.endswith("\n"):
@@ -95,37 +95,37 @@ def _last_told(lines: Iterable[str]) -> list[CreatedObject]:
 
 
 def _clean_up(owned: list[CreatedObject], rpc: RpcClient, pid: int | None, log: TextIO) -> list[Left]:
-    """Tries until all is gone, the vhost has ended, or the time is over; returns what is left."""
+    """Tries until everything is deleted, the vhost has ended, or the time is over; returns what is left."""
     remaining = list(owned)
 
     def gone(each: CreatedObject) -> None:
         remaining.remove(each)
         print(f"{each} is gone.", file=log, flush=True)
 
-    limit = Deadline(_SECONDS)
+    deadline = Deadline(_SECONDS)
     while True:
-        left = undo(list(remaining), rpc, limit, pid=pid, gone=gone)
-        if not left or limit.expired or not socket_is_served(rpc.path):
+        left = undo(list(remaining), rpc, deadline, pid=pid, gone=gone)
+        if not left or deadline.expired or not socket_is_served(rpc.path):
             return left
-        time.sleep(limit.slice(_RETRY_SECONDS))
+        time.sleep(deadline.slice(_RETRY_SECONDS))
 
 
 def _opened(log: Path) -> TextIO:
     try:
         return log.open("a")
-    except OSError:  # no room, or the folder has gone: what matters is the clean-up
+    except OSError:  # no space, or no folder: the clean-up matters more
         return Path(os.devnull).open("a")
 
 
 def main() -> int:
-    """Listens until the pipe closes, then deletes; returns 1 when something is left."""
+    """Reads until the pipe closes, then deletes; returns 1 when something is left."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--rpc-socket", type=Path, required=True)
     parser.add_argument("--log", type=Path, required=True)
     parser.add_argument("--pid", type=int)
     args = parser.parse_args()
     for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(ignored, signal.SIG_IGN)  # the owner decides; its death is seen on the pipe
+        signal.signal(ignored, signal.SIG_IGN)  # the owner decides; the pipe shows its death
     owned = _last_told(sys.stdin)
     if not owned:
         return 0

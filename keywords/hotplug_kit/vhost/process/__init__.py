@@ -1,1 +1,1 @@
-"""The vhost process: command line, hugepages, start hints, life and end."""
+"""The vhost process: command line, hugepages, start hints, start and stop."""

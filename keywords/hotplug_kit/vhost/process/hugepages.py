@@ -1,4 +1,4 @@
-"""Hugepages of this machine: how many are free, where they are mounted, and whether SPDK is to take them."""
+"""Hugepages of this machine: how many are free, where they are mounted, and whether SPDK uses them."""
 
 import os
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ _OCTAL_SPACE = "\\040"
 
 @dataclass(frozen=True)
 class HugepageMount:
-    """A mounted hugetlbfs: its `folder`, its page size and what is free of that size; `usable` by this user."""
+    """A mounted hugetlbfs: its `folder`, its page size, the free memory of that size; `usable` by this user or not."""
 
     folder: Path
     page_kib: int
@@ -28,7 +28,7 @@ def hugepage_mounts(
     mounts: Path = Path("/proc/mounts"),
     pools: Path = Path("/sys/kernel/mm/hugepages"),
 ) -> list[HugepageMount]:
-    """Every hugetlbfs mount of this machine, in the order of /proc/mounts."""
+    """Returns every hugetlbfs mount of this machine, in the order of /proc/mounts."""
     default_kib = _default_page_kib(meminfo)
     found = []
     for line in mounts.read_text().splitlines():
@@ -43,7 +43,7 @@ def hugepage_mounts(
 
 
 def why_no_hugepages(mounts: Sequence[HugepageMount], memory_mib: int) -> str | None:
-    """None when `memory_mib` can be had from the mounted hugepages, else the reason, as a part of a sentence."""
+    """Returns None when the mounted hugepages have `memory_mib` free, else the reason as a part of a sentence."""
     if not mounts:
         return "hugetlbfs is not mounted"
     usable = [each for each in mounts if each.usable]
@@ -54,14 +54,14 @@ def why_no_hugepages(mounts: Sequence[HugepageMount], memory_mib: int) -> str | 
 
 
 def free_hugepages_mib(mounts: Sequence[HugepageMount]) -> int:
-    """What is free in all pools that are mounted, in MiB; a pool that is mounted twice counts once."""
+    """Returns the free MiB of all mounted pools; a pool that is mounted twice counts once."""
     return sum({each.page_kib: each.free_mib for each in mounts if each.usable}.values())
 
 
 def takes_hugepages(use: HugepageUse, mounts: Sequence[HugepageMount], memory_mib: int) -> tuple[bool, str]:
-    """Whether SPDK is to take hugepages, and what a report should say about that.
+    """Returns whether SPDK uses hugepages, and what the report says about that.
 
-    With `always`, raises `SetupError` that says how to reserve and mount them when they cannot be had.
+    With `always`, raises `SetupError` when they are not available; the message says how to reserve and mount them.
     """
     if use == "never":
         return False, "without hugepages (as the test bed asks)"
@@ -70,14 +70,14 @@ def takes_hugepages(use: HugepageUse, mounts: Sequence[HugepageMount], memory_mi
         return True, f"on hugepages ({free_hugepages_mib(mounts)} MiB free)"
     if use == "always":
         raise SetupError(
-            f"SPDK is to run on hugepages (spdk_hugepages is 'always'), but {reason}. {remedy(mounts, memory_mib)} "
-            "Or set spdk_hugepages to 'auto', which goes without where they are missing."
+            f"SPDK must run on hugepages (spdk_hugepages is 'always'), but {reason}. {remedy(mounts, memory_mib)} "
+            "Or set spdk_hugepages to 'auto', which uses ordinary memory when hugepages are missing."
         )
     return False, f"without hugepages ({reason})"
 
 
 def remedy(mounts: Sequence[HugepageMount], memory_mib: int) -> str:
-    """What an administrator does so that `memory_mib` of hugepages can be had."""
+    """Returns what an administrator must do to make `memory_mib` of hugepages available."""
     page_kib = mounts[0].page_kib if mounts else _default_page_kib(Path("/proc/meminfo"))
     used_elsewhere = max(0, memory_mib - free_hugepages_mib(mounts))
     pages = -(-used_elsewhere * 1024 // page_kib) if page_kib else 0
@@ -87,7 +87,7 @@ def remedy(mounts: Sequence[HugepageMount], memory_mib: int) -> str:
         steps.append("mount them with 'mkdir -p /dev/hugepages && mount -t hugetlbfs nodev /dev/hugepages'")
     elif not any(each.usable for each in mounts):
         steps.append(f"run as root, or give this user the folder '{mounts[0].folder}'")
-    text = " and ".join(steps) or "nothing is missing any more; try again"
+    text = " and ".join(steps) or "enough hugepages are free now; try again"
     return f"{text[0].upper()}{text[1:]}."
 
 

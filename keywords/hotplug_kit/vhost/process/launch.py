@@ -1,4 +1,4 @@
-"""Command lines of the two targets: the embedded stand-in and SPDK's vhost or spdk_tgt."""
+"""Command lines of the embedded vhost and of SPDK's vhost or spdk_tgt."""
 
 import os
 import shutil
@@ -13,13 +13,13 @@ from hotplug_kit.vhost.process.hugepages import HugepageMount, HugepageUse, huge
 
 VhostKind = Literal["embedded", "spdk"]
 DEFAULT_CORE_MASK = "0x1"
-DEFAULT_MEMORY_MIB = 2048  # 16 memory disks of 64 MiB and what SPDK needs itself
+DEFAULT_MEMORY_MIB = 2048  # 16 memory disks of 64 MiB, and what SPDK itself needs
 _WAIT_FOR_RPC = "--wait-for-rpc"
 
 
 @dataclass(frozen=True)
 class StartupRpc:
-    """A method that is called before the framework is initialised, with its parameters."""
+    """A method to call before the framework is initialised, and its parameters."""
 
     method: str
     params: Mapping[str, object] = field(default_factory=dict)
@@ -27,11 +27,11 @@ class StartupRpc:
 
 @dataclass(frozen=True)
 class LaunchOptions:
-    """What a target is started with.
+    """How to start a vhost.
 
     `program` is SPDK's executable, `core_mask` the cores that it polls on, `memory_mib` what it may allocate, on
-    hugepages or not; the embedded target is a module of this Python and takes no notice of these. `arguments` follow
-    the kit's own. With `startup_rpcs` the target waits for them before it initialises.
+    hugepages or not; the embedded vhost is a module of this Python and ignores these. `arguments` follow the kit's own.
+    With `startup_rpcs` vhost waits for them before it initialises.
     """
 
     program: str = ""
@@ -44,10 +44,10 @@ class LaunchOptions:
 
 @dataclass(frozen=True)
 class Launch:
-    """How a target is started.
+    """The command that starts a vhost.
 
-    `note` is what a report should say about it, `initialises` whether it does so without a framework_start_init of
-    the suite's own. `leftovers` and `locks` are what a killed one may leave (see `hotplug_kit.process.keeper`).
+    `note` is for the report. `initialises` is False when the suite must call framework_start_init. `leftovers` and
+    `locks` are what a killed vhost may leave (see `hotplug_kit.process.keeper`).
     """
 
     kind: VhostKind
@@ -66,9 +66,9 @@ def plan_launch(
     options: LaunchOptions | None = None,
     mounts: Sequence[HugepageMount] | None = None,
 ) -> Launch:
-    """The command that starts a target; `mounts` are this machine's hugetlbfs mounts unless given.
+    """Returns the command that starts a vhost; `mounts` are by default this machine's hugetlbfs mounts.
 
-    Raises `SetupError` when the program is missing, or hugepages that were asked for.
+    Raises `SetupError` when the program or the required hugepages are missing.
     """
     options = options or LaunchOptions()
     arguments = list(options.arguments)
@@ -81,8 +81,8 @@ def plan_launch(
         return Launch(kind, command, "", options.startup_rpcs, initialises)
     if not options.program:
         raise SetupError(
-            "Target 'spdk' needs the path of SPDK's vhost program (build/bin/vhost or build/bin/spdk_tgt of an SPDK "
-            "build), or the RPC socket of one that runs, but neither is given."
+            "The vhost kind 'spdk' needs the path of SPDK's vhost program (build/bin/vhost or build/bin/spdk_tgt of an "
+            "SPDK build), or the RPC socket of a running vhost, but neither is given."
         )
     program = _executable(options.program)
     mounts = hugepage_mounts() if mounts is None else mounts
@@ -110,7 +110,7 @@ def _executable(program: str) -> str:
 
 
 def _leftovers(mounts: Sequence[HugepageMount]) -> list[str]:
-    """What an SPDK that is killed may leave; its names carry the process id as long as no shm id is given."""
+    """Returns what a killed SPDK may leave; the names contain the process id unless a shm id is given."""
     runtime = "/var/run" if os.geteuid() == 0 else os.environ.get("XDG_RUNTIME_DIR", "/tmp")  # noqa: S108 - as DPDK
     return [
         "/dev/shm/*_trace.pid{pid}",  # noqa: S108 - SPDK's name

@@ -1,4 +1,4 @@
-"""What the log of an SPDK that did not start tells, and what to do about it. The one place for such lines."""
+"""What the log says when SPDK did not start, and what to do about it. The one place for such lines."""
 
 import re
 
@@ -6,15 +6,15 @@ import re
 _LINES: tuple[tuple[str, str], ...] = (
     (
         r"Cannot create lock on core (\d+), probably process (\d+) has claimed it",
-        "Core {1} is polled by another SPDK, process {2}: set spdk_core_mask to cores that are free, or stop that one.",
+        "Another SPDK, process {2}, polls core {1}: set spdk_core_mask to free cores, or stop that process.",
     ),
     (
         r"Could not open (\S*spdk_cpu_lock_\d+) \(Permission denied\)",
-        "The lock '{1}' is another user's: let that user remove it if no SPDK polls the core, or set spdk_core_mask.",
+        "The lock '{1}' belongs to another user, who can remove it if no SPDK polls the core; or set spdk_core_mask.",
     ),
     (
         r"invalid option -- 'S'",
-        "This SPDK program serves no vhost: give build/bin/vhost, or a build/bin/spdk_tgt that was built with vhost.",
+        "This SPDK program has no vhost: use build/bin/vhost, or a build/bin/spdk_tgt that was built with vhost.",
     ),
     (
         r"[Nn]o free .*hugepages|annot get hugepage information|ould(?:n't| not) (?:find suitable|initialize) hugepage",
@@ -22,15 +22,15 @@ _LINES: tuple[tuple[str, str], ...] = (
     ),
     (
         r"Not enough memory|Cannot allocate memory|[Cc]annot init memory|[Ff]ailed to allocate|create .*pool failed",
-        "SPDK got too little memory: set spdk_memory_mib to what is free, or free some.",
+        "SPDK got too little memory: set spdk_memory_mib to the free memory, or free some.",
     ),
     (
         r"(?:lcore|core) (\d+) (?:is )?(?:unavailable|not (?:available|detected|found))",
-        "This machine has no core {1} for SPDK: set spdk_core_mask to cores that it has.",
+        "This machine has no core {1} for SPDK: set spdk_core_mask to cores that exist.",
     ),
     (
         r"[Ii]nvalid core ?(?:mask|list)|invalid coremask|corelist",
-        "spdk_core_mask is no mask of cores that SPDK understands: give one such as 0x1, or a list such as [0,1].",
+        "SPDK does not understand spdk_core_mask: give a mask such as 0x1, or a list such as [0,1].",
     ),
     (
         r"error while loading shared libraries: (\S+?):",
@@ -47,7 +47,7 @@ _WORDS_OF_SPDK = re.compile(
 
 
 def hint_for_start(log: str) -> str:
-    """A sentence for the log of a target that ended while it started, or an empty text when nothing is known."""
+    """Returns a sentence for the log of a vhost that ended while it started; empty when nothing is known."""
     for pattern, hint in _LINES:
         if match := re.search(pattern, log):
             return hint.format(*match.group(*range(len(match.groups()) + 1), *[0, 0]))

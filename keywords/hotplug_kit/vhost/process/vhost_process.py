@@ -1,4 +1,4 @@
-"""The vhost process: one that the kit starts, watches and stops, or one that runs already and is only watched."""
+"""The vhost process: one that the kit starts, watches and stops, or a running one that the kit only watches."""
 
 import os
 import re
@@ -27,7 +27,7 @@ _CORE_SECONDS = 60.0
 
 
 class VhostProcess(Protocol):
-    """What the kit knows of a vhost process, whoever started it."""
+    """What the kit knows about a vhost process, whoever started it."""
 
     @property
     def pid(self) -> int | None:
@@ -38,27 +38,27 @@ class VhostProcess(Protocol):
         """The file with its output, if the kit has it."""
 
     def death(self) -> str | None:
-        """None while the process lives, else a sentence that says how it died."""
+        """Returns None while the process lives, else a sentence that says how it died."""
 
     @property
     def death_class(self) -> FailureClass:
         """The class of failure that `death` tells of."""
 
     def wait(self, seconds: float) -> bool:
-        """Waits at most `seconds` for the end; whether the process has ended."""
+        """Waits at most `seconds` for the end; returns whether the process has ended."""
 
     def send_signal(self, number: signal.Signals) -> None:
-        """Sends a signal; nothing happens when the process has ended."""
+        """Sends a signal; does nothing when the process has ended."""
 
     def stop(self, signals: Sequence[tuple[signal.Signals, float]] = STOP_SIGNALS) -> Finding | None:
-        """Ends the process if it is ours; returns what was wrong with its end, or None."""
+        """Ends the process if the kit started it; returns what was wrong with its end, or None."""
 
 
 class OwnVhost:
     """A vhost process started by the kit; it ends with the kit, even after SIGKILL.
 
-    `command` starts it, `log` receives its output up to `max_bytes`, `remove` names what goes with it if the kit
-    itself is killed. `leftovers` and `locks` are what a killed one may leave (see `hotplug_kit.process.keeper`).
+    `command` starts it, `log` receives its output up to `max_bytes`, `remove` lists the files to remove if the kit
+    itself is killed. `leftovers` and `locks` are what a killed vhost may leave (see `hotplug_kit.process.keeper`).
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class OwnVhost:
         return self._child.log
 
     def death(self) -> str | None:
-        """None while the process lives, else a sentence that says how it died."""
+        """Returns None while the process lives, else a sentence that says how it died."""
         if self._death is None and (status := self._child.exit_status) is not None:
             self._death = f"vhost died: {status}. {self._last_words()} {self._core(status)}".rstrip()
             by_the_kit = self._death_wanted or self._stopping
@@ -108,24 +108,24 @@ class OwnVhost:
         return FailureClass.ASSERTION if asserted else FailureClass.CRASH
 
     def wait(self, seconds: float) -> bool:
-        """Waits at most `seconds` for the end; whether the process has ended."""
+        """Waits at most `seconds` for the end; returns whether the process has ended."""
         return self._child.wait(seconds) is not None
 
     def send_signal(self, number: signal.Signals) -> None:
-        """Sends a signal; nothing happens when the process has ended."""
+        """Sends a signal; does nothing when the process has ended."""
         self._await_core()
         self._child.send_signal(number)
 
     def output_tail(self, lines: int = 10) -> str:
-        """The last lines of its log."""
+        """Returns the last lines of its log."""
         return self._child.output_tail(lines)
 
     def expect_death(self) -> None:
-        """Says that the death that follows is wanted, so that `stop` does not complain of it."""
+        """Makes `stop` accept the death that follows, because it is intended."""
         self._death_wanted = True
 
     def stop(self, signals: Sequence[tuple[signal.Signals, float]] = STOP_SIGNALS) -> Finding | None:
-        """Sends the signals in turn, each with its time; at last SIGKILL to the whole process group.
+        """Sends the signals in turn, waits the time of each, and finally sends SIGKILL to the whole process group.
 
         Returns None when the process obeyed the first signal and ended with exit code 0, else what was wrong.
         """
@@ -152,19 +152,19 @@ class OwnVhost:
         if len(sent) == 1:
             said = f"vhost was asked to stop with {sent[0]}, but did not exit cleanly: {status}. {words}"
         else:
-            said = f"vhost did not stop when asked with {', then '.join(sent)}; how it ended: {status}. {words}"
+            said = f"vhost did not stop when asked with {', then '.join(sent)}; it ended as follows: {status}. {words}"
         return self._finding(Check.VHOST_EXIT, FailureClass.BAD_EXIT, said)
 
     def _finding(self, check: Check, failure: FailureClass, sentence: str) -> Finding:
         return Finding(check, failure, sentence, evidence=(self._child.log.name,))
 
     def _await_core(self) -> None:
-        """Lets the kernel write the core of a crash, for a while: SIGKILL would cut it short."""
+        """Gives the kernel time to write the core of a crash: SIGKILL would cut it short."""
         if writes_core(self.pid):
             self._child.wait(_CORE_SECONDS)
 
     def _core(self, status: ExitStatus) -> str:
-        if self._core_words is None:  # the first look may move the core away
+        if self._core_words is None:  # the first call may move the core
             keep = self._child.log.with_suffix(".core")
             self._core_words = describe_core(status, self._child.pid, self._cwd, keep)
         return self._core_words
@@ -181,7 +181,7 @@ class OwnVhost:
 
 
 class ForeignVhost:
-    """A vhost process that runs already: watched by its `pid` (None where unknown), never stopped, never signalled."""
+    """A vhost that the kit did not start: watched by `pid` (None if unknown), never stopped or signalled."""
 
     def __init__(self, pid: int | None, rpc_socket: Path) -> None:
         self._pid = pid
@@ -190,34 +190,35 @@ class ForeignVhost:
         if pid is not None:
             try:
                 self._watched = os.pidfd_open(pid)
-            except OSError:  # gone or not visible: only its RPC tells
+            except OSError:  # gone or not visible: only its RPC shows its state
                 self._watched = None
 
     @property
     def pid(self) -> int | None:
-        """Its process number, if the RPC socket tells."""
+        """Its process number, if the RPC socket shows it."""
         return self._pid
 
     @property
     def log(self) -> Path | None:
-        """None: its owner has the log."""
+        """None, because its owner has the log."""
         return None
 
     def death(self) -> str | None:
-        """None while the process lives, else a sentence that says that it has ended."""
+        """Returns None while the process lives, else a sentence that says that it has ended."""
         if not self.wait(0):
             return None
         return (
             f"vhost died: process {self._pid}, which served RPC socket '{self._rpc_socket}' and was not started by "
-            "this run, has ended; its log is where its owner keeps it."
+            "this run, has ended; look at the log that its owner keeps."
         )
 
     @property
     def death_class(self) -> FailureClass:
+        """A crash, whatever ended it: the exit status of another's process is not known."""
         return FailureClass.CRASH
 
     def wait(self, seconds: float) -> bool:
-        """Waits at most `seconds` for the end; whether it was seen. False at once where the process is not visible."""
+        """Waits at most `seconds` for the end; returns whether it came; False at once for an invisible process."""
         if self._watched is None:
             return False
         poller = select.poll()
@@ -225,14 +226,14 @@ class ForeignVhost:
         return bool(poller.poll(Deadline(seconds).remaining * 1000))
 
     def send_signal(self, number: signal.Signals) -> None:
-        """Raises `SetupError`: a vhost of somebody else is not sent signals."""
+        """Raises `SetupError`: the kit sends no signals to a foreign vhost."""
         raise SetupError(
-            f"vhost (process {self._pid}) was not started by this run, so it is not sent {number.name}; "
-            "use Start Vhost where vhost is to be killed."
+            f"vhost (process {self._pid}) was not started by this run, so the kit does not send it {number.name}; "
+            "use Start Vhost for a vhost that you want to kill."
         )
 
     def stop(self, signals: Sequence[tuple[signal.Signals, float]] = STOP_SIGNALS) -> Finding | None:
-        """Only ends the watch; returns the process's death, if it has died."""
+        """Only ends the watch; returns the death of the process, if it has died."""
         death = self.death()
         if self._watched is not None:
             os.close(self._watched)
@@ -245,7 +246,7 @@ def check_socket_path(path: Path, remedy: str) -> None:
     length = len(os.fsencode(path))
     if length > SOCKET_PATH_BYTES:
         raise SetupError(
-            f"The socket path '{path}' has {length} bytes, but a UNIX socket's path may have "
+            f"The socket path '{path}' has {length} bytes, but the path of a UNIX socket may have at most "
             f"{SOCKET_PATH_BYTES}; {remedy}."
         )
 
@@ -262,13 +263,13 @@ CORE_SIGNALS = frozenset(
         signal.SIGSYS,
     }
 )
-"""The signals at whose death the kernel writes a core."""
+"""The signals that make the kernel write a core."""
 
 
 def writes_core(pid: int | None, proc: Path = Path("/proc")) -> bool:
-    """Whether a process has crashed and waits for the kernel to write its core; see proc(5), /proc/PID/status.
+    """Returns whether a process has crashed and the kernel still writes its core; see proc(5), /proc/PID/status.
 
-    It counts as a process until then, which takes seconds where it has much memory.
+    Until then it counts as a living process. With much memory this takes seconds.
     """
     try:
         return b"\nCoreDumping:\t1" in (proc / str(pid) / "status").read_bytes()
@@ -284,9 +285,9 @@ def describe_core(
     pattern_file: Path = Path("/proc/sys/kernel/core_pattern"),
     uses_pid_file: Path = Path("/proc/sys/kernel/core_uses_pid"),
 ) -> str:
-    """A sentence about the core of process `pid`, which ran in `cwd`; empty for a death that leaves none.
+    """Returns a sentence about the core of process `pid`, which ran in `cwd`; empty for a death that leaves no core.
 
-    A core below `cwd` is moved to `keep`, beside the other files of the run.
+    Moves a core in `cwd` to `keep`, next to the other files of the run.
     """
     if status.code >= 0 or -status.code not in CORE_SIGNALS:
         return ""
@@ -299,7 +300,7 @@ def describe_core(
         pattern += ".%p"
     found = _newest(cwd, pattern, pid)
     if found is None:
-        return f"No core was kept: none is to be found as '{cwd / pattern}'."
+        return f"No core was kept: there is no file '{cwd / pattern}'."
     if found.parent == cwd:
         try:
             found = found.rename(keep)
@@ -309,7 +310,7 @@ def describe_core(
 
 
 def _newest(cwd: Path, pattern: str, pid: int) -> Path | None:
-    """The newest file of the pattern: %p is the process id, the other letters are not looked into."""
+    """Returns the newest file that fits the pattern: %p is the process id, other letters stand for anything."""
     path = cwd / re.sub(r"%.", lambda m: {"%p": str(pid), "%%": "%"}.get(m[0], "*"), pattern)
     files = [each for each in path.parent.glob(path.name) if each.is_file()]
     return max(files, key=lambda each: each.stat().st_mtime_ns, default=None)

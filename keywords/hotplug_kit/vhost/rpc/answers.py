@@ -1,4 +1,4 @@
-"""Typed access to answers of the RPC, whose shapes differ between versions of SPDK."""
+"""Typed access to RPC answers, whose shapes differ between versions of SPDK."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,35 +7,35 @@ from hotplug_kit.domain.errors import KitError
 
 
 def answer_list(answer: object, method: str) -> Sequence[Mapping[str, object]]:
-    """`answer` as a list of objects; a single object counts as a list of one."""
+    """Returns `answer` as a list of objects; a single object counts as a list of one."""
     entries = [answer] if isinstance(answer, Mapping) else answer
     if not isinstance(entries, list) or not all(isinstance(entry, Mapping) for entry in entries):
-        raise KitError(f"The answer to {method} has an unknown shape, a list of objects was expected: {answer!r:.300}.")
+        raise KitError(f"The answer to {method} has an unknown shape; expected a list of objects: {answer!r:.300}.")
     return entries
 
 
 def mapping(value: object, name: str) -> Mapping[str, object]:
-    """`value` as an object; nothing counts as an empty one."""
+    """Returns `value` as an object; None counts as an empty one."""
     if value is None:
         return {}
     if not isinstance(value, Mapping):
-        raise KitError(f"'{name}' in an RPC answer has an unknown shape, an object was expected: {value!r:.300}.")
+        raise KitError(f"'{name}' in an RPC answer has an unknown shape; expected an object: {value!r:.300}.")
     return value
 
 
 def text(entry: Mapping[str, object], name: str) -> str:
-    """The text `name` of an object."""
+    """Returns the text `name` of an object."""
     value = entry.get(name)
     if not isinstance(value, str):
-        raise KitError(f"'{name}' is missing in an RPC answer, or is no text: {dict(entry)!r:.300}.")
+        raise KitError(f"'{name}' is missing in an RPC answer, or is not a text: {dict(entry)!r:.300}.")
     return value
 
 
 def integer(entry: Mapping[str, object], name: str) -> int:
-    """The whole number `name` of an object."""
+    """Returns the integer `name` of an object."""
     value = entry.get(name)
     if not isinstance(value, int):
-        raise KitError(f"'{name}' is missing in an RPC answer, or is no whole number: {dict(entry)!r:.300}.")
+        raise KitError(f"'{name}' is missing in an RPC answer, or is not an integer: {dict(entry)!r:.300}.")
     return value
 
 
@@ -57,7 +57,7 @@ class ControllerTarget:
 
 @dataclass(frozen=True)
 class Controller:
-    """A vhost-user-scsi controller. `sessions` is None where the vhost's version does not tell them."""
+    """A vhost-user-scsi controller. `sessions` is None if this version of vhost does not list them."""
 
     name: str
     socket: str
@@ -65,12 +65,12 @@ class Controller:
     sessions: tuple[Session, ...] | None
 
     def disk_at(self, target: int) -> str | None:
-        """The disk at a target, or None."""
+        """Returns the disk at a target, or None."""
         return next((each.disk for each in self.targets if each.number == target), None)
 
 
 def parse_controllers(answer: object) -> list[Controller]:
-    """The SCSI controllers in an answer to `vhost_get_controllers`; controllers of other kinds are passed over.
+    """Returns the SCSI controllers in an answer to `vhost_get_controllers`; skips other kinds of controllers.
 
     Raises `KitError` when the answer has a shape that no known version has.
     """
@@ -91,7 +91,7 @@ def parse_controllers(answer: object) -> list[Controller]:
 
 
 def controller_names(answer: object) -> list[str]:
-    """The names of all controllers in an answer to `vhost_get_controllers`, whatever their kind."""
+    """Returns the names of all controllers, of any kind, in an answer to `vhost_get_controllers`."""
     return [text(entry, "ctrlr") for entry in answer_list(answer, "vhost_get_controllers")]
 
 

@@ -1,7 +1,7 @@
 """SPDK's JSON-RPC, through the official client, with deadlines in wall-clock time and typed errors.
 
-The official client (PyPI `spdk`) bounds its waits in CPU time, drops the error code and does not compare the ids of
-request and answer. Here it frames the requests and decodes the answers; connecting, waiting and judging are ours.
+The official client (PyPI `spdk`) measures its time-outs in CPU time, drops the error code and does not compare the ids
+of request and answer. This module uses it to frame requests and decode answers, and does the rest itself.
 """
 
 import codecs
@@ -34,10 +34,10 @@ _KEPT_REFUSALS = 200
 
 
 class RpcError(Exception):
-    """The target answered a call with an error.
+    """vhost answered a call with an error.
 
-    `code` and `message` are the target's, `method` and `params` those of the call. The text ends with what is known
-    about such an answer.
+    `code` and `message` come from vhost, `method` and `params` from the call. The text ends with a hint if the answer
+    is a known one.
     """
 
     def __init__(self, method: str, params: Mapping[str, object], code: int, message: str) -> None:
@@ -46,24 +46,24 @@ class RpcError(Exception):
         self.code = code
         self.message = message
         sentence = f"vhost answered {describe_call(method, params)} with error {code} '{message}'."
-        super().__init__(f"{sentence} {hint_for_error(method, params, message)}".rstrip())
+        super().__init__(f"{sentence} {hint_for_error(method, params, code, message)}".rstrip())
 
 
 class RpcProtocolError(KitError):
-    """What came back is no answer to the request: not JSON-RPC, or another request's id."""
+    """The data received is not an answer to the request: not JSON-RPC, or the id of another request."""
 
 
 class RpcDeadlineError(DeadlineError):
-    """A call was not answered in time; the connection was given up."""
+    """vhost did not answer a call in time; the connection is closed."""
 
 
 def describe_call(method: str, params: Mapping[str, object]) -> str:
-    """The call as people read it: method and arguments."""
+    """Returns the call as people read it: method and arguments."""
     return f"{method}({', '.join(f'{name}={value}' for name, value in params.items())})"
 
 
 class _Connection(JSONRPCClient):  # type: ignore[misc]
-    """One connection; not to be shared between threads while a call is under way."""
+    """One connection; only one thread may use it while a call is under way."""
 
     def __init__(self, path: Path, limit: Deadline, monitor: RunMonitor) -> None:
         self._limit = limit
@@ -74,7 +74,7 @@ class _Connection(JSONRPCClient):  # type: ignore[misc]
         try:
             super().__init__(str(path), log_level=logging.CRITICAL)
         finally:
-            logger.handlers.clear()  # it adds one a connection, for ever
+            logger.handlers.clear()  # it adds one per connection and never removes it
 
     def _connect(self, addr: str, _port: object) -> None:
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -84,7 +84,7 @@ class _Connection(JSONRPCClient):  # type: ignore[misc]
                 try:
                     self.sock.connect(addr)
                     return
-                except BlockingIOError as error:  # full backlog: the target hangs, or comes round in a moment
+                except BlockingIOError as error:  # full backlog: vhost hangs, or accepts in a moment
                     if self._limit.expired:
                         raise TimeoutError from error
                 self._monitor.check()
@@ -99,13 +99,13 @@ class _Connection(JSONRPCClient):  # type: ignore[misc]
 
     @property
     def stale(self) -> bool:
-        """Whether the peer has closed, or said something unasked, since the last call."""
+        """Whether the peer has closed the connection, or sent something unasked, since the last call."""
         poller = select.poll()
         poller.register(self.fileno(), select.POLLIN)
         return bool(self._recv_buf.strip() or poller.poll(0))
 
     def drop(self) -> None:
-        """Closes the socket, whatever its state."""
+        """Closes the socket in any state."""
         with contextlib.suppress(OSError):
             self.sock.close()
 
@@ -118,9 +118,9 @@ class _Connection(JSONRPCClient):  # type: ignore[misc]
             raise _NotSentError(str(error)) from error
         answer = self._receive(limit)
         if not isinstance(answer, dict) or not ({"result", "error"} & answer.keys()):
-            raise RpcProtocolError(f"the answer is no JSON-RPC answer: {_shown(str(answer))}")
+            raise RpcProtocolError(f"it is not a JSON-RPC answer: {_shown(str(answer))}")
         if answer.get("id") != request:
-            raise RpcProtocolError(f"the answer carries id {answer.get('id')!r}, the request had id {request}")
+            raise RpcProtocolError(f"it has id {answer.get('id')!r}, but the request had id {request}")
         return answer
 
     def _receive(self, limit: Deadline) -> object:
@@ -146,22 +146,21 @@ class _Connection(JSONRPCClient):  # type: ignore[misc]
             self._recv_buf = "".join(parts)
             start = self._recv_buf.lstrip()[:1]
             if start not in ("", "{", "["):
-                raise RpcProtocolError(f"what came is not JSON: {_shown(self._recv_buf)}")
+                raise RpcProtocolError(f"it is not JSON: {_shown(self._recv_buf)}")
             answer = self.decode_one_response()
             if answer is not None:
                 return answer
 
 
 class _NotSentError(Exception):
-    """The peer had closed before the request was taken, so it may be sent again."""
+    """The peer had closed before it took the request, so the request may be sent again."""
 
 
 class RpcClient:
-    """Calls methods of the target whose RPC socket is `path`; may be used from several threads at once.
+    """Calls methods of the vhost whose RPC socket is `path`; several threads may use it at once.
 
-    `deadline` bounds a whole call in seconds (connecting, sending, waiting, receiving) unless the call gives its own.
-    Connections are kept and used again; one that the target has closed meanwhile is replaced. `trace` records
-    every call.
+    `deadline` is in seconds for a whole call (connecting, sending, waiting, receiving), unless the call gives its own.
+    The client keeps and reuses connections, and replaces one that vhost has closed. `trace` records every call.
     """
 
     def __init__(
@@ -181,11 +180,11 @@ class RpcClient:
 
     @property
     def open_connections(self) -> int:
-        """How many connections are kept for the next calls."""
+        """The number of connections kept for the next calls."""
         return len(self._idle)
 
     def refused_between(self, since: float, until: float) -> bool:
-        """Whether the target answered with an error to a call that went on in that span of `time.monotonic()`."""
+        """Returns whether vhost answered a call with an error in that span of `time.monotonic()`."""
         return any(began <= until and ended >= since for began, ended in list(self._refusals))
 
     def call(
@@ -193,9 +192,9 @@ class RpcClient:
     ) -> object:
         """Calls `method` with `params` and returns its result.
 
-        Raises `RpcError` when the target answers with an error, `RpcDeadlineError` when it does not answer in
-        time, `ConnectionLostError` when nobody listens or the connection closes, `RpcProtocolError` when
-        what comes is no answer to this call, and `DeviceFault` when something that must live dies meanwhile.
+        Raises `RpcError` when vhost answers with an error, `RpcDeadlineError` when it does not answer in time,
+        `ConnectionLostError` when nobody listens or the connection closes, `RpcProtocolError` when the data received
+        is not an answer to this call, and `DeviceFault` when the monitor finds a fault meanwhile.
         """
         given = dict(params or {})
         seconds = self.deadline if deadline is None else deadline
@@ -214,7 +213,7 @@ class RpcClient:
         return result
 
     def peer_pid(self) -> int | None:
-        """The process that listens on the RPC socket; None where the kernel does not tell (another namespace)."""
+        """Returns the process that listens on the RPC socket; None if it is in another namespace."""
         connection = self._take(Deadline(self.deadline))
         size = struct.calcsize("3i")
         pid, _, _ = struct.unpack("3i", connection.sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size))
@@ -235,22 +234,22 @@ class RpcClient:
             try:
                 answer = connection.ask(method, params, limit)
             except BaseException as error:
-                connection.drop()  # a late answer must never meet the next request
+                connection.drop()  # the next request must never get a late answer
                 if isinstance(error, TimeoutError):
                     raise RpcDeadlineError(
                         f"vhost did not answer {call} on {where} within {limit.seconds:g} s; "
-                        f"the connection stayed open, and what came was: {error}. "
+                        f"the connection stayed open; received: {error}. "
                         f"{hint_for_deadline(method, params)}".rstrip()
                     ) from error
                 if isinstance(error, _NotSentError) and not last_try:
                     continue
                 if isinstance(error, EOFError) and method == "spdk_kill_instance":
-                    return True  # the instance was quicker to end than to answer
+                    return True  # the instance ended before it could answer
                 if isinstance(error, RpcProtocolError):
-                    raise RpcProtocolError(f"The call {call} on {where} got no valid answer: {error}.") from error
+                    raise RpcProtocolError(f"The answer to {call} on {where} is not valid: {error}.") from error
                 if isinstance(error, EOFError | OSError | _NotSentError):
                     raise ConnectionLostError(
-                        f"{where} was closed before vhost had answered {call}; what came was: {error}."
+                        f"{where} was closed before vhost answered {call}; received: {error}."
                     ) from error
                 raise
             self._give_back(connection)
@@ -273,11 +272,11 @@ class RpcClient:
             return _Connection(self.path, limit, self._monitor)
         except TimeoutError as error:
             raise RpcDeadlineError(
-                f"RPC socket '{self.path}' accepted no connection within {limit.seconds:g} s: its process hangs."
+                f"RPC socket '{self.path}' did not accept a connection within {limit.seconds:g} s: its process hangs."
             ) from error
         except OSError as error:
             raise ConnectionLostError(
-                f"RPC socket '{self.path}' cannot be connected to: {error.strerror or error}. "
+                f"Cannot connect to RPC socket '{self.path}': {error.strerror or error}. "
                 "Check that vhost runs and was started with this socket."
             ) from error
 
@@ -301,7 +300,7 @@ def _shown(text: str) -> str:
 
 
 def socket_is_served(path: Path, seconds: float = 1.0) -> bool:
-    """Whether some process accepts connections on the UNIX socket `path`."""
+    """Returns whether a process accepts connections on the UNIX socket `path`."""
     if not os.path.exists(path):  # noqa: PTH110 - is_socket() would hide a permission error
         return False
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
@@ -311,5 +310,5 @@ def socket_is_served(path: Path, seconds: float = 1.0) -> bool:
         except (ConnectionRefusedError, FileNotFoundError):
             return False
         except OSError:
-            return True  # full backlog, or not ours to connect to: there is somebody
+            return True  # full backlog, or no permission: some process listens
     return True

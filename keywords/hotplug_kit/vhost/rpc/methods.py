@@ -1,11 +1,11 @@
-"""The RPC methods that the kit needs, since which SPDK they exist, and what differs between the versions.
+"""The RPC methods that the kit needs, the SPDK release that introduced each, and differences between versions.
 
-The kit is made for SPDK v24.01 to v26.05. What differs among these, for the methods of this table:
+The kit supports SPDK v24.01 to v26.05. Differences between these versions, for the methods of this table:
 
-- `vhost_get_controllers` lists in order of creation up to v24.09 and by name later: nothing here rests on the order.
-  It tells the sessions of a controller since v23.05.
-- `vhost_delete_controller` on a controller with a VM is refused as busy up to v24.05; later versions do not answer
-  until the VM has gone. `hotplug_kit.vhost.controllers` looks at the sessions before it calls.
+- `vhost_get_controllers` lists by creation up to v24.09 and by name later; the kit does not rely on the order. It
+  lists the sessions of a controller since v23.05.
+- `vhost_delete_controller` for a controller with a VM fails as busy up to v24.05; later versions do not answer until
+  the VM disconnects. `hotplug_kit.vhost.controllers` looks at the sessions before it calls.
 - The other calls take the same parameters and answer the same way; newer versions add fields and optional parameters.
 """
 
@@ -17,7 +17,7 @@ from hotplug_kit.domain.errors import SetupError
 
 @dataclass(frozen=True)
 class Method:
-    """Since which SPDK release a method exists, and how it was called before."""
+    """The SPDK release that introduced a method, and the earlier name of the method."""
 
     since: str
     formerly: str = ""
@@ -53,17 +53,17 @@ NEEDED_ALWAYS = (
     "vhost_scsi_controller_add_target",
     "vhost_scsi_controller_remove_target",
 )
-"""What every run calls; the others depend on where the disks come from and on how vhost is started."""
+"""The methods that every run calls; the others depend on the disks and on how vhost is started."""
 
 
 def check_methods(available: Collection[str], version: str, needed: Collection[str] = NEEDED_ALWAYS) -> None:
-    """Raises `SetupError` when one of `needed` is not among `available`, and says which SPDK has it."""
+    """Raises `SetupError` when one of `needed` is not in `available`; the message says which SPDK has it."""
     missing = [name for name in needed if name not in available]
     if not missing:
         return
     if all(name.startswith("vhost_") for name in missing) and not any(name.startswith("vhost_") for name in available):
         raise SetupError(
-            f"This SPDK ({version}) serves no vhost: it has none of {', '.join(missing)}. Use build/bin/vhost, or a "
+            f"This SPDK ({version}) has no vhost: it has none of {', '.join(missing)}. Use build/bin/vhost, or a "
             "build/bin/spdk_tgt that was built with vhost."
         )
     raise SetupError(f"This vhost ({version}) lacks {'; '.join(_since(name, available) for name in missing)}.")
@@ -71,10 +71,10 @@ def check_methods(available: Collection[str], version: str, needed: Collection[s
 
 def _since(name: str, available: Collection[str]) -> str:
     method = METHODS[name]
-    renamed = f", before that it was called {method.formerly}" if method.formerly else ""
+    renamed = f" (earlier name: {method.formerly})" if method.formerly else ""
     if method.formerly in available:
-        return f"method '{name}', which SPDK has since {method.since}{renamed}, as here: use SPDK v24.01 or newer"
+        return f"method '{name}', which SPDK has since {method.since}{renamed}; use SPDK v24.01 or newer"
     return (
-        f"method '{name}', which SPDK has since {method.since}{renamed}: "
-        "use SPDK v24.01 or newer, built with all that the test bed needs, and look at its option --rpcs-allowed"
+        f"method '{name}', which SPDK has since {method.since}{renamed}; use SPDK v24.01 or newer, built with "
+        "everything that the test bed needs, and check its option --rpcs-allowed"
     )

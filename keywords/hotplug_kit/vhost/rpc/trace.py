@@ -1,4 +1,4 @@
-"""The record of a run's RPC calls: one JSON line a call, within a size bound."""
+"""The record of a run's RPC calls: one JSON line per call, within a size bound."""
 
 import json
 import threading
@@ -15,11 +15,11 @@ _LONGEST_WORDS = 300
 
 
 class RpcTrace:
-    """Writes calls to `path`, at most about `max_bytes` of them; the oldest of the middle give way.
+    """Writes calls to `path`, about `max_bytes` at most; keeps the first and the newest calls.
 
-    A line holds `wall` (seconds since 1970) and `monotonic` (the host's clock, for merging with other traces), both
-    of the moment the call began, `seconds`, `method`, `params` and one of `result`, `error` (the target's answer)
-    or `failure` (no answer, and why).
+    A line holds `wall` (seconds since 1970) and `monotonic` (the host's clock, for merging with other traces) of the
+    beginning of the call, `seconds`, `method`, `params`, and one of `result`, `error` (vhost's answer) or `failure`
+    (why there was no answer).
     """
 
     def __init__(self, path: Path, max_bytes: int = TRACE_BOUND) -> None:
@@ -29,7 +29,7 @@ class RpcTrace:
         self._log: BoundedLog | None = BoundedLog(path, max_bytes)
 
     def record(self, began: float, method: str, params: Mapping[str, object], kind: str, outcome: object) -> None:
-        """Adds a call that began at `began` (`time.monotonic()`) and ends now; `kind` names the outcome's field."""
+        """Adds a call that began at `began` (`time.monotonic()`) and ends now; `kind` is the field of the outcome."""
         seconds = time.monotonic() - began
         given = ", ".join(f"{name}={value}" for name, value in params.items())
         call = f"{method}({given})" if given else method
@@ -53,7 +53,7 @@ class RpcTrace:
                 self._log.write(text.encode() + b"\n")
 
     def close(self) -> None:
-        """Ends the file; later calls are not recorded."""
+        """Closes the file; later calls are not recorded."""
         with self._lock:
             if self._log is not None:
                 self._log.close()
@@ -61,7 +61,7 @@ class RpcTrace:
 
 
 def read_trace(path: Path) -> Iterator[dict[str, object]]:
-    """The calls of a trace, oldest first; a line cut at the size bound is passed over."""
+    """Yields the calls of a trace, oldest first; skips a line that was cut at the size bound."""
     for line in read_log(path).splitlines():
         try:
             entry = json.loads(line)

@@ -1,1 +1,1 @@
-"""Looks at a living vhost in the background: its log, its answers, what it holds."""
+"""Watches a living vhost: its log, its answers, its file descriptors and threads."""

@@ -1,4 +1,4 @@
-"""Asks vhost again and again whether it still answers, on a connection of its own that no other call can hold up."""
+"""Checks all the time that vhost still answers, on a connection that no other call can hold up."""
 
 import json
 import select
@@ -13,19 +13,18 @@ from hotplug_kit.monitor.periodic import Periodic
 METHOD = "spdk_get_version"
 """The harmless call; every SPDK application has it."""
 
-BEAT_SECONDS = 0.5  # so that the silence is told before the deadline of an attach or detach
+BEAT_SECONDS = 0.5  # short enough to report the silence before the deadline of an attach or detach
 SLICE_SECONDS = 0.1
 
 _CHUNK = 1 << 16
 
 
 class Heartbeat:
-    """Calls `METHOD` of the RPC socket `path` twice a second; owed the answer for `silence` seconds, it has a finding.
+    """Calls `METHOD` on the RPC socket `path` twice a second; no reply for `silence` seconds is a finding.
 
-    Time in which this very machine stood still, so that not even this thread ran, is not held against vhost. Refused
-    connections are no silence: the end of a process is for others to see. Calls are not in the RPC trace.
-    `describe` is asked for what else is known about the process, for the finding. While `patient` is set, no time is
-    held against vhost.
+    Time in which this machine stood still, so that not even this thread ran, does not count. A refused connection does
+    not count as silence: other checks notice the end of the process. The calls are not in the RPC trace. `describe`
+    returns what else is known about the process, for the finding. While `patient` is set, no time counts.
     """
 
     def __init__(self, path: Path, silence: float, describe: Callable[[], str] = lambda: "") -> None:
@@ -41,15 +40,15 @@ class Heartbeat:
 
     @property
     def failure(self) -> Exception | None:
-        """What ended the thread before its time."""
+        """The exception that ended the thread, or None."""
         return self._thread.failure
 
     def start(self) -> None:
-        """Begins, in a thread."""
+        """Starts the thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Ends the thread and the connection."""
+        """Ends the thread and closes the connection."""
         self._thread.stop()
         self._drop()
 
@@ -72,7 +71,7 @@ class Heartbeat:
             self._thread.stopping.set()
 
     def _ask(self) -> bool:
-        """Whether the answer came within the bound; raises `OSError` when there is no connection."""
+        """Returns whether the answer came in time; raises `OSError` when there is no connection."""
         waited = 0.0
         if self._connection is None:
             self._connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -106,9 +105,9 @@ class Heartbeat:
         return True
 
     def _pause(self, wait: Callable[[float], object]) -> float:
-        """Waits for a slice, or shorter as `wait` does; returns how much of it vhost had to answer, in seconds.
+        """Waits for a slice, or less if `wait` returns early; returns how many seconds of it count for vhost.
 
-        A slice that took far longer than it should was one in which the machine stood still.
+        When a slice took far longer than it should, the machine stood still.
         """
         began = time.monotonic()
         wait(SLICE_SECONDS)

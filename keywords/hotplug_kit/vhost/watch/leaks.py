@@ -1,39 +1,40 @@
-"""What a vhost process holds of the host: file descriptors and threads. What grows without a reason is a leak."""
+"""Finds leaks: file descriptors and threads of a vhost process that grow without a reason."""
 
 import mmap
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from hotplug_kit.domain.finding import Check, FailureClass, fault
 from hotplug_kit.monitor.deadline import Deadline
 from hotplug_kit.vhost.controllers import get_controllers
+from hotplug_kit.vhost.rpc.answers import Controller
 from hotplug_kit.vhost.vhost import Vhost
 
-MOST_MORE = 16
-"""So many descriptors more may other disks account for, as files of their own or as connections to them."""
+OTHER_DISKS_MARGIN = 16
+"""Other disks may explain this many more descriptors: their own files or connections."""
 
-MOST_MORE_ALIKE = 4
-"""So many more may be there in the same state, such as an RPC connection that was not closed yet."""
+SAME_STATE_MARGIN = 4
+"""This many more descriptors are normal in the same state, such as an RPC connection that is not closed yet."""
 
 _RELEASE_SECONDS = 2.0
-_PAUSE_SECONDS = 0.1
+_INTERVAL_SECONDS = 0.1
 
 Connections = tuple[tuple[str, tuple[bool, ...]], ...]
-"""Of each controller, by name, whether the driver of each connected VM has started."""
+"""For each controller, by name: whether the driver of each connected VM has started."""
 
 Disks = tuple[tuple[str, tuple[int, ...]], ...]
-"""Of each controller, by name, the targets in use."""
+"""For each controller, by name: the targets in use."""
 
 
 @dataclass(frozen=True)
-class Held:
-    """What a process holds at one moment; `kinds` counts its descriptors by what they lead to.
+class Resources:
+    """What a process uses at one moment; `kinds` counts its descriptors by what they lead to.
 
-    `memory_mib` is its resident memory, for people to read: it grows with each page of a memory disk that is written
-    for the first time, so nothing follows from it alone.
+    `memory_mib` is its resident memory, for people to read. It grows whenever a page of a memory disk is written for
+    the first time, so it proves nothing by itself.
     """
 
     descriptors: int
@@ -45,10 +46,10 @@ class Held:
         return f"{self.descriptors} file descriptors, {self.threads} threads and {self.memory_mib} MiB of memory"
 
 
-def read_held(pid: int, besides: int = 0) -> Held | None:
-    """What process `pid` holds, less `besides` descriptors; None where the kernel does not tell (it is another user's).
+def read_resources(pid: int, ignored_descriptors: int = 0) -> Resources | None:
+    """Returns what process `pid` uses, without `ignored_descriptors`; None if the kernel does not show it.
 
-    See proc(5), /proc/PID/fd and /proc/PID/task.
+    The kernel does not show it for another user's process. See proc(5), /proc/PID/fd and /proc/PID/task.
     """
     process = Path(f"/proc/{pid}")
     kinds: Counter[str] = Counter()
@@ -62,65 +63,70 @@ def read_held(pid: int, besides: int = 0) -> Held | None:
         pages = int((process / "statm").read_text().split()[1])
     except OSError:
         return None
-    return Held(kinds.total() - besides, threads, kinds, pages * mmap.PAGESIZE >> 20)
+    return Resources(kinds.total() - ignored_descriptors, threads, kinds, pages * mmap.PAGESIZE >> 20)
 
 
-class HeldBefore:
-    """What one vhost held before: the least with the same VMs connected, with and without the same disks attached."""
+class ResourceBaseline:
+    """The least that one vhost has used so far: for each state, and for each set of connected VMs with any disks."""
 
     def __init__(self) -> None:
-        self._alike: dict[tuple[Connections, Disks], Held] = {}
-        self._connected_alike: dict[Connections, Held] = {}
+        self._same_state: dict[tuple[Connections, Disks], Resources] = {}
+        self._same_connections: dict[Connections, Resources] = {}
 
-    def growth(self, connections: Connections, disks: Disks, now: Held) -> str | None:
-        """A phrase about what has grown without a reason, or None; what is well is remembered."""
-        alike = self._alike.get((connections, disks))
-        if alike is not None and now.descriptors > alike.descriptors + MOST_MORE_ALIKE:
-            return _grown(alike, now, "with the same VMs connected and the same targets in use")
-        if alike is not None and now.threads > alike.threads:
-            return f"holds {now.threads} threads where it held {alike.threads} in the same state"
-        connected = self._connected_alike.get(connections)
-        if connected is not None and now.descriptors > connected.descriptors + MOST_MORE:
-            return _grown(connected, now, f"with the same VMs connected; other disks explain {MOST_MORE} at most")
-        if alike is None or now.descriptors < alike.descriptors:
-            self._alike[(connections, disks)] = now
+    def growth(self, connections: Connections, disks: Disks, now: Resources) -> str | None:
+        """Returns a phrase about what has grown without a reason; otherwise remembers `now` and returns None."""
+        state = self._same_state.get((connections, disks))
+        if state is not None and now.descriptors > state.descriptors + SAME_STATE_MARGIN:
+            return _grown(state, now, "with the same VMs connected and the same targets in use")
+        if state is not None and now.threads > state.threads:
+            return f"holds {now.threads} threads where it held {state.threads} in the same state"
+        connected = self._same_connections.get(connections)
+        if connected is not None and now.descriptors > connected.descriptors + OTHER_DISKS_MARGIN:
+            return _grown(
+                connected, now, f"with the same VMs connected; other disks explain {OTHER_DISKS_MARGIN} at most"
+            )
+        if state is None or now.descriptors < state.descriptors:
+            self._same_state[(connections, disks)] = now
         if connected is None or now.descriptors < connected.descriptors:
-            self._connected_alike[connections] = now
+            self._same_connections[connections] = now
         return None
 
-    def accept(self, connections: Connections, disks: Disks, now: Held) -> None:
-        """Compares with `now` from now on, so that a leak is named once and not in each case that follows."""
-        self._alike = {(connections, disks): now}
-        self._connected_alike = {connections: now}
+    def reset(self, connections: Connections, disks: Disks, now: Resources) -> None:
+        """Compares with `now` from here on, so that each leak fails exactly one case."""
+        self._same_state = {(connections, disks): now}
+        self._same_connections = {connections: now}
 
 
-def check_held(vhost: Vhost, before: HeldBefore, seconds: float = _RELEASE_SECONDS) -> Held | None:
-    """Raises `DeviceFault` when the vhost holds more than before and does not let go of it within `seconds`.
+def check_leaks(
+    vhost: Vhost, baseline: ResourceBaseline, controllers: Sequence[Controller], seconds: float = _RELEASE_SECONDS
+) -> Resources | None:
+    """Raises `DeviceFault` when vhost uses more than the baseline and does not release it within `seconds`.
 
-    Returns what it holds; None where that cannot be seen.
+    `controllers` is vhost's state now; it is read again only while this waits for a release. Returns what vhost uses,
+    or None if the kernel does not show it.
     """
     pid = vhost.process.pid
     if pid is None:
         return None
-    limit = Deadline(seconds)
+    deadline = Deadline(seconds)
     while True:
-        final = limit.expired
-        controllers = get_controllers(vhost)
+        final = deadline.expired
         connections = tuple((c.name, tuple(s.started for s in c.sessions or ())) for c in controllers)
         disks = tuple((c.name, tuple(each.number for each in c.targets)) for c in controllers)
-        held = read_held(pid, besides=vhost.rpc.open_connections)
-        if held is None:
+        resources = read_resources(pid, ignored_descriptors=vhost.rpc.open_connections)
+        if resources is None:
             return None
-        growth = before.growth(connections, disks, held)
+        growth = baseline.growth(connections, disks, resources)
         if growth is None:
-            return held
+            return resources
         if final:
-            before.accept(connections, disks, held)
+            baseline.reset(connections, disks, resources)
             raise fault(Check.VHOST_LEAKS, FailureClass.LEAK, f"vhost (process {pid}) {growth}.")
-        time.sleep(limit.slice(_PAUSE_SECONDS))
+        time.sleep(deadline.slice(_INTERVAL_SECONDS))
+        controllers = get_controllers(vhost)
 
 
-def _grown(before: Held, now: Held, state: str) -> str:
+def _grown(before: Resources, now: Resources, state: str) -> str:
     more = Counter(now.kinds)
     more.subtract(before.kinds)
     kinds = ", ".join(f"{kind} ({count})" for kind, count in more.most_common(2) if count > 0)

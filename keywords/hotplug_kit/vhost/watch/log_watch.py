@@ -1,4 +1,4 @@
-"""Reads vhost's log as it is written, and says what in it is a fault."""
+"""Reads vhost's log while vhost writes it, and finds faults in it."""
 
 import re
 import time
@@ -11,10 +11,10 @@ from hotplug_kit.domain.finding import Check, FailureClass, Finding
 from hotplug_kit.process.bounded_log import LogFollower
 
 GRACE_SECONDS = 1.0
-"""An ERROR line comes before the answer that refuses a call; so long may that answer take."""
+"""vhost logs an ERROR line before the answer that refuses a call; that answer may take this long."""
 
 FLOOD_SECONDS = 2.0
-"""Over this time the rate of lines is taken: a controller that a VM connects to says hundreds of lines at once."""
+"""The rate of lines is an average over this time: vhost logs hundreds of lines at once when a VM connects."""
 
 _LONGEST_LINE = 64 * 1024
 _QUOTED = 300
@@ -24,10 +24,10 @@ _NO_NOTICE = re.compile(r"\*(ERROR|WARNING)\*")
 
 
 class LogWatch:
-    """Judges the lines of the log at `path`; keeps the first that is a fault.
+    """Judges the lines of the log at `path`; `finding` is the first fault.
 
-    `refused_between` tells whether vhost refused an RPC call in a span of time: then it says so in its log, and
-    whoever called judges that. `most_lines` a second, kept up for some seconds, are a flood.
+    `refused_between` returns whether vhost refused an RPC call in a span of time. vhost logs an ERROR line for such a
+    call, and the caller judges the refusal. More than `most_lines` a second, for some seconds, are a flood.
     """
 
     def __init__(self, path: Path, refused_between: Callable[[float, float], bool], most_lines: int) -> None:
@@ -39,13 +39,13 @@ class LogWatch:
         self._partial = b""
         self._last_look = time.monotonic()
         self._counts: deque[tuple[float, float, int]] = deque()
-        """Of each look: the time of the look before it, its own time, the lines that came between."""
+        """For each look: the time of the previous look, its own time, and the number of lines between them."""
         self._recent: deque[tuple[float, str]] = deque(maxlen=_KEPT_LINES)
         self._pending: deque[tuple[float, float, bytes]] = deque()
-        """ERROR lines that wait for an explanation, each with the span of time in which it was written."""
+        """ERROR lines without an explanation yet, each with the span of time in which vhost wrote it."""
 
     def look(self, *, final: bool = False) -> None:
-        """Judges what was written since the last look; with `final`, waits for no explanation any more."""
+        """Judges the lines written since the last look; with `final`, waits for no more explanations."""
         now = time.monotonic()
         if self.finding is None:
             text = self._new_lines()
@@ -58,7 +58,7 @@ class LogWatch:
         self._last_look = now
 
     def said(self, since: float, subject: str) -> str:
-        """A sentence with the newest lines since a moment that have `subject` in them or are no mere notice."""
+        """Returns a sentence with the newest lines since a moment that contain `subject`, a WARNING or an ERROR."""
         lines = [
             line for at, line in list(self._recent) if at >= since and (subject in line or _NO_NOTICE.search(line))
         ]
@@ -67,13 +67,13 @@ class LogWatch:
         return "vhost's log says: " + " / ".join(line[:_QUOTED] for line in lines[-_QUOTED_LINES:]) + "."
 
     def close(self) -> None:
-        """Looks a last time, for what was written at the end, and lets go of the file."""
+        """Judges the last lines and closes the file."""
         self.look()
         self.look(final=True)
         self._follower.close()
 
     def _new_lines(self) -> bytes:
-        """What came, in whole lines; an unfinished line is taken when nothing follows."""
+        """Returns the new text in whole lines; takes an unfinished line when nothing follows it."""
         new = self._follower.read()
         text = self._partial + new
         end = text.rfind(b"\n") + 1
@@ -92,8 +92,8 @@ class LogWatch:
             last = text.rstrip(b"\n").rpartition(b"\n")[2]
             self._find(
                 self._counts[0][0],
-                f"vhost floods its log with {rate:,.0f} lines a second, more than {self._most_lines:,}, while it "
-                f"lives; one of them: {_shown(last)}",
+                f"vhost floods its log with {rate:,.0f} lines a second, more than {self._most_lines:,}; the process "
+                f"lives. One of the lines: {_shown(last)}",
             )
 
     def _take(self, line: bytes, now: float) -> None:
@@ -125,7 +125,7 @@ def _shown(line: bytes) -> str:
 
 @dataclass(frozen=True)
 class Fault:
-    """A line that matches `pattern` is a fault, whatever the process does afterwards: `meaning`, with its article."""
+    """A line that matches `pattern` is a fault, whatever the process does next; `meaning` includes its article."""
 
     pattern: re.Pattern[bytes]
     meaning: str
@@ -133,7 +133,7 @@ class Fault:
 
 @dataclass(frozen=True)
 class Allowed:
-    """An ERROR line that matches `pattern` is no fault, for `reason`."""
+    """An ERROR line that matches `pattern` is not a fault, because of `reason`."""
 
     pattern: re.Pattern[bytes]
     reason: str
@@ -150,17 +150,17 @@ FAULTS: Sequence[Fault] = [
 ERROR = re.compile(rb"\*ERROR\*")
 
 ALLOWED: Sequence[Allowed] = []
-"""Beside these, an ERROR line is explained by an RPC call that vhost refused at that time; see `LogWatch`."""
+"""An RPC call that vhost refused at that time also explains an ERROR line; see `LogWatch`."""
 
 _SUSPECT = re.compile(b"|".join([ERROR.pattern, *(fault.pattern.pattern for fault in FAULTS)]))
 
 
 def suspect_lines(text: bytes) -> Iterator[bytes]:
-    """The lines of `text` that may be faults; one search over all of it, since a log may come in megabytes."""
+    """Yields the lines of `text` that may be faults; searches all of it at once, since a log may have megabytes."""
     end = 0
     for match in _SUSPECT.finditer(text):
         if match.start() < end:
-            continue  # in a line that was handed out already
+            continue  # in a line that was yielded already
         begin = text.rfind(b"\n", 0, match.start()) + 1
         end = text.find(b"\n", match.end())
         end = len(text) if end < 0 else end
@@ -168,10 +168,10 @@ def suspect_lines(text: bytes) -> Iterator[bytes]:
 
 
 def meaning_of(line: bytes) -> str | None:
-    """What a line means that is a fault in any case, or None."""
+    """Returns what a line means if it is always a fault, or None."""
     return next((fault.meaning for fault in FAULTS if fault.pattern.search(line)), None)
 
 
 def is_unexplained_error(line: bytes) -> bool:
-    """Whether a line is an ERROR line that is not allowed."""
+    """Returns whether a line is an ERROR line that is not allowed."""
     return bool(ERROR.search(line)) and not any(allowed.pattern.search(line) for allowed in ALLOWED)

@@ -1,4 +1,4 @@
-"""Watches a vhost for as long as it lives: its end, its log, its answers."""
+"""Watches a vhost while it lives: its end, its log and its answers."""
 
 import contextlib
 import time
@@ -18,7 +18,7 @@ from hotplug_kit.vhost.watch.log_watch import LogWatch
 LONG_CALLS: Mapping[str, str] = {
     "framework_start_init": "SPDK initialises its memory and all subsystems before it answers anything",
 }
-"""Calls during which vhost may be silent, with the reason; their own deadlines bound them."""
+"""Calls during which vhost may be silent, with the reason; they have deadlines of their own."""
 
 _LOOK_SECONDS = 0.25
 _DEATH_FOLLOWS_SECONDS = 2.0
@@ -26,14 +26,14 @@ _DEATH_FOLLOWS_SECONDS = 2.0
 
 @dataclass(frozen=True)
 class WatchBounds:
-    """What is still well: seconds without an answer (`silence`), lines of log a second (`log_lines`)."""
+    """What vhost may do: `silence`, in seconds without an answer, and `log_lines`, in lines per second."""
 
     silence: float = 3.0
     log_lines: int = 1000
 
 
 class VhostWatch:
-    """Looks at the process and its log several times a second, and asks it for a sign of life twice a second."""
+    """Looks at the process and its log several times a second, and makes a harmless call twice a second."""
 
     def __init__(self, process: VhostProcess, rpc: RpcClient, bounds: WatchBounds) -> None:
         self._process = process
@@ -52,7 +52,7 @@ class VhostWatch:
 
     @property
     def finding(self) -> Finding | None:
-        """The earliest fault of the process that has not ended yet, or None."""
+        """The earliest fault found in the living process, or None."""
         silence, crash = self._heartbeat.finding, self._crash
         if silence is not None and crash is not None and silence.at + self._silence > crash.at:
             silence = None  # it fell silent because it crashed
@@ -60,28 +60,28 @@ class VhostWatch:
         return min(found, key=lambda finding: finding.at, default=None)
 
     def said(self, since: float, subject: str) -> str:
-        """What the log says about a subject since a moment, as a sentence; see `RunMonitor.quotes`."""
+        """Returns a sentence with what the log says about a subject since a moment; see `RunMonitor.quotes`."""
         return self._log.said(since, subject) if self._log is not None else ""
 
     def start(self) -> None:
-        """Begins, in threads."""
+        """Starts the threads of the watch."""
         self._looks.start()
         self._heartbeat.start()
 
     def check_works(self) -> None:
-        """Raises `KitError` when the watch itself has broken: then nothing it did not say counts as well."""
+        """Raises `KitError` when the watch itself has failed: its silence then proves nothing."""
         for failure in (self._looks.failure, self._heartbeat.failure):
             if failure is not None:
                 raise KitError(f"The watch of vhost has ended: {type(failure).__name__}: {failure}.") from failure
 
     def answered_since(self, moment: float) -> bool:
-        """Whether a harmless call was answered later than `moment` (`time.monotonic()`)."""
+        """Returns whether vhost answered a harmless call after `moment` (`time.monotonic()`)."""
         answered = self._heartbeat.answered_at
         return answered is not None and answered > moment
 
     @contextlib.contextmanager
     def patience(self, method: str) -> Iterator[None]:
-        """While it calls `method`, a vhost may be silent if that is one of `LONG_CALLS`."""
+        """Lets vhost be silent while the caller calls `method`, if that is one of `LONG_CALLS`."""
         self._heartbeat.patient = method in LONG_CALLS
         try:
             yield
@@ -89,7 +89,7 @@ class VhostWatch:
             self._heartbeat.patient = False
 
     def stop_asking(self) -> None:
-        """Asks for no more signs of life, for use before an end that is wanted; the log is still read."""
+        """Stops the harmless calls before vhost is stopped on purpose; still reads the log."""
         self._heartbeat.stop()
 
     def stop(self) -> None:
@@ -114,9 +114,10 @@ class VhostWatch:
 
 
 def trouble_of(process: VhostProcess, watch: VhostWatch | None) -> Finding | None:
-    """What is wrong with a vhost, or None.
+    """Returns what is wrong with a vhost, or None.
 
-    A death that soon follows a fault is the better account of it, for it quotes the telling line of the log, too.
+    When a death soon follows a fault, this returns the death, because it also quotes the line of the log that explains
+    it.
     """
     finding = watch.finding if watch is not None else None
     death = process.death()
