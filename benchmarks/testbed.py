@@ -17,8 +17,8 @@ from hotplug_kit.vhost.splits import split_disk
 from hotplug_kit.vhost.start import start_vhost
 from hotplug_kit.vhost.vhost import Vhost
 from hotplug_kit.vm.definition import VmDefinition
-from hotplug_kit.vm.disk_reader import DiskReader
 from hotplug_kit.vm.disk_waits import wait_until_hosts_are_up, wait_until_present
+from hotplug_kit.vm.guest_disks import DiskReader
 from hotplug_kit.vm.ssh_key import make_ssh_key
 from hotplug_kit.vm.virtual_machine import VirtualMachine
 

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from robot.api import logger
 from robot.api.deco import keyword
 
-from hotplug_kit.domain.attachment import Event
-from hotplug_kit.domain.disk_node import DiskNode
+from hotplug_kit.domain.attachment import DiskNode, Event
 from hotplug_kit.domain.errors import KitError, SuiteError
 from hotplug_kit.domain.finding import Blame
 from hotplug_kit.fio.job_file import find_job_file, options_within, read_template, render, seed_of_run

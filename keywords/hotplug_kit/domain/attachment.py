@@ -1,4 +1,4 @@
-"""Where a disk is attached, and the events that attach or detach it."""
+"""Where a disk is attached, the events that attach or detach it, and the node that a guest uses for it."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -49,3 +49,12 @@ class Event:
     def __str__(self) -> str:
         direction = "to" if self.kind == "attach" else "from"
         return f"{self.kind} of disk '{self.disk}' {direction} controller '{self.controller}' target {self.target}"
+
+
+@dataclass(frozen=True)
+class DiskNode:
+    """A disk in a guest: its `serial`, its current block `node` (`/dev/sdb`), its `size` in bytes, 0 if unknown."""
+
+    serial: str
+    node: str
+    size: int = 0

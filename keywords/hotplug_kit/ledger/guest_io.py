@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from hotplug_kit.domain.disk_node import DiskNode
+from hotplug_kit.domain.attachment import DiskNode
 from hotplug_kit.domain.errors import DeadlineError, KitError, SetupError
 from hotplug_kit.domain.finding import Check, DeviceFault, FailureClass, Finding, Subject, fault
 from hotplug_kit.guest.ssh import CommandResult, Guest

@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Iterable, Sequence
 
-from hotplug_kit.domain.disk_node import DiskNode
+from hotplug_kit.domain.attachment import DiskNode
 from hotplug_kit.ledger.block import BLOCK_BYTES, Block, block_offsets, claim_of
 
 

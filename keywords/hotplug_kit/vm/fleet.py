@@ -10,9 +10,8 @@ from hotplug_kit.monitor.deadline import Deadline
 from hotplug_kit.monitor.run_monitor import MONITOR, RunMonitor
 from hotplug_kit.process.run_directory import RunDirectory
 from hotplug_kit.vm.definition import VmDefinition, check_controllers_are_free
-from hotplug_kit.vm.disk_reader import DiskReader
 from hotplug_kit.vm.disk_waits import wait_until_hosts_are_up
-from hotplug_kit.vm.guest_disks import GuestDisk
+from hotplug_kit.vm.guest_disks import DiskReader, GuestDisk
 from hotplug_kit.vm.health import GuestHealthCheck
 from hotplug_kit.vm.ssh_key import SshKey, make_ssh_key
 from hotplug_kit.vm.virtual_machine import VirtualMachine

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hotplug_kit.domain.disk_node import DiskNode
+from hotplug_kit.domain.attachment import DiskNode
 from hotplug_kit.domain.errors import DeadlineError, KitError, SetupError
 from hotplug_kit.domain.finding import Check, FailureClass, Subject
 from hotplug_kit.guest.ssh import CommandResult, GuestCommand, LineSink

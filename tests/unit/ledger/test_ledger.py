@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from hotplug_kit.domain.disk_node import DiskNode
+from hotplug_kit.domain.attachment import DiskNode
 from hotplug_kit.domain.errors import SetupError
 from hotplug_kit.ledger.block import BLOCK_BYTES, PART_BYTES, SPARED_BYTES, Block, block_offsets, claim_of, region_start
 from hotplug_kit.ledger.ledger import Ledger

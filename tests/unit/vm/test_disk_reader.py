@@ -4,7 +4,7 @@ import pytest
 
 from hotplug_kit.domain.errors import ConnectionLostError
 from hotplug_kit.monitor.deadline import Deadline
-from hotplug_kit.vm.disk_reader import DiskReader
+from hotplug_kit.vm.guest_disks import DiskReader
 from tests.unit.vm.made_up_disks import VM
 
 HOST = "/sys/devices/pci0000:00/0000:00:11.0/virtio3/host1"

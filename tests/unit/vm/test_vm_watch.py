@@ -13,8 +13,7 @@ from hotplug_kit.domain.finding import Check, FailureClass, Finding, Subject
 from hotplug_kit.monitor.deadline import wait_until
 from hotplug_kit.monitor.run_monitor import RunMonitor
 from hotplug_kit.vm import vm_watch
-from hotplug_kit.vm.blocked_tasks import BlockedTasks
-from hotplug_kit.vm.vm_watch import KERNEL_STREAM, VmWatch
+from hotplug_kit.vm.vm_watch import KERNEL_STREAM, BlockedTasks, VmWatch
 from tests.unit.expected_findings import expect_finding, raises_fault
 from tests.unit.vm.made_up_disks import VM
 
