@@ -72,11 +72,11 @@ def test_prerequisites_of_the_plan(library: VhostLibrary) -> None:
     assert not sockets.exists()
 
 
-def test_startup_rpcs_come_before_the_framework(library: VhostLibrary, tmp_path: Path) -> None:
+def test_startup_rpcs_come_before_the_framework(library: VhostLibrary) -> None:
     run(library, "start_vhost", startup_rpcs=[{"method": "log_set_level", "params": {"level": "DEBUG"}}])
     assert run(library, "call_rpc", "log_get_level") == "DEBUG"
     assert run(library, "get_disks") == []
-    calls = [call["method"] for call in read_trace(tmp_path / "artifacts" / "rpc.jsonl")]
+    calls = [call["method"] for call in read_trace(library.run_directory.root / "rpc.jsonl")]
     assert calls.index("log_set_level") < calls.index("framework_start_init")
 
 

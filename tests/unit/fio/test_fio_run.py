@@ -292,7 +292,7 @@ def test_stop_kills_what_does_not_listen(guest: LocalGuest) -> None:
     with fio(guest, runtime=20) as run:
         moving(run, guest)
         pids = job_pids(run)
-        run.stop(2)  # half of that is for SIGINT
+        run.stop(4)  # half of that is for SIGINT
         with pytest.raises(KitError, match="killed by signal 9"):
             run.collect()
     assert len(pids) == 2 and not jobs_alive(pids)
