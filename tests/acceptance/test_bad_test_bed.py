@@ -99,7 +99,7 @@ _FAULTS = {
         [
             "SetupError: The run cannot start, 3 things are missing: (1) SPDK's vhost program '/nowhere/vhost' does",
             "(2) VM 'vm1' cannot start: there is no program 'nope'",
-            "(3) The NVMe target at 127.0.0.1 port 1 cannot be connected to (Connection refused)",
+            "(3) The NVMe target at 127.0.0.1 port 1 cannot be reached (Connection refused)",
         ],
         {
             "bed.yaml": "vhost: spdk\nspdk_vhost: /nowhere/vhost\ndisks: {source: nvme, nvme: "

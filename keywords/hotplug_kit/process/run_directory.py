@@ -1,4 +1,4 @@
-"""Where one run keeps its files, and the short-lived folder for its sockets."""
+"""The folder of one run's files, and the temporary folder of its sockets."""
 
 import re
 import shutil
@@ -7,19 +7,19 @@ from pathlib import Path
 
 from hotplug_kit.domain.errors import SetupError
 
-SOCKET_PATH_BYTES = 107  # sun_path of sockaddr_un, less the closing zero
+SOCKET_PATH_BYTES = 107  # sun_path of sockaddr_un, without the final zero
 
 
 MARKER = ".files-of-a-hotplug-run"
-"""Stands in a folder that this kit made, whose files the next run may therefore remove."""
+"""Marks a folder that the kit created, so that the next run may remove its files."""
 
 
 class RunDirectory:
-    """The folder of a run's files (logs, consoles, traces, fio results) below `root`.
+    """The folder `root` of a run's files (logs, consoles, traces, fio results).
 
-    The files of the run before are removed when a process uses the folder for the first time; a folder that was there
-    before the kit keeps what it holds. Files are for people and stay; sockets live in a folder of their own with a
-    short path, because a UNIX socket's path may have 107 bytes at most, and go with `remove_sockets`.
+    The first use by a process removes the files of the previous run, but nothing in a folder that the kit did not
+    create. The files stay for people to read. Sockets are in a folder of their own with a short path, because the path
+    of a UNIX socket may have at most 107 bytes; `remove_sockets` removes it.
     """
 
     def __init__(self, root: Path) -> None:
@@ -27,18 +27,18 @@ class RunDirectory:
         try:
             _prepare(self.root)
         except OSError as error:
-            raise SetupError(f"The run directory '{root}' cannot be made: {error.strerror}.") from error
+            raise SetupError(f"The run directory '{root}' cannot be created: {error.strerror}.") from error
         self._sockets: Path | None = None
 
     @property
     def sockets(self) -> Path:
-        """The folder for this run's UNIX sockets; made when first asked for."""
+        """The folder for this run's UNIX sockets; created on first use."""
         if self._sockets is None:
             self._sockets = Path(tempfile.mkdtemp(prefix="hotplug-"))
         return self._sockets
 
     def file(self, name: str) -> Path:
-        """A path for a file called `name` that is not there yet: `name`, else `name` with `-2`, `-3` ... added."""
+        """Returns a path for a new file called `name`, with `-2`, `-3` ... added if it exists."""
         safe = re.sub(r"[^\w.+-]+", "_", name).strip("._") or "file"
         path = self.root / safe
         number = 2
@@ -58,7 +58,7 @@ _prepared: set[Path] = set()
 
 
 def _prepare(root: Path) -> None:
-    """Makes the folder, or empties it if it is the kit's own and new to this process."""
+    """Creates the folder, or empties it if the kit created it and this process has not used it yet."""
     marker = root / MARKER
     if root in _prepared:
         return

@@ -12,6 +12,7 @@ import pytest
 from hotplug_kit.domain.errors import ConnectionLostError, DeadlineError, SetupError
 from hotplug_kit.guest.ssh import SshAddress, SshConnection
 from hotplug_kit.monitor.run_monitor import MONITOR
+from tests.unit.expected_findings import death_of_vhost
 from tests.unit.guest.ssh_server import SshServer, finish, write_key
 
 # The server's side runs in this process too, and its threads fail when a test cuts the connection under them.
@@ -178,7 +179,8 @@ def test_command_that_the_server_does_not_start_in_time(server: SshServer, conne
 def test_death_of_something_vital_ends_a_wait(server: SshServer, connection: SshConnection) -> None:
     server.commands["slow"] = lambda channel: None
     running = connection.start("slow")
-    MONITOR.watch("test", lambda: "vhost died: killed by signal 9 (SIGKILL).")
+    death = death_of_vhost("vhost died: killed by signal 9 (SIGKILL).")
+    MONITOR.watch("test", lambda: death)
     began = time.monotonic()
     try:
         with pytest.raises(AssertionError, match="vhost died"):
@@ -265,7 +267,7 @@ def test_conversation_answers_and_ends(server: SshServer, connection: SshConnect
     talk = connection.converse("talk")
     assert talk.ask("one", 5) == b"answer to one\n"
     assert talk.ask("two", 5) == b"answer to two\n"
-    with pytest.raises(ConnectionLostError, match=r"broke off.*no more"):
+    with pytest.raises(ConnectionLostError, match=r"was lost.*no more"):
         talk.ask("stop", 5)
     assert not talk.open
     late = connection.converse("talk")

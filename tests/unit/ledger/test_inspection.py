@@ -103,7 +103,7 @@ def test_disk_that_cannot_be_read_or_written_is_at_fault(disks: list[DiskNode]) 
 
 
 def test_disk_shorter_than_it_says_is_noticed(disks: list[DiskNode]) -> None:
-    with pytest.raises(KitError, match="sent 16384 bytes of 2 disks"):
+    with pytest.raises(KitError, match="sent 16384 bytes for 2 disks"):
         check(Ledger(), [(ShellGuest(), [disks[0], DiskNode("D1", disks[1].node, SIZE * 4)])])
 
 
@@ -129,7 +129,7 @@ def test_guest_that_cannot_is_the_set_ups_fault(
 
 
 def test_disk_that_never_answers_is_told_from_a_guest_that_does_not(disks: list[DiskNode]) -> None:
-    with pytest.raises(AssertionError, match=r"although the guest itself does.*D1"):
+    with pytest.raises(AssertionError, match=r"although the guest does.*D1"):
         check(Ledger(), [(StuckGuest(dead=False), disks)])
     with pytest.raises(DeadlineError):
         check(Ledger(), [(StuckGuest(dead=True), disks)])
