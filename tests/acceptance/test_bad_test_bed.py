@@ -76,7 +76,7 @@ _FAULTS = {
     ),
     "a program that never answers": Fault(
         ["--variablefile", "{folder}/bed.yaml", "-v", "SPDK_VHOST:{folder}/silent"],
-        ["Waited 3 s for vhost", "/silent) to answer on RPC socket", "cannot be connected to"],
+        ["Timed out after 3 s waiting for vhost", "/silent) to answer on RPC socket", "Cannot connect to RPC socket"],
         {"bed.yaml": "vhost: spdk\ntimeouts: {vhost_start: 3s}\n", "silent": "#!/bin/sh\nexec sleep 600\n"},
     ),
     "a program that ends at once": Fault(

@@ -52,13 +52,13 @@ def check_results(testbed: TestBed, machine: Machine) -> Requirement:
     free = machine.free_mib(machine.results)
     found = f"{free} MiB free in '{machine.results}'"
     if free >= need:
-        return met("Room for files", found, needed)
+        return met("Disk space", found, needed)
     smaller = "make the disks smaller (disks.size_mib), " if disks else ""
     advice = (
-        f"There is no room left for the files of the run in '{machine.results}': {free} MiB are free, {needed} are "
+        f"There is no space left for the files of the run in '{machine.results}': {free} MiB are free, {needed} are "
         f"needed; free some space, {smaller}or name another output folder."
     )
-    return missing("Room for files", found, needed, advice)
+    return missing("Disk space", found, needed, advice)
 
 
 def check_sockets(testbed: TestBed, machine: Machine) -> Requirement:

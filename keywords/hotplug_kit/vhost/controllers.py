@@ -41,7 +41,10 @@ def create_controller(vhost: Vhost, name: str, cpumask: str = "") -> str:
     if name in existing:
         remedy = "delete it first or use it"
         if not vhost.is_own:
-            remedy = "it does not belong to this run and stays as it is; change keys 'controllers' and 'vms'"
+            remedy = (
+                "it does not belong to this run and stays as it is; "
+                "use other names in the test bed's 'controllers' and 'vms'"
+            )
         raise SetupError(f"Controller '{name}' already exists; vhost has {listed(existing)}; {remedy}.")
     if vhost.socket_folder is not None:
         check_socket_path(vhost.socket_folder / name, "shorten the name or set TMPDIR to a shorter folder")

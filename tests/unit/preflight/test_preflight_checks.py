@@ -244,7 +244,7 @@ def test_memory(values: dict[str, object], need: int) -> None:
 def test_room_for_files() -> None:
     here, aio = Path("/results"), bed(disks={"source": "aio"})
     says(check_results(bed(), MadeUpMachine(here, free=10)), "ok")
-    says(check_results(bed(), MadeUpMachine(here, free=9)), "missing", "no room left", "'/results'", "9 MiB are free")
+    says(check_results(bed(), MadeUpMachine(here, free=9)), "missing", "no space left", "'/results'", "9 MiB are free")
     says(check_results(aio, MadeUpMachine(here, free=1034)), "ok")
     says(check_results(aio, MadeUpMachine(here, free=200)), "missing", "1024 of them for AIO disks", "disks.size_mib")
 
