@@ -1,4 +1,4 @@
-"""Robot Framework library that looks at the machine and the test bed before a run starts anything."""
+"""Robot Framework library that checks the machine and the test bed before a run starts anything."""
 
 from kit_library import KitLibrary
 from PreflightLibrary.preflight_keywords import PreflightKeywords
@@ -8,27 +8,27 @@ __all__ = ["PreflightLibrary"]
 
 
 class PreflightLibrary(KitLibrary):
-    """Looks, before anything is started, at whether this machine and the test bed have what a run needs.
+    """Checks, before a run starts anything, that this machine and the test bed have what the run needs.
 
-    One table in the log has a line for each thing: what was found, what is needed, and its state with the remedy. It
-    takes well under a second, and starts nothing that stays.
+    A table in the log has one line for each check: what was found, what is needed, and the state with the remedy. The
+    checks take well under a second and leave nothing running.
 
-    = What is looked at =
+    = Checks =
 
-    Python's packages, the program under test or the socket of one that runs, QEMU, the guest image or the means to
-    build it, KVM, memory, hugepages and the user's rights where the test bed asks for them, NVMe disks with their
-    drivers or targets, room for files, the length of socket paths, the loopback interface, and what a killed run left.
+    Python's packages; the vhost program, or the socket of a running vhost; QEMU; the guest image, or what is needed to
+    build it; KVM; memory; hugepages and user rights, if the test bed needs them; NVMe disks with their drivers or
+    NVMe-oF targets; disk space; the length of socket paths; the loopback interface; leftovers of a killed run.
 
     = States =
 
-    What is *missing* stops the run with ``SetupError`` and one sentence that names every missing thing. A *note* is
-    worth knowing, such as KVM that cannot be used; the run goes on.
+    A *missing* requirement stops the run with ``SetupError`` and a message that names all of them. A *note* is good to
+    know, for example that KVM cannot be used; the run continues.
 
     = What a suite asks for =
 
-    `Test Bed Should Have` and `Vms Of Suite Should Have` compare the needs of a suite with its test bed; what does not
-    fit is a ``SetupError`` that names the key to change. `Get Controller Of Suite` and `Get Disks Per Controller`
-    compare the arguments of a step with what the suite has; a wrong one is a ``SuiteError`` that lists what there is.
+    `Test Bed Should Have` and `Vms Of Suite Should Have` compare the needs of a suite with its test bed. They fail with
+    ``SetupError``, which names the key to change. `Get Controller Of Suite` and `Get Disks Per Controller` compare the
+    arguments of a step with the suite. They fail with ``SuiteError``, which lists the valid values.
 
     = Example =
 
@@ -39,7 +39,7 @@ class PreflightLibrary(KitLibrary):
     """
 
     def __init__(self, artifacts: str | None = None) -> None:
-        """``artifacts`` is the folder of all runs' files, by default ``artifacts`` below Robot's output directory.
+        """``artifacts`` is the folder of all runs' files, by default ``artifacts`` in Robot's output directory.
 
         | Library    PreflightLibrary    artifacts=/var/tmp/hotplug
         """

@@ -1,4 +1,4 @@
-"""The keyword that looks at the machine."""
+"""The keyword that checks the machine."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class PreflightKeywords(Component):
-    """Before a run."""
+    """Checks before a run."""
 
     _library: PreflightLibrary
 
@@ -32,14 +32,14 @@ class PreflightKeywords(Component):
     def preflight_should_pass(self, testbed: TestBed) -> None:
         """Fails with SetupError when this machine lacks something that a run on ``testbed`` needs.
 
-        ``testbed`` is the variable that the variable file ``testbed_variables`` makes. The table of what was
-        found is in the log. Once passed, it is not done again for the same test bed in this run, when VMs and vhost
-        take memory.
+        ``testbed`` is the variable from the variable file ``testbed_variables``. The log has the table of the checks.
+        After it has passed, the keyword does not check the same test bed again in this run, because running VMs and
+        vhost use memory.
 
         | Preflight Should Pass    ${TESTBED}
         """
         if testbed == self._passed:
-            logger.info("The preflight has passed before in this run.")
+            logger.info("The preflight has already passed in this run.")
             return
         began = time.monotonic()
         lines = run_checks(testbed, Machine(results=self._library.run_directory.root))

@@ -1,4 +1,4 @@
-"""Robot Framework library for a vhost process and its controllers and disks."""
+"""Robot Framework library for a vhost process, its controllers and its disks."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -25,30 +25,30 @@ __all__ = ["VhostLibrary"]
 
 
 class VhostLibrary(KitLibrary):
-    """Starts and watches a vhost process, and manages its controllers, disks and what is attached where.
+    """Starts and watches a vhost process and manages its controllers, disks and attachments.
 
     The vhost is either SPDK's vhost app or the embedded vhost, a vhost-user-scsi program of this project that answers
-    the same JSON-RPC. Which one is chosen with `Start Vhost`; no other keyword depends on it. A vhost that runs already
-    is used with `Connect To Vhost`: what a run makes there is deleted at its end, however it ends, and all else stays.
+    the same JSON-RPC. `Start Vhost` chooses one; no other keyword depends on the choice. `Connect To Vhost` uses a
+    vhost that already runs: the kit deletes what the run creates there, however the run ends, and changes nothing else.
 
     = Failures =
 
-    A keyword fails with a plain message (AssertionError) when the *vhost* is at fault: it refused a right request,
-    did not answer within the deadline, or died. When a test or its set-up is at fault (an unknown
-    controller, a disk that does not exist, a missing program), the message begins with ``SetupError`` or another
-    kind of error, and nothing is said about vhost. Arguments are compared with what vhost has *before* a
-    request is sent.
+    A keyword fails with a plain message (AssertionError) when the *vhost* is at fault: it refused a correct request,
+    did not answer before the deadline, or died. When a test or its set-up is at fault (an unknown controller, a disk
+    that does not exist, a missing program), the message begins with ``SetupError`` or another kind of error. Such a
+    failure says nothing about vhost. Keywords check their arguments against the state of vhost *before* they send a
+    request.
 
     When the vhost process has died, every keyword that fails afterwards says so first: ``vhost died: ...``.
 
-    As long as it lives it is watched in the background: its log for what a sanitizer, an assertion or a flood leaves
-    there and for ERROR lines that no refused call explains, and its RPC for a sign of life twice a second. What is
-    found ends whatever waits, in any of the three libraries; see `Set Bounds Of Vhost Watch`.
+    The library watches a living vhost in the background. It looks in the log for findings of sanitizers, failed
+    assertions, floods, and ERROR lines that no refused call explains, and makes a harmless RPC call twice a second. A
+    finding ends every wait, in all of the kit's libraries; see `Set Bounds Of Vhost Watch`.
 
     = What an answer means =
 
-    `Attach Target` and `Detach Target` return when vhost has answered. The guest follows some 10 to 500 ms later, or,
-    with a faulty vhost, never. Ask the guest before a verdict.
+    `Attach Target` and `Detach Target` return when vhost has answered. The guest follows about 10 to 500 ms later, or
+    never if vhost is faulty. Ask the guest before you judge.
 
     = Times and sizes =
 
@@ -58,8 +58,8 @@ class VhostLibrary(KitLibrary):
     = Files =
 
     The log of vhost (``vhost.log``) and a record of every RPC call (``rpc.jsonl``) go to the run's folder below
-    ``artifacts`` in Robot's output directory; ``artifacts/latest`` leads to it. Both have a bound on their size.
-    Whatever happens to Robot, the vhost process that it started ends with it.
+    ``artifacts`` in Robot's output directory; ``artifacts/latest`` leads to it. Both have a maximum size. A vhost
+    process that Robot started ends with Robot, even if Robot is killed.
 
     = Example =
 
@@ -79,9 +79,8 @@ class VhostLibrary(KitLibrary):
     def __init__(self, rpc_deadline: timedelta = timedelta(seconds=10), artifacts: str | None = None) -> None:
         """Settings for all keywords.
 
-        ``rpc_deadline`` is the time within which vhost must answer a call, in wall-clock time from its beginning to
-        the end of its answer. ``artifacts`` is the folder of all runs' files, by default ``artifacts`` below Robot's
-        output directory.
+        ``rpc_deadline`` is the longest wall-clock time of an RPC call, from its beginning to the end of the answer.
+        ``artifacts`` is the folder of all runs' files, by default ``artifacts`` in Robot's output directory.
 
         | Library    VhostLibrary    rpc_deadline=30s
         """
@@ -97,7 +96,7 @@ class VhostLibrary(KitLibrary):
         super().__init__([component(self) for component in components], artifacts)
 
     def set_rpc_deadline(self, deadline: timedelta) -> timedelta:
-        """Sets the longest time of an RPC call and returns the one before."""
+        """Sets the longest time of an RPC call and returns the previous one."""
         before, self.rpc_deadline = timedelta(seconds=self.rpc_deadline), deadline.total_seconds()
         if self._vhost is not None:
             self._vhost.rpc.deadline = self.rpc_deadline
@@ -105,18 +104,18 @@ class VhostLibrary(KitLibrary):
 
     @property
     def vhost(self) -> Vhost:
-        """The running vhost; `SetupError` when there is none."""
+        """The vhost in use; raises `SetupError` when there is none."""
         if self._vhost is None:
             raise SetupError("No vhost is in use; call Start Vhost or Connect To Vhost first.")
         return self._vhost
 
     @property
     def has_vhost(self) -> bool:
-        """Whether a vhost was started or connected to, and not stopped since."""
+        """Whether a vhost is in use: started or connected to, and not stopped since."""
         return self._vhost is not None
 
     def use(self, vhost: Vhost, *, fresh: bool) -> None:
-        """Makes `vhost` the vhost of all keywords; a `fresh` one has nothing attached yet."""
+        """Makes all keywords use `vhost`; a `fresh` one has nothing attached yet."""
         self._vhost = vhost
         vhost.begin_watch(self.watch_bounds)
         self.baseline = ResourceBaseline()
@@ -125,9 +124,9 @@ class VhostLibrary(KitLibrary):
         self._files = [path for path in (vhost.process.log, vhost.rpc.trace and vhost.rpc.trace.path) if path]
 
     def release(self, disconnect_seconds: float = 10.0) -> Finding | None:
-        """Stops the vhost, or leaves a foreign one as it was found; returns what was wrong with its end, or None.
+        """Stops the vhost, or leaves a foreign one running; returns what was wrong with its end, or None.
 
-        A foreign one is given ``disconnect_seconds`` to notice the end of the VMs.
+        A foreign vhost has ``disconnect_seconds`` to notice the end of the VMs.
         """
         vhost, self._vhost = self._vhost, None
         try:
@@ -139,17 +138,17 @@ class VhostLibrary(KitLibrary):
             self._scratch.clear()
 
     def disk_file(self, disk: str) -> Path:
-        """A path for the file of a disk, in the run's folder; the file goes when the vhost is stopped."""
+        """Returns a path for the file of a disk in the run's folder; the stop of vhost removes the file."""
         path = self.run_directory.file(f"{disk}.img")
         self._scratch.append(path)
         return path
 
     def evidence(self) -> Sequence[Path]:
-        """The files of the newest vhost."""
+        """Returns the files of the newest vhost."""
         return self._files
 
     def close_all(self) -> None:
-        """Puts vhost away; a complaint about its end is a warning."""
+        """Stops or leaves vhost; logs what was wrong with its end as a warning."""
         try:
             finding = self.release(disconnect_seconds=0)  # VMs that still run are ended after this
         except KitError as error:

@@ -1,4 +1,4 @@
-"""Keywords that attach and detach disks, and tell what is attached."""
+"""Keywords that attach and detach disks, and return what is attached."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class AttachmentKeywords(Component):
-    """Which disk is attached where."""
+    """Attach, detach, and the attachments."""
 
     _library: VhostLibrary
 
@@ -34,11 +34,12 @@ class AttachmentKeywords(Component):
     ) -> Event:
         """Attaches a disk to a controller, hot when a VM uses the controller, and returns the event.
 
-        ``target`` is 0 to 7, or -1 for the first free one; ``${event.target}`` tells which it became. The event also
-        has ``kind``, ``controller``, ``disk``, ``size``, ``sent`` and ``answered`` (seconds of the host's monotonic
-        clock). The guest sees the disk later. Fails when vhost refuses or does not answer within the ``deadline`` (that
-        of the library's import unless given), and with SetupError when the controller or the disk does not exist, or
-        the target is taken.
+        ``target`` is 0 to 7, or -1 for the first free one; ``${event.target}`` is the one used. The event also has
+        ``kind``, ``controller``, ``disk``, ``size``, ``sent`` and ``answered`` (seconds of the host's monotonic clock).
+        The guest sees the disk later.
+
+        Fails when vhost refuses or does not answer within ``deadline``, by default the library's ``rpc_deadline``.
+        Fails with SetupError when the controller or the disk does not exist, or the target is taken.
 
         | ${event} =    Attach Target    naa.ctrlr1    Nvme0n1p0
         | ${event} =    Attach Target    naa.ctrlr1    Nvme0n1p1    target=5    deadline=4s
@@ -49,12 +50,10 @@ class AttachmentKeywords(Component):
     def attach_free_disk(
         self, controller: str, *disks: str, target: int = FIRST_FREE, deadline: timedelta | None = None
     ) -> Event:
-        """Attaches a disk to a ``controller``: the first of ``disks``, or of all disks, that is attached nowhere.
+        """Attaches the first free disk of the ``disks``, or of all disks, to a controller and returns the event.
 
-        Returns the event.
-
-        ``${event.disk}`` tells which disk it was. See `Attach Target` for the other arguments and the event. Fails
-        with SetupError when no disk is free.
+        See `Attach Target` for the other arguments and the event; ``${event.disk}`` is the attached disk. Fails with
+        SetupError when no disk is free.
 
         | ${event} =    Attach Free Disk    naa.ctrlr1
         | ${event} =    Attach Free Disk    naa.ctrlr1    Nvme0n1p0    Nvme0n1p1    deadline=4s
@@ -78,9 +77,11 @@ class AttachmentKeywords(Component):
     def detach_target(self, controller: str, target: int, deadline: timedelta | None = None) -> Event:
         """Detaches the disk at a controller's target, hot when a VM uses the controller, and returns the event.
 
-        ``${event.disk}`` tells which disk it was; see `Attach Target` for the other attributes. The guest loses the
-        disk later. Fails when vhost refuses or does not answer within the ``deadline`` (that of the library's import
-        unless given), and with SetupError when the controller does not exist or the target is empty.
+        ``${event.disk}`` is the detached disk; see `Attach Target` for the other attributes. The guest loses the disk
+        later.
+
+        Fails when vhost refuses or does not answer within ``deadline``, by default the library's ``rpc_deadline``.
+        Fails with SetupError when the controller does not exist or the target is empty.
 
         | ${event} =    Detach Target    naa.ctrlr1    0    deadline=4s
         """
@@ -103,8 +104,8 @@ class AttachmentKeywords(Component):
         """Returns what is attached to the ``controllers``, or to all when none is named, as objects.
 
         Each has ``controller``, ``target``, ``disk`` and ``size`` (bytes), as vhost reports it now, in the order of
-        controllers and targets. The disk ``except_disk`` is left out. Fails when vhost does not answer, and with
-        SetupError when a controller does not exist.
+        controllers and targets, without the disk ``except_disk``. Fails when vhost does not answer, and with SetupError
+        when a controller does not exist.
 
         | ${attachments} =    Get Attachments    naa.ctrlr1
         | Should Be Equal    ${attachments[0].disk}    Nvme0n1p0
@@ -117,9 +118,9 @@ class AttachmentKeywords(Component):
     def get_expected_attachments(self, *controllers: str, except_disk: str = "") -> list[Attachment]:
         """Returns what should be attached to the ``controllers``, or to all, after all attaches and detaches so far.
 
-        The objects are like those of `Get Attachments`, but vhost is not asked: compare both, and what the guests have,
-        with ``Disks Should Agree`` of QemuLibrary. After `Start Vhost` nothing is expected, after `Connect To Vhost`
-        what was there. The disk ``except_disk`` is left out.
+        The objects are like those of `Get Attachments`, but come from the library's own record, not from vhost. Compare
+        both, and the disks of the guests, with ``Disks Should Agree`` of QemuLibrary. The record is empty after
+        `Start Vhost`, and holds the existing attachments after `Connect To Vhost`. Leaves out the disk ``except_disk``.
 
         | ${expected} =    Get Expected Attachments    naa.ctrlr1    naa.ctrlr2
         | ${attached} =    Get Attachments    naa.ctrlr1    naa.ctrlr2
@@ -129,7 +130,7 @@ class AttachmentKeywords(Component):
 
     @keyword(tags=["attachment"])
     def get_free_disks(self, count: int = 1, *disks: str) -> list[str]:
-        """Returns the first ``count`` of the ``disks``, or of all disks, that are attached to no controller now.
+        """Returns the first ``count`` of the ``disks``, or of all disks, that are not attached to a controller.
 
         Fails with SetupError when fewer are free or one does not exist.
 
@@ -140,10 +141,10 @@ class AttachmentKeywords(Component):
 
     @keyword(tags=["attachment"])
     def detached_disks_should_not_have_been_written(self) -> None:
-        """Fails when a disk has taken a write after its detach was answered, by vhost's own statistics.
+        """Fails when vhost's own statistics show a write to a disk after vhost answered its detach.
 
-        Looks at all disks that this run has detached and not attached again; the message names each that was written,
-        with bytes and operations. A vhost that keeps no statistics (``bdev_get_iostat``) proves nothing here.
+        Checks all disks that this run has detached and not attached again. The message names each disk with such writes
+        and their bytes and operations. Passes without proof if vhost keeps no statistics (``bdev_get_iostat``).
 
         | ${event} =    Detach Target    naa.ctrlr1    0
         | Detached Disks Should Not Have Been Written

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class ControllerKeywords(Component):
-    """Controllers and the VMs connected to them."""
+    """Controllers and the VMs that are connected to them."""
 
     _library: VhostLibrary
 
@@ -33,9 +33,9 @@ class ControllerKeywords(Component):
     def create_controller(self, controller: str, cpumask: str = "") -> str:
         """Creates an empty controller and returns the path of its vhost-user socket.
 
-        ``controller`` is its name, such as ``naa.ctrlr1``; it is also the socket's file name. ``cpumask`` are
-        the cores that serve it, by default all of vhost's. Fails when vhost refuses, and with SetupError when the
-        controller exists already or the socket's path would be too long.
+        ``controller`` is its name, such as ``naa.ctrlr1``, and also the file name of the socket. ``cpumask`` is the
+        mask of the cores that serve it, by default all cores of vhost. Fails when vhost refuses, and with SetupError
+        when the controller already exists or the path of the socket would be too long.
 
         | ${socket} =    Create Controller    naa.ctrlr1
         """
@@ -45,10 +45,10 @@ class ControllerKeywords(Component):
 
     @keyword(tags=["controller"])
     def delete_controller(self, controller: str) -> None:
-        """Deletes a controller; what is attached to it is detached.
+        """Deletes a controller and detaches its disks.
 
-        Fails when vhost refuses. Fails with SetupError when there is no such controller, and while a VM is connected to
-        it, because SPDK does not answer then and floods its log; see `Wait Until No Vm Is Connected`.
+        Fails when vhost refuses. Fails with SetupError when the controller does not exist, and while a VM is connected
+        to it, because SPDK would not answer and would flood its log; see `Wait Until No Vm Is Connected`.
 
         | Delete Controller    naa.ctrlr1
         """
@@ -61,7 +61,7 @@ class ControllerKeywords(Component):
         """Returns the controllers as objects with the attributes ``name``, ``socket``, ``targets`` and ``sessions``.
 
         Each of ``targets`` has ``number`` and ``disk``. ``sessions`` are the connected VMs (``name``, ``started``), or
-        None where this version of vhost does not tell. Fails when vhost does not answer.
+        None if this version of vhost does not list them. Fails when vhost does not answer.
 
         | ${controllers} =    Get Controllers
         | Should Be Equal    ${controllers[0].name}    naa.ctrlr1
@@ -72,7 +72,7 @@ class ControllerKeywords(Component):
     def get_controller_socket(self, controller: str) -> str:
         """Returns the path of a controller's vhost-user socket, for QEMU's ``chardev``.
 
-        Fails with SetupError when there is no such controller.
+        Fails with SetupError when the controller does not exist.
 
         | ${socket} =    Get Controller Socket    naa.ctrlr1
         """
@@ -82,8 +82,9 @@ class ControllerKeywords(Component):
     def wait_until_no_vm_is_connected(self, *controllers: str, deadline: timedelta = timedelta(seconds=10)) -> None:
         """Waits until no VM is connected to the ``controllers``, or to any when none is named.
 
-        For use before `Delete Controller`, after the VMs have ended. Fails at the ``deadline``: vhost has then not
-        noticed the end of a VM, or the VM still runs. Fails with SetupError when a controller does not exist.
+        Use it before `Delete Controller`, after the VMs have ended. Fails when a VM is still connected at the
+        ``deadline``: the VM still runs, or vhost has not noticed its end. Fails with SetupError when a controller does
+        not exist.
 
         | Wait Until No Vm Is Connected
         | Wait Until No Vm Is Connected    naa.ctrlr1    naa.ctrlr2    deadline=5s

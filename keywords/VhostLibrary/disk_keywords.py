@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class DiskKeywords(Component):
-    """Disks that can be attached to controllers."""
+    """Disks to attach to controllers."""
 
     _library: VhostLibrary
 
@@ -36,9 +36,10 @@ class DiskKeywords(Component):
     ) -> str:
         """Creates a disk in vhost's memory and returns its name.
 
-        ``disk`` is its name, which is its serial number in a guest. ``size`` is bytes or a number with a unit;
-        ``size_mib`` gives the size in MiB instead. ``block_size`` is in bytes. Fails when vhost refuses or makes
-        another size, and with SetupError when the disk exists already or the size is no whole number of blocks.
+        ``disk`` is its name, which guests see as its serial number. ``size`` is in bytes or a number with a unit;
+        ``size_mib`` gives the size in MiB instead. ``block_size`` is in bytes. Fails when vhost refuses or creates a
+        disk of another size, and with SetupError when the disk already exists or the size is not a multiple of the
+        block size.
 
         | Create Malloc Disk    Nvme0n1    1 GiB
         | Create Malloc Disk    Nvme0n1    size_mib=${1024}
@@ -61,11 +62,13 @@ class DiskKeywords(Component):
     ) -> str:
         """Creates a disk on a file of this machine and returns its name.
 
-        With ``size`` (bytes, or a number with a unit) or ``size_mib``, a missing ``file`` is made with that size,
-        its room reserved; an existing one must have that size and keeps its content. Without a size the file must
-        exist. Without a ``file``, one is made in the folder of the run and removed when vhost is stopped.
-        ``block_size`` is in bytes. Fails when vhost refuses, and with SetupError when the disk exists already, when the
-        file cannot be made, or when its file system has too little space.
+        With ``size`` (bytes, or a number with a unit) or ``size_mib``, the keyword creates a missing ``file`` and
+        reserves its space; an existing file must have that size and keeps its content. Without a size the file must
+        exist. Without a ``file``, the keyword creates one in the folder of the run; it is removed when vhost stops.
+        ``block_size`` is in bytes.
+
+        Fails when vhost refuses. Fails with SetupError when the disk already exists, when the file cannot be created,
+        or when its file system has too little space.
 
         | Create Aio Disk    Aio0    ${OUTPUT_DIR}/aio0.img    64 MiB
         """
@@ -76,12 +79,12 @@ class DiskKeywords(Component):
 
     @keyword(tags=["disk"])
     def split_disk(self, disk: str, parts: int, size: int | str | None = None) -> list[str]:
-        """Divides a disk into ``parts`` disks of the same size and returns their names.
+        """Splits a disk into ``parts`` disks of the same size and returns their names.
 
-        Each part has ``size`` (bytes, or a number with a unit; whole MiB), and the rest of the disk is left alone;
-        without it the parts share the whole disk. SPDK names the parts of ``Nvme0n1`` ``Nvme0n1p0``, ``Nvme0n1p1`` and
-        so on. Fails when vhost refuses, and with SetupError when the disk does not exist, is in use, split already, or
-        too small.
+        Each part has ``size`` (bytes, or a number with a unit; whole MiB), and the rest of the disk stays unused;
+        without ``size`` the parts share the whole disk. SPDK names the parts of ``Nvme0n1`` ``Nvme0n1p0``,
+        ``Nvme0n1p1`` and so on. Fails when vhost refuses, and with SetupError when the disk does not exist, is in use,
+        is already split, or is too small.
 
         | Create Malloc Disk    Nvme0n1    1 GiB
         | @{disks} =    Split Disk    Nvme0n1    16
@@ -93,12 +96,12 @@ class DiskKeywords(Component):
 
     @keyword(tags=["disk"])
     def split_disks_evenly(self, *disks: str, count: int, size: int | str) -> list[str]:
-        """Makes ``count`` disks out of the ``disks``, and returns their names.
+        """Makes ``count`` disks from the ``disks`` and returns their names.
 
-        The plan's "If you don't have 16 disks use split": where ``disks`` are enough, the first ones serve as they are;
-        each must have ``size`` at least. Where they are fewer, all of them are split, as evenly as it goes, into parts
-        of ``size``; what is left of each disk is not touched. Fails with SetupError when one is too small, in use,
-        or split already.
+        The plan's "If you don't have 16 disks use split": if there are enough ``disks``, the first ones are used as
+        they are; each must have at least ``size``. If there are fewer, the keyword splits all of them into parts of
+        ``size``, as evenly as possible, and the rest of each disk stays unused. Fails with SetupError when a disk is
+        too small, in use, or already split.
 
         | @{disks} =    Connect Nvme Controller    ${device}
         | @{disks} =    Split Disks Evenly    @{disks}    count=16    size=64 MiB
@@ -109,7 +112,7 @@ class DiskKeywords(Component):
 
     @keyword(tags=["disk"])
     def unsplit_disk(self, disk: str) -> None:
-        """Takes the parts of a split disk away; ``disk`` itself stays, with its data.
+        """Deletes the parts of a split disk; ``disk`` itself stays, with its data.
 
         Fails when vhost refuses, and with SetupError when the disk is not split or one of its parts is attached.
 
@@ -117,7 +120,7 @@ class DiskKeywords(Component):
         | Unsplit Disk    Nvme0n1
         """
         unsplit_disk(self._library.vhost, disk)
-        logger.info(f"The parts of disk '{disk}' are gone.")
+        logger.info(f"The parts of disk '{disk}' deleted.")
 
     @keyword(tags=["disk"])
     def delete_disk(self, disk: str) -> None:
@@ -133,11 +136,10 @@ class DiskKeywords(Component):
 
     @keyword(tags=["disk"])
     def get_disk_name_prefix(self) -> str:
-        """Returns what the names of this run's disks should begin with, so that they are nobody else's.
+        """Returns a prefix for the names of this run's disks that no other disk of vhost has.
 
-        Empty for a vhost started with `Start Vhost`; for one used with `Connect To Vhost`, ``Hotplug-``, or
-        ``Hotplug2-`` and so on where a disk begins with that. The name becomes the disk's serial number in a guest, of
-        which SPDK shows 31 characters.
+        The prefix is empty after `Start Vhost`. After `Connect To Vhost` it is ``Hotplug-``, or ``Hotplug2-`` and so on
+        if a disk already has that prefix. Guests see the first 31 characters of a name as the disk's serial number.
 
         | ${prefix} =    Get Disk Name Prefix
         | Create Malloc Disk    ${prefix}Malloc0    64 MiB
@@ -148,7 +150,7 @@ class DiskKeywords(Component):
     def get_disks(self) -> list[Disk]:
         """Returns the disks as objects with ``name``, ``product``, ``size``, ``block_size``, ``blocks``, ``claimed``.
 
-        ``size`` is in bytes; ``base`` is the disk that a part belongs to, ``file`` the file of an AIO disk. Fails when
+        ``size`` is in bytes. ``base`` is the disk that a part belongs to, ``file`` the file of an AIO disk. Fails when
         vhost does not answer.
 
         | ${disks} =    Get Disks
@@ -159,7 +161,7 @@ class DiskKeywords(Component):
 
 def _one_size(disk: str, size: int | str | None, size_mib: int | None) -> int | None:
     if size is not None and size_mib is not None:
-        raise SetupError(f"Disk '{disk}' is given two sizes, size={size} and size_mib={size_mib}; give one.")
+        raise SetupError(f"Disk '{disk}' has two sizes, size={size} and size_mib={size_mib}; give one.")
     if size_mib is not None:
         return parse_size(f"{size_mib} MiB")
     return None if size is None else parse_size(size)

@@ -30,11 +30,12 @@ class NvmeKeywords(Component):
 
         ``transport`` is its transport id with SPDK's fields: ``trtype`` ``PCIe`` with ``traddr``, the PCI address; or
         ``TCP`` or ``RDMA`` with ``traddr``, the IP address of the NVMe-oF target, ``trsvcid``, its port, and
-        ``subnqn``, the subsystem. Nothing is written to its disks by this. ``deadline`` is the time that vhost gets.
+        ``subnqn``, the subsystem. ``deadline`` is the longest time for vhost to connect. The keyword writes nothing to
+        the disks.
 
         The controller gets a name that vhost does not use yet, such as ``HotplugNvme0``; its disk is then
-        ``HotplugNvme0n1``. Fails with SetupError when a PCIe device is not there or not bound to a user-space driver,
-        when a target does not answer, or when this vhost cannot use the transport.
+        ``HotplugNvme0n1``. Fails with SetupError when a PCIe device does not exist or is not bound to a user-space
+        driver, when an NVMe-oF target does not answer, or when this vhost cannot use the transport.
 
         | VAR    &{device}    trtype=PCIe    traddr=0000:01:00.0
         | @{disks} =    Connect Nvme Controller    ${device}
@@ -48,9 +49,10 @@ class NvmeKeywords(Component):
 
     @keyword(tags=["disk"])
     def disconnect_nvme_controller(self, name: str) -> None:
-        """Takes the NVMe controller called ``name`` away from vhost, with its disks and their parts; the data stays.
+        """Disconnects the NVMe controller called ``name``, with its disks and their parts; the data stays.
 
-        Fails when vhost refuses, and with SetupError when there is no such controller or one of its disks is attached.
+        Fails when vhost refuses, and with SetupError when the controller does not exist or one of its disks is
+        attached.
 
         | Disconnect Nvme Controller    HotplugNvme0
         """

@@ -37,7 +37,7 @@ _SIGNALS = {"KILL": signal.SIGKILL, "SEGV": signal.SIGSEGV, "ABRT": signal.SIGAB
 
 
 class ProcessKeywords(Component):
-    """The life of the vhost process."""
+    """The vhost process."""
 
     _library: VhostLibrary
 
@@ -56,21 +56,21 @@ class ProcessKeywords(Component):
     ) -> None:
         """Starts a vhost process and waits until its RPC answers.
 
-        ``kind`` is ``embedded`` for the embedded vhost or ``spdk`` for SPDK's vhost app or spdk_tgt. ``program`` is
-        then the path of that program; the embedded vhost needs none.
-        ``arguments`` is a list of further arguments for its command line. ``deadline`` is the longest time until
-        the RPC answers. ``rpc_socket`` is a path for the RPC socket; by default one is made for the run.
+        ``kind`` is ``embedded`` for the embedded vhost, or ``spdk`` for SPDK's vhost app or spdk_tgt; ``program`` is
+        then the path of that program. ``arguments`` is a list of more arguments for its command line. ``deadline`` is
+        the longest time until the RPC answers. ``rpc_socket`` is a path for the RPC socket, by default one of the run.
 
-        SPDK alone takes ``core_mask``, the cores that it polls on, ``memory_mib``, and ``hugepages``: ``auto`` takes
-        them where enough are free and mounted, else ordinary memory, and the log says which and why; ``always`` fails
-        with SetupError where they cannot be had; ``never`` does without.
+        These arguments are for SPDK only: ``core_mask`` is the mask of the cores that it polls on, ``memory_mib`` its
+        memory, and ``hugepages`` whether it uses hugepages. ``auto`` uses them if enough are free and mounted, else
+        ordinary memory, and the log says which and why; ``always`` fails with SetupError if they are not available;
+        ``never`` uses ordinary memory.
 
-        ``startup_rpcs`` are methods that are called before the framework is initialised (`--wait-for-rpc`), each a
-        dictionary with ``method`` and, where it has some, ``params``.
+        ``startup_rpcs`` are methods to call before the framework is initialised (``--wait-for-rpc``), each a dictionary
+        with ``method`` and, if needed, ``params``.
 
-        Fails with SetupError when the program is missing, when it ends before it answers (with the last lines of
-        its log), when it does not answer in time, when another process serves the RPC socket, or when a vhost is in
-        use already. From now on, the death of the process fails every keyword that waits.
+        Fails with SetupError when the program is missing, when it ends before it answers (with the last lines of its
+        log), when it does not answer in time, when another process serves the RPC socket, or when a vhost is already in
+        use. From now on, the death of the process fails every keyword that waits.
 
         | Start Vhost
         | Start Vhost    kind=spdk    program=/opt/spdk/build/bin/vhost    core_mask=0x6    hugepages=always
@@ -102,12 +102,12 @@ class ProcessKeywords(Component):
 
     @keyword(tags=["process"])
     def connect_to_vhost(self, rpc_socket: str, deadline: timedelta = timedelta(seconds=10)) -> None:
-        """Uses a vhost that runs already, by the path of its RPC socket.
+        """Uses a vhost that already runs, by the path of its RPC socket.
 
-        It is never stopped or killed by this library. `Stop Vhost` ends the connection and deletes what the run has
-        made there (targets, controllers, disks), and nothing else; a helper process does so when Robot is killed. Its
-        death fails every keyword that waits, as with `Start Vhost`. Fails with SetupError when nobody answers within
-        ``deadline``, when it lacks a method that a run needs, or waits for its framework_start_init.
+        This library never stops or kills it. `Stop Vhost` ends the connection and deletes what the run has created
+        there (targets, controllers, disks) and nothing else; a helper process does so when Robot is killed. The death
+        of the vhost fails every keyword that waits, as with `Start Vhost`. Fails with SetupError when no vhost answers
+        within ``deadline``, when it lacks a method that a run needs, or when it waits for framework_start_init.
 
         | Connect To Vhost    /var/tmp/spdk.sock
         """
@@ -125,10 +125,10 @@ class ProcessKeywords(Component):
     def set_bounds_of_vhost_watch(
         self, silence: timedelta = timedelta(seconds=3), log_lines: int = WatchBounds.log_lines
     ) -> None:
-        """Says what the watch of a vhost that is started or connected to from now on takes for a fault.
+        """Sets what the watch accepts from every vhost that is started or connected to from now on.
 
-        ``silence`` is how long vhost may owe the answer to a harmless call, ``log_lines`` how many lines a second it
-        may write to its log for more than two seconds.
+        ``silence`` is the longest time that vhost may take to answer a harmless call. ``log_lines`` is how many lines
+        per second it may write to its log for more than two seconds. More than that is a fault of vhost.
 
         | Set Bounds Of Vhost Watch    silence=10s    log_lines=5000
         | Start Vhost
@@ -137,13 +137,14 @@ class ProcessKeywords(Component):
 
     @keyword(tags=["process"])
     def stop_vhost(self) -> None:
-        """Stops the vhost and judges how it ended; does nothing when none is in use.
+        """Stops the vhost and checks how it ended; does nothing when no vhost is in use.
 
-        Sends SIGINT and waits 10 s, then SIGABRT, for a core, with another 10 s, at last SIGKILL. Everything is cleaned
-        up in every case. Fails when the process had died before, did not end at SIGINT, ended with another exit code
-        than 0, or wrote to its log what the watch takes for a fault, up to its last line. A vhost used with
-        `Connect To Vhost` goes on without what the run has made there; fails with KitError when some of that had to be
-        left because a VM is still connected.
+        Sends SIGINT and waits 10 s, then sends SIGABRT, for a core, and waits another 10 s, and finally sends SIGKILL.
+        Always cleans up. Fails when the process had died before, did not end at SIGINT, had an exit code other than 0,
+        or wrote a fault to its log, up to the last line.
+
+        A vhost used with `Connect To Vhost` keeps running; the keyword deletes what the run has created there. Fails
+        with KitError when it could not delete something because a VM is still connected.
 
         | Stop Vhost
         """
@@ -152,15 +153,15 @@ class ProcessKeywords(Component):
             return
         if (finding := self._library.release()) is not None:
             raise DeviceFault(finding)
-        logger.info("vhost stopped as asked.")
+        logger.info("vhost was stopped.")
 
     @keyword(tags=["process"])
     def kill_vhost(self, signal_name: Literal["KILL", "SEGV", "ABRT", "TERM"] = "KILL", as_crash: bool = False) -> None:
-        """Ends the vhost process with the signal ``signal_name`` and waits for its end.
+        """Kills the vhost process with the signal ``signal_name`` and waits for its end.
 
-        Does nothing when no vhost is in use. The death counts as wanted, also one that was before: `Stop Vhost` then
-        only cleans up, and `Start Vhost` starts anew. With ``as_crash`` it counts as a crash, and every keyword that
-        waits fails with it, which shows that a crash is noticed. Fails with SetupError for a vhost used with
+        Does nothing when no vhost is in use. The death, even an earlier one, counts as intended: `Stop Vhost` then only
+        cleans up, and `Start Vhost` starts another vhost. With ``as_crash`` it counts as a crash and fails every
+        keyword that waits, to show that the kit notices a crash. Fails with SetupError for a vhost used with
         `Connect To Vhost`.
 
         | Kill Vhost
@@ -170,17 +171,18 @@ class ProcessKeywords(Component):
             logger.info("No vhost is in use; nothing to kill.")
             return
         self._library.vhost.kill(_SIGNALS[signal_name], as_crash)
-        logger.info(f"vhost was ended with SIG{signal_name} on purpose.")
+        logger.info(f"vhost was killed with SIG{signal_name} on purpose.")
 
     @keyword(tags=["process"])
     def put_away_vhost(self) -> None:
-        """Ends the use of a vhost that died or does not answer; never fails for its sake, the death counts as named.
+        """Ends the use of a vhost that has died or does not answer; does not fail for that, since a test already did.
 
-        One started with `Start Vhost` is killed, one used with `Connect To Vhost` goes on without what the run has made
-        there. For teardowns, when the VMs have ended; `Start Vhost` or `Connect To Vhost` may follow.
+        Kills a vhost started with `Start Vhost`. A vhost used with `Connect To Vhost` keeps running, without what the
+        run has created there. Use it in teardowns, after the VMs have ended; `Start Vhost` or `Connect To Vhost` may
+        follow.
 
-        | ${well} =    Vhost Is Running
-        | IF    not ${well}    Put Away Vhost
+        | ${running} =    Vhost Is Running
+        | IF    not ${running}    Put Away Vhost
         """
         if not self._library.has_vhost:
             logger.info("No vhost is in use; nothing to put away.")
@@ -230,7 +232,7 @@ class ProcessKeywords(Component):
 
     @keyword(tags=["process"])
     def vhost_is_in_use(self) -> bool:
-        """Returns whether a vhost was started or connected to and not stopped since; it may have died meanwhile.
+        """Returns whether a vhost was started or connected to and not stopped since, even if it has died.
 
         | ${in_use} =    Vhost Is In Use
         | IF    ${in_use}    Vhost Should Be Alive
@@ -239,9 +241,9 @@ class ProcessKeywords(Component):
 
     @keyword(tags=["process"])
     def vhost_is_running(self) -> bool:
-        """Returns whether a vhost is in use, alive, answering and without a fault that the watch found; never fails.
+        """Returns whether a vhost is in use, alive, answering and without a finding of the watch; never fails.
 
-        For set-ups that mend what the test before has left.
+        Use it in set-ups that repair what the previous test has left.
 
         | ${running} =    Vhost Is Running
         | IF    not ${running}    Start Vhost
@@ -259,7 +261,7 @@ class ProcessKeywords(Component):
     def get_vhost_description(self) -> str:
         """Returns a sentence for the report: which vhost was tested and how it was started.
 
-        The sentence says so if it is the embedded vhost. Fails when vhost does not answer.
+        The sentence says so if it is the embedded vhost, which is not SPDK. Fails when vhost does not answer.
 
         | ${description} =    Get Vhost Description
         | Set Suite Metadata    Vhost    ${description}    top=True
@@ -274,10 +276,10 @@ class ProcessKeywords(Component):
 
     def _refuse_second(self) -> None:
         if self._library.has_vhost and self._library.vhost.process.death():
-            self._library.release()  # a dead one gives way
+            self._library.release()  # a dead vhost may be replaced
         if self._library.has_vhost:
             raise SetupError(
-                f"A vhost is in use already (process {self._library.vhost.process.pid}); call Stop Vhost first."
+                f"A vhost is already in use (process {self._library.vhost.process.pid}); call Stop Vhost first."
             )
 
     def _client(self, path: Path) -> RpcClient:
@@ -292,7 +294,7 @@ class ProcessKeywords(Component):
 
 
 def _startup_rpc(given: object) -> StartupRpc:
-    """A startup RPC from a test bed's entry or from a dictionary."""
+    """Returns a startup RPC from an entry of a test bed or from a dictionary."""
     method = given.get("method") if isinstance(given, Mapping) else getattr(given, "method", None)
     params = given.get("params") if isinstance(given, Mapping) else getattr(given, "params", None)
     if not isinstance(method, str) or not isinstance(params or {}, Mapping):

@@ -1,4 +1,4 @@
-"""The keyword for any other method of vhost's RPC."""
+"""Keywords for any method of vhost's RPC."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 
 
 class RpcKeywords(Component):
-    """Methods by name."""
+    """RPC methods by name."""
 
     _library: VhostLibrary
 
     @keyword(tags=["rpc"])
     def set_rpc_deadline(self, deadline: timedelta) -> timedelta:
-        """Sets the time within which vhost must answer a call, and returns the one before.
+        """Sets the longest time of an RPC call and returns the previous one.
 
-        It replaces the library's ``rpc_deadline``.
+        Replaces the ``rpc_deadline`` of the library's import.
 
         | ${before} =    Set Rpc Deadline    30s
         """
@@ -32,10 +32,10 @@ class RpcKeywords(Component):
     def call_rpc(self, method: str, rpc_timeout: timedelta | None = None, **params: object) -> object:
         """Calls a method of vhost's JSON-RPC by name and returns its result, as lists, dictionaries, texts and numbers.
 
-        ``params`` are the method's own; give numbers and truth values as such (``${8}``, ``${True}``).
-        ``rpc_timeout`` replaces the library's ``rpc_deadline`` for this call. Fails with RpcError, which names the
-        error's code and message, when vhost answers with an error, and with RpcDeadlineError when it does not answer
-        in time. Both are no verdict: only the test knows what it expected.
+        ``params`` are the parameters of the method; give numbers and booleans as such (``${8}``, ``${True}``).
+        ``rpc_timeout`` replaces the library's ``rpc_deadline`` for this call. Fails with RpcError, which has the code
+        and the message, when vhost answers with an error, and with RpcDeadlineError when it does not answer in time.
+        Neither is a verdict on vhost: only the test knows what it expected.
 
         | ${names} =    Call Rpc    rpc_get_methods
         | Call Rpc    bdev_malloc_create    name=M0    num_blocks=${2048}    block_size=${512}

@@ -1,4 +1,4 @@
-"""What the keyword libraries have in common: components, clean-up, first causes, links to evidence."""
+"""The common base of the keyword libraries: components, clean-up, first causes, links to evidence."""
 
 import contextlib
 import errno
@@ -38,11 +38,11 @@ TIMELINE = "timeline.jsonl"
 _PABOT_RESULTS = "pabot_results"
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 _CAUSE_FOLLOWS_SECONDS = 1.0
-"""A guest that goes down ends its connections a moment before QEMU reports it."""
+"""A guest that goes down closes its connections a moment before QEMU reports it."""
 
 
 def kit_version() -> str:
-    """The version of the installed kit; 0 for a source tree that is not installed."""
+    """Returns the version of the installed kit; 0 for a source tree that is not installed."""
     try:
         return version("spdk-vhost-hotplug-kit")
     except PackageNotFoundError:
@@ -82,14 +82,14 @@ class KitLibrary(DynamicCore):  # type: ignore[misc]
 
     @property
     def run_directory(self) -> RunDirectory:
-        """Where this run keeps its files."""
+        """The folder of this run's files."""
         if self._run_directory is None:
             artifacts = Path(self._artifacts or output_directory() / "artifacts")
             self._run_directory = RunDirectory(run_folder(artifacts, _pabot_worker()))
         return self._run_directory
 
     def run_keyword(self, name: str, args: Sequence[Any], kwargs: dict[str, Any] | None = None) -> object:
-        """Runs a keyword. When it fails and the monitor knows a first cause, that cause is named first."""
+        """Runs a keyword. If it fails and the monitor has a first cause, the message begins with that cause."""
         try:
             return DynamicCore.run_keyword(self, name, args, kwargs)
         except Exception as error:
@@ -104,15 +104,15 @@ class KitLibrary(DynamicCore):  # type: ignore[misc]
         cause = self._first_cause(error)
         if cause is None and isinstance(error, OSError) and error.errno in _NO_ROOM:
             return SetupError(
-                f"There is no space left for the files of the run in '{self.run_directory.root}'; free some, or "
+                f"There is no space left for the files of the run in '{self.run_directory.root}'; free some space, or "
                 f"name another output folder. Noticed by keyword '{_title(name)}': {error.strerror}."
             )
-        if cause is None or (isinstance(error, DeviceFault) and _tells(error, cause)):
+        if cause is None or (isinstance(error, DeviceFault) and _has_finding(error, cause)):
             return error
         return CausedFault(cause, f"Noticed when keyword '{_title(name)}' failed: {error}")
 
     def _first_cause(self, error: Exception) -> Finding | None:
-        """What the monitor says about a failure; after a lost connection it may take a moment to say it."""
+        """Returns what the monitor says about a failure; after a lost connection that may take a moment."""
         may_follow = isinstance(error, (ConnectionLostError, Symptom))
         limit = Deadline(_CAUSE_FOLLOWS_SECONDS if may_follow else 0.0)
         while (cause := self.monitor.first_cause()) is None and not limit.expired:
@@ -120,14 +120,14 @@ class KitLibrary(DynamicCore):  # type: ignore[misc]
         return cause
 
     def close_all(self) -> None:
-        """Ends everything that this library started; overridden by each library. Never raises for one part's sake."""
+        """Ends everything that this library started; each library overrides it. Goes on after an error."""
 
     def evidence(self) -> Sequence[Path]:
-        """The files that help to understand a failure; overridden by each library."""
+        """Returns the files that help to understand a failure; each library overrides it."""
         return ()
 
     def close(self) -> None:
-        """Listener method: the run is over."""
+        """Ends the run; Robot calls this listener method."""
         self.close_all()
         self.remove_sockets()
         if self._run_directory is not None:
@@ -145,13 +145,13 @@ class KitLibrary(DynamicCore):  # type: ignore[misc]
             logger.info("Evidence: " + ", ".join(links), html=True)
 
 
-def _tells(error: DeviceFault, cause: Finding) -> bool:
+def _has_finding(error: DeviceFault, cause: Finding) -> bool:
     """Whether an error says the same as `cause`, which may have been noticed a moment before or after."""
     return any((each.check, each.sentence) == (cause.check, cause.sentence) for each in error.findings)
 
 
 class CausedFault(DeviceFault):
-    """A device fault that made a keyword fail for another reason; `noticed` says which."""
+    """A device fault that a keyword noticed only by failing otherwise; `noticed` says how."""
 
     def __init__(self, cause: Finding, noticed: str) -> None:
         super().__init__(cause)
@@ -166,7 +166,7 @@ _KNOWN_BY = 500
 
 
 def _remember(error: Exception) -> None:
-    """Keeps the findings of the last failures, by the words that Robot shows for each."""
+    """Keeps the findings of the last failures, by the message that Robot shows for each."""
     findings = error.findings if isinstance(error, (DeviceFault, KitError)) else ()
     _failures.append((ErrorDetails(error).message, findings))
     del _failures[:-_KEPT_FAILURES]
@@ -201,7 +201,7 @@ def _beginning(words: str) -> str:
 
 
 def link_to_file(path: Path) -> str:
-    """An HTML link to a file of the run, relative to log.html so that the folder may be moved."""
+    """Returns an HTML link to a file of the run, relative to log.html so that the folder can be moved."""
     relative = os.path.relpath(path, output_directory())
     return f'<a href="{html.escape(relative, quote=True)}">{html.escape(path.name)}</a>'
 

@@ -76,7 +76,7 @@ _FAULTS = {
     ),
     "a program that never answers": Fault(
         ["--variablefile", "{folder}/bed.yaml", "-v", "SPDK_VHOST:{folder}/silent"],
-        ["Waited 3 s for vhost", "/silent) to answer on RPC socket", "cannot be connected to"],
+        ["Timed out after 3 s waiting for vhost", "/silent) to answer on RPC socket", "Cannot connect to RPC socket"],
         {"bed.yaml": "vhost: spdk\ntimeouts: {vhost_start: 3s}\n", "silent": "#!/bin/sh\nexec sleep 600\n"},
     ),
     "a program that ends at once": Fault(
@@ -99,7 +99,7 @@ _FAULTS = {
         [
             "SetupError: The run cannot start, 3 things are missing: (1) SPDK's vhost program '/nowhere/vhost' does",
             "(2) VM 'vm1' cannot start: there is no program 'nope'",
-            "(3) The NVMe target at 127.0.0.1 port 1 cannot be connected to (Connection refused)",
+            "(3) The NVMe target at 127.0.0.1 port 1 cannot be reached (Connection refused)",
         ],
         {
             "bed.yaml": "vhost: spdk\nspdk_vhost: /nowhere/vhost\ndisks: {source: nvme, nvme: "

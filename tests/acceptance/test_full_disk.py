@@ -9,6 +9,7 @@ import pytest
 from tests.acceptance.kit_run import SUITES, StartRobot, one_message
 
 _ONE_CASE = ("-t", "*Case 1: Attach*")
+_NO_SPACE = "SetupError: There is no space left for the files of the run in"
 
 
 def _room(mib: int, then: str = "true") -> tuple[str, ...]:
@@ -27,7 +28,9 @@ def test_aio_disks_need_room(start_robot: StartRobot, tmp_path: Path) -> None:
 
     assert run.wait(40) == 1
     message = one_message(run)
-    assert message.startswith(f"SetupError: There is no room left for the files of the run in '{run.output}/artifacts/")
+    assert message.startswith(
+        f"SetupError: There is no space left for the files of the run in '{run.output}/artifacts/"
+    )
     assert "200 MiB are free, 1034 MiB (1024 of them for AIO disks) are needed; free some space" in message
     assert not list(run.artifacts.glob("vhost*"))
     run.assert_nothing_is_left()
@@ -39,7 +42,9 @@ def test_artifacts_without_room(start_robot: StartRobot) -> None:
 
     assert run.wait(40) == 1
     message = one_message(run)
-    assert message.startswith(f"SetupError: There is no room left for the files of the run in '{run.output}/artifacts/")
+    assert message.startswith(
+        f"SetupError: There is no space left for the files of the run in '{run.output}/artifacts/"
+    )
     assert "0 MiB are free, 10 MiB are needed; free some space" in message
     run.assert_nothing_is_left()
 

@@ -126,7 +126,7 @@ def test_its_death_is_named_and_it_is_not_started_again(running_vhost: RunningVh
     first, second = run.case("Case 1: Attach").message, run.case("Case 2: Attach").message
     assert first.startswith(f"vhost died: process {pid}, which served RPC socket"), first
     assert "SetupError: No vhost answers" in second, second
-    assert "This run does not start that vhost" in second
+    assert "Its owner must start that vhost" in second
     run.assert_nothing_is_left()
 
 

@@ -152,7 +152,7 @@ def test_second_vhost_and_missing_vhost(library: VhostLibrary) -> None:
     run(library, "stop_vhost")
     run(library, "kill_vhost")
     run(library, "start_vhost")
-    with pytest.raises(SetupError, match="in use already"):
+    with pytest.raises(SetupError, match="already in use"):
         run(library, "start_vhost")
 
 

@@ -1,1 +1,1 @@
-"""Commands in a guest, over SSH."""
+"""Runs commands in a guest over SSH."""

@@ -1,8 +1,8 @@
 """Finds out when a guest's SSH server listens behind a port forward.
 
-QEMU's user-mode network accepts a connection on the host's side before the guest listens, and repeats its own SYN
-ever more slowly. So several connections are tried, one after the other, and the first that brings a server's
-banner (RFC 4253, section 4.2) is the one to use.
+QEMU's user-mode network accepts a connection on the host's side before the guest listens, and repeats its own SYN more
+and more slowly. So this opens several connections, one after the other, and uses the first that gets a server's banner
+(RFC 4253, section 4.2).
 """
 
 import contextlib
@@ -15,13 +15,13 @@ from hotplug_kit.monitor.deadline import Deadline
 from hotplug_kit.monitor.run_monitor import MONITOR, RunMonitor
 
 _AT_ONCE = 3  # below dropbear's limit of unauthenticated connections from one address
-_PAUSE_SECONDS = 0.25
+_INTERVAL_SECONDS = 0.25
 _FIRST_PATIENCE_SECONDS = 1.0
-_PATIENCE_GROWTH = 1.25  # a guest may listen and yet be slow to answer, so patience grows until it is enough
+_PATIENCE_GROWTH = 1.25  # a guest may listen and answer slowly, so patience grows until it is enough
 
 
 def connect_to_banner(host: str, port: int, limit: Deadline, monitor: RunMonitor = MONITOR) -> socket.socket:
-    """A connection on which a banner waits to be read; raises `DeadlineError` with what was last seen."""
+    """Returns a connection with a banner to read; raises `DeadlineError` with what was last seen."""
     attempts: dict[socket.socket, Deadline] = {}
     patience_seconds = _FIRST_PATIENCE_SECONDS
     seen = "nothing yet"
@@ -35,8 +35,8 @@ def connect_to_banner(host: str, port: int, limit: Deadline, monitor: RunMonitor
                     seen = "the port accepts connections, but no SSH server answers"
                 except OSError as error:
                     seen = str(error)
-            pause = limit.slice(_PAUSE_SECONDS)
-            readable, _, _ = select.select(list(attempts), [], [], pause)
+            interval = limit.slice(_INTERVAL_SECONDS)
+            readable, _, _ = select.select(list(attempts), [], [], interval)
             for attempt in readable:
                 try:
                     start = attempt.recv(4, socket.MSG_PEEK)
@@ -52,7 +52,7 @@ def connect_to_banner(host: str, port: int, limit: Deadline, monitor: RunMonitor
             if limit.expired:
                 raise DeadlineError(seen)
             if readable:
-                time.sleep(limit.slice(_PAUSE_SECONDS))
+                time.sleep(limit.slice(_INTERVAL_SECONDS))
     finally:
         for attempt in attempts:
             with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""A program in a guest that answers requests, so that asking often costs no new process in the guest."""
+"""A program in a guest that answers many requests, so that each needs no new process in the guest."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,7 @@ END_OF_ANSWER = b"==end==\n"
 
 
 class Conversation:
-    """Sends a line to a program's standard input and reads what it prints up to the line `==end==`."""
+    """Sends lines to the standard input of a program and reads each answer up to the line `==end==`."""
 
     def __init__(
         self, guest: str, channel: paramiko.Channel, why_lost: Callable[[], str], monitor: RunMonitor = MONITOR
@@ -24,14 +24,14 @@ class Conversation:
 
     @property
     def open(self) -> bool:
-        """Whether the program can still be asked."""
+        """Whether the program can still answer."""
         return not (self._channel.closed or self._channel.eof_received)
 
     def ask(self, request: str, deadline: Deadline | float) -> bytes:
-        """The answer to one request.
+        """Sends one request and returns the answer.
 
-        Raises `DeadlineError` or `ConnectionLostError`; after either the conversation is closed, because a late
-        answer would be taken for the next one's.
+        Raises `DeadlineError` or `ConnectionLostError`. After either, the conversation is closed, because a late answer
+        would be taken for the next one.
         """
         limit = deadline if isinstance(deadline, Deadline) else Deadline(deadline)
         answer = bytearray()
@@ -71,6 +71,6 @@ class Conversation:
         said = self._channel.recv_stderr(400) if self._channel.recv_stderr_ready() else bytes(answer[-400:])
         text = said.decode("utf-8", "replace").strip()
         return ConnectionLostError(
-            f"The conversation with VM '{self.guest}' broke off: {self._why_lost() or reason}."
+            f"The conversation with VM '{self.guest}' was lost: {self._why_lost() or reason}."
             + (f" It last printed: {text!r}" if text else "")
         )

@@ -12,15 +12,16 @@ from hotplug_kit.monitor.deadline import Deadline
 from hotplug_kit.monitor.run_monitor import MONITOR, RunMonitor
 
 LineSink = Callable[[str, str, float], None]
-"""Called as (stream, line, monotonic time of arrival), stream being "stdout" or "stderr", never twice at the same time,
-in a thread of the command's own."""
+"""Called with the stream ("stdout" or "stderr"), the line and its monotonic time of arrival.
+
+The calls come one after the other, in threads of the command."""
 
 
 @dataclass(frozen=True)
 class CommandResult:
     """What a command in the guest returned; `seconds` is its wall time seen from the host.
 
-    `raw_stdout` is standard output as it came, for what is no text.
+    `raw_stdout` is the undecoded standard output, for data that is not text.
     """
 
     command: str
@@ -32,9 +33,10 @@ class CommandResult:
 
 
 class RunningCommand:
-    """A command in the background, drained by threads so that the guest never blocks on its output.
+    """A command in the background; threads read its output, so that it never blocks in the guest.
 
-    `why_lost` says why the connection ended, or nothing while it stands. At most `max_bytes` of each stream are kept.
+    `why_lost` returns why the connection ended, or an empty text while it is open. Keeps at most `max_bytes` of each
+    stream.
     """
 
     def __init__(
@@ -66,15 +68,15 @@ class RunningCommand:
 
     @property
     def finished(self) -> bool:
-        """Whether the command ended or its connection was lost; `wait` tells which."""
+        """Whether the command has ended or its connection was lost; `wait` distinguishes them."""
         return not self._thread.is_alive()
 
     def stdout(self) -> str:
-        """What came on standard output so far."""
+        """Returns the standard output so far."""
         return self._output["stdout"].decode("utf-8", "replace")
 
     def stderr(self) -> str:
-        """What came on standard error so far."""
+        """Returns the standard error so far."""
         return self._output["stderr"].decode("utf-8", "replace")
 
     @property
@@ -85,8 +87,8 @@ class RunningCommand:
     def wait(self, deadline: Deadline | float) -> CommandResult:
         """Waits for the end and returns the result.
 
-        Raises `DeadlineError` when it still runs at the deadline (it is left running), `ConnectionLostError` when no
-        exit status came, `DeviceFault` when meanwhile something died that must be alive.
+        Raises `DeadlineError` when the command still runs at the deadline (it keeps running), `ConnectionLostError`
+        when it ended without an exit status, and `DeviceFault` when the monitor finds a fault meanwhile.
         """
         limit = deadline if isinstance(deadline, Deadline) else Deadline(deadline)
         while True:
@@ -102,7 +104,7 @@ class RunningCommand:
                 )
 
     def close(self) -> None:
-        """Drops the channel; the command itself may live on in the guest."""
+        """Closes the channel; the command itself may keep running in the guest."""
         self._channel.close()
         self._thread.join(2)
 
@@ -116,8 +118,8 @@ class RunningCommand:
                     f"{reason}.{self._evidence()}"
                 )
             raise ConnectionLostError(
-                f"Command '{short(self.command)}' in VM '{self.guest}' ended without an exit status, as it does when "
-                f"a signal kills it or its channel is closed.{self._evidence()}"
+                f"Command '{short(self.command)}' in VM '{self.guest}' ended without an exit status: "
+                f"a signal killed it, or its channel was closed.{self._evidence()}"
             )
         seconds = self._ended - self._started
         raw = bytes(self._output["stdout"])
@@ -140,7 +142,7 @@ class RunningCommand:
         channel.close()
 
     def _drain(self, stream: str, read: Callable[[int], bytes]) -> None:
-        """Reads to the end of the stream: paramiko hands out all that came before it says that there is no more."""
+        """Reads to the end of the stream, which paramiko reports only after all data."""
         kept, partial = self._output[stream], b""
         while data := self._read(read):
             now = time.monotonic()
@@ -148,9 +150,9 @@ class RunningCommand:
             if self._on_line is not None:
                 *lines, partial = (partial + data).split(b"\n")
                 for line in lines:
-                    self._tell(stream, line, now)
+                    self._pass_on(stream, line, now)
         if partial:
-            self._tell(stream, partial, time.monotonic())
+            self._pass_on(stream, partial, time.monotonic())
 
     @staticmethod
     def _read(read: Callable[[int], bytes]) -> bytes:
@@ -158,11 +160,11 @@ class RunningCommand:
             try:
                 return read(1 << 16)
             except TimeoutError:
-                continue  # the channel's time-out is for the sending of input; a silent command has not ended
+                continue  # the channel's time-out is for sending input; a silent command has not ended
             except (OSError, EOFError, paramiko.SSHException):
                 return b""
 
-    def _tell(self, stream: str, line: bytes, when: float) -> None:
+    def _pass_on(self, stream: str, line: bytes, when: float) -> None:
         with self._sink_lock:
             try:
                 if self._on_line is not None:
@@ -172,6 +174,6 @@ class RunningCommand:
 
 
 def short(command: str) -> str:
-    """A command in one line of at most 80 characters, for messages."""
+    """Returns a command in one line of at most 80 characters, for messages."""
     line = " ".join(command.split())
     return line if len(line) <= 80 else line[:77] + "..."

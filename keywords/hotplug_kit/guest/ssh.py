@@ -1,7 +1,7 @@
-"""Commands in a guest over SSH, each step under a deadline.
+"""Runs commands in a guest over SSH, each step with a deadline.
 
-A verdict must never rest on a connection that died in the middle, so a command counts as done only when the server
-sent its exit status; otherwise `ConnectionLostError` is raised, with what was read until then.
+A verdict must never depend on a connection that died in the middle, so a command counts as done only when the server
+has sent its exit status. If not, `ConnectionLostError` is raised, with the output so far.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ from hotplug_kit.monitor.run_monitor import MONITOR, RunMonitor
 
 __all__ = ["CommandResult", "Guest", "GuestCommand", "LineSink", "RunningCommand", "SshAddress", "SshConnection"]
 
-logging.getLogger("paramiko").addHandler(logging.NullHandler())  # what it has to say comes as exceptions
+logging.getLogger("paramiko").addHandler(logging.NullHandler())  # its errors come as exceptions
 logging.getLogger("paramiko").propagate = False
 
 HEARTBEAT_SECONDS = 2.0
@@ -34,7 +34,7 @@ _CHANNEL_TRIES = 5
 
 @dataclass(frozen=True)
 class SshAddress:
-    """Where and as whom a guest's SSH server is reached; `name` is the VM's name in messages."""
+    """The address and login of a guest's SSH server; `name` is the name of the VM in messages."""
 
     name: str
     host: str
@@ -48,7 +48,7 @@ class SshAddress:
 
 
 class GuestCommand(Protocol):
-    """A command that runs in the background of a guest."""
+    """A command that runs in a guest in the background."""
 
     @property
     def finished(self) -> bool:
@@ -63,24 +63,24 @@ class GuestCommand(Protocol):
 
 
 class Guest(Protocol):
-    """What can run commands in a guest."""
+    """Something that can run commands in a guest."""
 
     @property
     def name(self) -> str:
         """The VM's name, for messages."""
 
     def run(self, command: str, seconds: float = 10, stdin: bytes = b"") -> CommandResult:
-        """Runs a command to its end, for at most `seconds`."""
+        """Runs a command, for at most `seconds`, and returns its result."""
 
     def start(self, command: str, on_line: LineSink | None = None) -> GuestCommand:
-        """Starts a command in the background; `on_line` gets each line that it prints."""
+        """Starts a command in the background; `on_line` is called with each line that it prints."""
 
 
 class SshConnection:
-    """One authenticated SSH connection to a guest, for as many commands as wanted, also at the same time.
+    """One authenticated SSH connection to a guest, for any number of commands, also at the same time.
 
-    The server is asked for a sign of life every `heartbeat` seconds; when it owes the answer for `silence` seconds
-    the connection is closed, which ends everything that waits on it.
+    Sends the server a keep-alive request every `heartbeat` seconds. After `silence` seconds without a reply it closes
+    the connection, which ends everything that waits on it.
     """
 
     def __init__(
@@ -107,7 +107,7 @@ class SshConnection:
 
     @property
     def alive(self) -> bool:
-        """Whether the connection still stands."""
+        """Whether the connection is open."""
         return self._transport.is_active()
 
     @classmethod
@@ -120,7 +120,7 @@ class SshConnection:
         silence: float = SILENCE_SECONDS,
         monitor: RunMonitor = MONITOR,
     ) -> "SshConnection":
-        """Connects and authenticates; tries again until the deadline while the guest does not answer.
+        """Connects and logs in; tries again until the deadline while the guest does not answer.
 
         Raises `SetupError` when the guest refuses the key or password, `DeadlineError` when it does not answer in time.
         """
@@ -144,7 +144,7 @@ class SshConnection:
                 raise DeadlineError(f"{address} did not answer within {limit.seconds:g} s. Last seen: {seen}.")
 
     def run(self, command: str, seconds: float = 10, stdin: bytes = b"") -> CommandResult:
-        """Runs a shell command and waits for its end, at most `seconds`; whatever its exit code, it is returned."""
+        """Runs a shell command and waits at most `seconds` for its end; returns its result with any exit code."""
         limit = Deadline(seconds)
         running = self._start(command, limit, stdin, None)
         try:
@@ -154,7 +154,7 @@ class SshConnection:
             raise
 
     def start(self, command: str, on_line: LineSink | None = None) -> RunningCommand:
-        """Starts a shell command in the background; `on_line` sees each line of output when it arrives."""
+        """Starts a shell command in the background; `on_line` is called with each line of output when it arrives."""
         return self._start(command, Deadline(10), b"", on_line)
 
     def converse(self, command: str, deadline: Deadline | float = 10.0) -> Conversation:
@@ -176,24 +176,24 @@ class SshConnection:
                     channel.sendall(stdin)
                 channel.shutdown_write()
         except (OSError, EOFError, paramiko.SSHException) as error:
-            if not running.finished and not channel.status_event.is_set():  # else it ended without reading its input
+            if not running.finished and not channel.status_event.is_set():  # if not, it ended without reading its input
                 running.close()
                 raise self._not_started(command, limit, error) from error
         return running
 
     def _execute(self, command: str, limit: Deadline) -> paramiko.Channel:
-        """Opens a channel and has the server start the command on it.
+        """Opens a channel and makes the server start the command on it.
 
-        dropbear sometimes closes a new channel because the command of another one ends at that moment. A server says
-        that it took a command before anything else of that command (RFC 4254, section 6.5), so one whose channel
-        was closed without that has not run, and is asked for again.
+        dropbear sometimes closes a new channel because the command of another one ends at that moment. A server
+        confirms a command before it sends anything else about it (RFC 4254, section 6.5). So a command whose channel
+        was closed without a confirmation has not run, and this asks for it again.
         """
         tries = 0
         while True:
             tries += 1
             try:
                 channel = self._transport.open_session(timeout=max(limit.remaining, 0.1))
-                with _bounded(channel, limit):  # exec_command waits for its answer without a bound of its own
+                with _bounded(channel, limit):  # exec_command has no time-out of its own
                     channel.exec_command(command)
             except (OSError, EOFError, paramiko.SSHException) as error:
                 if tries == _CHANNEL_TRIES or limit.expired or not self.alive:
@@ -210,7 +210,7 @@ class SshConnection:
         )
 
     def _why_lost(self) -> str:
-        """Why the connection ended; empty while it stands."""
+        """Returns why the connection ended; empty while it is open."""
         return "" if self.alive else self._lost or "the connection was closed"
 
     def _watch(self) -> None:
@@ -221,7 +221,7 @@ class SshConnection:
             try:
                 self._transport.global_request("keepalive@openssh.com", wait=True)
             except Exception:
-                return  # the transport ended, and with it all that waits
+                return  # the transport ended, and everything that waits on it
             finally:
                 overdue.cancel()
             self._closing.wait(self._heartbeat)
@@ -233,7 +233,7 @@ class SshConnection:
 
 @contextlib.contextmanager
 def _bounded(channel: paramiko.Channel, limit: Deadline) -> Iterator[None]:
-    """Closes the channel when the deadline passes inside, which ends what blocks on it."""
+    """Closes the channel at the deadline, which ends everything that blocks on it."""
     channel.settimeout(max(limit.remaining, 0.1))
     overdue = threading.Timer(max(limit.remaining, 0.1), channel.close)
     overdue.daemon = True

@@ -1,1 +1,1 @@
-"""The data ledger: what was written to a part of each disk that fio leaves alone, and whether it is still there."""
+"""The data ledger: writes a part of each disk that fio does not use, and checks that the data is still there."""

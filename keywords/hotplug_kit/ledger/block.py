@@ -1,7 +1,7 @@
-"""Blocks that say of themselves which disk, place and writing they belong to.
+"""Blocks that contain their disk, offset and generation.
 
-A block is a line of text, then bytes made of that line. So a block that was read can be told from any other: its line
-says what it is, and its bytes say whether that is true.
+A block is a line of text, followed by bytes derived from that line. So each block can be identified: its line says what
+it is, and its bytes show whether that is true.
 """
 
 import hashlib
@@ -16,9 +16,9 @@ _LINE = re.compile(rb"hotplug ledger: seed (\d+) generation (\d+) offset (\d+) d
 
 @dataclass(frozen=True)
 class Block:
-    """What a block says of itself.
+    """What the line of a block says.
 
-    `seed` is the run's, `generation` counts the writings of the disk from 1, `offset` is in bytes of the disk.
+    `seed` is the run's, `generation` counts the writes of the disk from 1, `offset` is in bytes on the disk.
     """
 
     seed: int
@@ -28,7 +28,7 @@ class Block:
 
     @property
     def content(self) -> bytes:
-        """Its `BLOCK_BYTES` bytes."""
+        """The `BLOCK_BYTES` bytes of the block."""
         line = (
             f"hotplug ledger: seed {self.seed} generation {self.generation} offset {self.offset} disk {self.disk}\n"
         ).encode()
@@ -36,7 +36,7 @@ class Block:
 
 
 def claim_of(content: bytes) -> Block | None:
-    """What the line of `content` says, whether it is true or not; None when it has no such line."""
+    """Returns what the line of `content` says, true or not; None when there is no such line."""
     match = _LINE.match(content)
     if match is None:
         return None
@@ -47,26 +47,24 @@ def claim_of(content: bytes) -> Block | None:
 
 
 SPARED_BYTES = 1 << 20
-"""The end of each disk that fio leaves alone."""
+"""The size of the end of each disk that fio does not use."""
 
 PART_BYTES = 1 << 14
-"""The part of that which is written: enough to notice a disk that is not itself, little enough to cost no time."""
+"""The size of the part that is written: enough to identify a disk, and small enough to be fast."""
 
 
 def region_start(size: int) -> int:
-    """The offset in bytes at which the ledger of a disk of `size` bytes begins, and to which fio may work.
+    """Returns the byte offset where the ledger of a disk of `size` bytes begins, and where fio must stop.
 
     Raises `SetupError` when the disk is too small.
     """
     start = (size - SPARED_BYTES) // PART_BYTES * PART_BYTES
     if start <= 0:
-        raise SetupError(
-            f"A disk of {size} bytes is too small: its last {SPARED_BYTES} bytes are kept for the data ledger."
-        )
+        raise SetupError(f"A disk of {size} bytes is too small: the last {SPARED_BYTES} bytes are for the data ledger.")
     return start
 
 
 def block_offsets(size: int) -> range:
-    """The offsets in bytes of the blocks of the ledger on a disk of `size` bytes."""
+    """Returns the byte offsets of the ledger's blocks on a disk of `size` bytes."""
     start = region_start(size)
     return range(start, start + PART_BYTES, BLOCK_BYTES)

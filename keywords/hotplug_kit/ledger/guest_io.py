@@ -1,4 +1,4 @@
-"""Reads and writes the ledger's part of disks in a guest: one command for all disks, past the guest's cache."""
+"""Reads and writes the ledger's part of disks in a guest: one command for all disks, without the guest's cache."""
 
 import shlex
 from collections.abc import Callable, Sequence
@@ -18,28 +18,28 @@ _NO_DD, _DISK_FAILED = 64, 65
 _MARK = "ledger of disk "
 
 Options = Callable[[str], str]
-"""The options of dd for a node, the last one without the value that places the part."""
+"""Returns the options of dd for a node; the last one lacks its value, the position of the part."""
 
 
 def read_parts(guest: Guest, disks: Sequence[DiskNode]) -> list[bytes]:
-    """What the part of each of `disks` holds.
+    """Returns the content of the part of each of `disks`.
 
-    Raises `DeviceFault` when a disk fails or never answers, `SetupError` when the guest cannot do it, `KitError`
-    when it sends something else, `ConnectionLostError` when the connection breaks.
+    Raises `DeviceFault` when a disk fails or never answers, `SetupError` when the guest lacks what is needed,
+    `KitError` when it sends something else, `ConnectionLostError` when the connection breaks.
     """
     read = _run(guest, disks, lambda node: f"if={node} iflag=direct skip", "read").raw_stdout
     if len(read) != len(disks) * PART_BYTES:
-        raise KitError(f"VM '{guest.name}' sent {len(read)} bytes of {len(disks)} disks, not {PART_BYTES} of each.")
+        raise KitError(f"VM '{guest.name}' sent {len(read)} bytes for {len(disks)} disks, not {PART_BYTES} for each.")
     return [read[start : start + PART_BYTES] for start in range(0, len(read), PART_BYTES)]
 
 
 def write_parts(guest: Guest, disks: Sequence[DiskNode], contents: Sequence[bytes]) -> None:
-    """Writes `contents` to the parts of `disks`, one for each; errors as those of `read_parts`."""
+    """Writes `contents` to the parts of `disks`, one for each; raises what `read_parts` raises."""
     _run(guest, disks, lambda node: f"of={node} oflag=direct iflag=fullblock seek", "written", b"".join(contents))
 
 
 def _run(guest: Guest, disks: Sequence[DiskNode], options: Options, done: str, stdin: bytes = b"") -> CommandResult:
-    """Runs one dd a disk; standard error gets a line that names the disk before each, then the words of dd."""
+    """Runs one dd per disk; on standard error, a line that names the disk comes before the output of dd."""
     lines = [f"command -v dd >/dev/null || exit {_NO_DD}"]
     for disk in disks:
         place = region_start(disk.size) // PART_BYTES
@@ -90,7 +90,7 @@ def _named_last(text: str, disks: Sequence[DiskNode]) -> str:
 
 
 GuestDisks = tuple[Guest, Sequence[DiskNode]]
-"""A guest and disks that it has."""
+"""A guest and some of its disks."""
 
 T = TypeVar("T")
 
@@ -98,7 +98,8 @@ T = TypeVar("T")
 def check(ledger: Ledger, guests: Sequence[GuestDisks]) -> None:
     """Reads the ledger's part of the disks in each guest and compares it.
 
-    Raises `DeviceFault` that names each disk with wrong data, where, and what it holds; else as `read_parts` does.
+    Raises `DeviceFault` that names each disk with wrong data, the place, and what it holds, and what `read_parts`
+    raises.
     """
     findings = [
         Finding(
@@ -116,7 +117,7 @@ def check(ledger: Ledger, guests: Sequence[GuestDisks]) -> None:
 
 
 def renew(ledger: Ledger, guests: Sequence[GuestDisks]) -> None:
-    """Writes what is next in the ledger to the disks in each guest; errors as those of `write_parts`."""
+    """Writes the next generation to the disks in each guest; raises what `write_parts` raises."""
     contents = {disk.serial: ledger.next_content(disk) for _, disks in guests for disk in disks}
 
     def write(guest: Guest, disks: Sequence[DiskNode]) -> None:
@@ -129,7 +130,7 @@ def renew(ledger: Ledger, guests: Sequence[GuestDisks]) -> None:
 
 
 def _at_once(work: Callable[[Guest, Sequence[DiskNode]], T], guests: Sequence[GuestDisks]) -> list[T]:
-    """The results of `work` in each guest; when it fails in several, the error of the first one is raised."""
+    """Returns the results of `work` in each guest; raises the error of the first guest in which it fails."""
     if not guests:
         return []
     with ThreadPoolExecutor(len(guests)) as threads:

@@ -1,4 +1,4 @@
-"""What each disk of the run should hold, and what is wrong with what it holds."""
+"""What each disk of the run should hold, and how its content differs from that."""
 
 import secrets
 from collections.abc import Iterable, Sequence
@@ -8,39 +8,39 @@ from hotplug_kit.ledger.block import BLOCK_BYTES, Block, block_offsets, claim_of
 
 
 class Ledger:
-    """The writings of a run, by the disks' serials; `seed` makes the content of all of them.
+    """The generations written in a run, by the disks' serials; `seed` determines the content of all of them.
 
-    It outlives attachments and boots, as the disks do. A disk that was not written yet may hold anything but another
-    disk's writing of this run.
+    Like the disks, it outlives attachments and boots. A disk that was not written yet may hold anything except data
+    that this run wrote to another disk.
     """
 
     def __init__(self, seed: int | None = None) -> None:
         self.seed = secrets.randbits(31) if seed is None else seed
         self._accepted: dict[str, frozenset[int]] = {}
-        self._told: set[str] = set()
+        self._reported: set[str] = set()
 
     def knows(self, serial: str) -> bool:
-        """Whether the disk was written in this run."""
+        """Returns whether this run has written the disk."""
         return serial in self._accepted
 
     def next_content(self, disk: DiskNode) -> bytes:
-        """What to write next to the disk's part; until `written` says so, the older content is right as well."""
+        """Returns what to write next to the disk's part; the older content stays valid until `written` is called."""
         newest = max(self._accepted.get(disk.serial, {0}))
         self._accepted[disk.serial] = self._accepted.get(disk.serial, frozenset()) | {newest + 1}
         return b"".join(self._block(disk, newest + 1, offset).content for offset in block_offsets(disk.size))
 
     def written(self, disk: DiskNode) -> None:
-        """The guest was told that the newest content is on the disk: from now on, no other is right."""
+        """Records that the guest has written the newest content; from now on only that is valid."""
         self._accepted[disk.serial] = frozenset({max(self._accepted[disk.serial])})
-        self._told.discard(disk.serial)
+        self._reported.discard(disk.serial)
 
     def judge(self, disk: DiskNode, content: bytes) -> list[str]:
-        """What is wrong with the `content` of the disk's part, one phrase a kind of fault; nothing is right.
+        """Returns what is wrong with the `content` of the disk's part, one phrase per kind of fault, or nothing.
 
-        A phrase begins with the byte offset on the disk. A fault is told once: until the disk is written anew, nothing
-        more is said of it, so that it fails the case that it came up in and no other.
+        A phrase begins with the byte offset on the disk. A disk is reported once until it is written again, so that
+        each fault fails exactly one case.
         """
-        if disk.serial in self._told:
+        if disk.serial in self._reported:
             return []
         found: list[tuple[int, str]] = []
         for number, offset in enumerate(block_offsets(disk.size)):
@@ -48,7 +48,7 @@ class Ledger:
             if fault := self._fault(disk, offset, block):
                 found.append((offset, fault))
         if found:
-            self._told.add(disk.serial)
+            self._reported.add(disk.serial)
         return _summed_up(found)
 
     def _block(self, disk: DiskNode, generation: int, offset: int) -> Block:
@@ -94,7 +94,7 @@ def _corrupt(content: bytes, expected: bytes) -> str:
 
 
 def _summed_up(found: Iterable[tuple[int, str]]) -> list[str]:
-    """One phrase for all places with the same kind of fault, which the word in brackets names."""
+    """Returns one phrase for all places with the same kind of fault, which is the word in brackets."""
     kinds: dict[str, list[tuple[int, str]]] = {}
     for offset, fault in found:
         kinds.setdefault(fault[fault.index("(") : fault.index(")")], []).append((offset, fault))

@@ -1,1 +1,1 @@
-"""What a run keeps an eye on: who can say what is wrong, waits with one deadline, periodic work, the chronicle."""
+"""Monitoring of a run: the registry of faults, waits with one deadline, periodic work, the chronicle."""

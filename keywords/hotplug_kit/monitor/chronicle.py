@@ -1,7 +1,7 @@
-"""What happened in a run, on one clock: who, when, what kind of thing, in words, with figures.
+"""Records what happened in a run, on one clock: who, when, what kind of thing, in words, with figures.
 
-Every part of the kit records its moments here as they happen; reports, pictures and evidence are made of them. A
-record costs some microseconds, never waits and never raises, so it may be made in any thread.
+Every part of the kit records its moments here as they happen; reports, pictures and evidence are made from them. A
+record takes some microseconds, never waits and never raises, so any thread may make one.
 """
 
 import json
@@ -22,12 +22,12 @@ VHOST = "vhost"
 
 
 def vm_lane(name: str) -> str:
-    """The lane of a VM."""
+    """Returns the lane of a VM."""
     return f"VM {name}"
 
 
 def disk_lane(serial: str) -> str:
-    """The lane of a disk, which its serial names."""
+    """Returns the lane of a disk, given by its serial."""
     return f"disk {serial}"
 
 
@@ -35,9 +35,9 @@ class Kind(StrEnum):
     """What kind of thing a moment is."""
 
     RPC = "rpc"
-    """A call to vhost, from its beginning; the figure `seconds` tells how long it took."""
+    """A call to vhost, at its beginning; the figure `seconds` is its duration."""
     ATTACH = "attach"
-    """vhost answered an attach; the figure `seconds` tells how long that took."""
+    """vhost answered an attach; the figure `seconds` is the time it took."""
     DETACH = "detach"
     """vhost answered a detach; the figure `seconds` tells how long that took."""
     USABLE = "disk usable"
@@ -45,26 +45,26 @@ class Kind(StrEnum):
     GONE = "disk gone"
     """The kit saw that nothing of the disk is left in the guest; that may have been so for a while."""
     START = "start"
-    """A process was started, vhost or the QEMU of a VM: its number is the figure `pid`, its command ends the text."""
+    """vhost or the QEMU of a VM was started: the figure `pid` is its process id, the text ends with its command."""
     READY = "ready"
-    """What was started answers: vhost its RPC, a guest its SSH; after a reboot, too.
+    """vhost answers on its RPC, or a guest on SSH, also after a reboot.
 
-    A guest's figure `guest_seconds` is its kernel's clock then.
+    A guest's figure `guest_seconds` is the clock of its kernel at that moment.
     """
     REBOOT = "reboot"
     """A guest was asked to reboot."""
     END = "end"
-    """A process ended, or was ended."""
+    """A process ended or was stopped."""
     QMP = "qmp event"
     LOG_LINE = "log line"
     KERNEL_LINE = "kernel line"
     FIO_START = "fio start"
     FIO_SAMPLE = "fio sample"
-    """The figure `bytes` is what the disk has written since its guest booted."""
+    """The figure `bytes` counts what was written to the disk since its guest booted."""
     FIO_ERROR = "fio error"
     FIO_END = "fio end"
     STALL = "stall"
-    """fio waited for a disk that moved nothing, from then on for the figure `seconds`."""
+    """From this moment, a disk under fio made no progress for the figure `seconds`."""
     LATENCY = "latency"
     """How long the guest took to follow an event, in seconds; at most that long unless the figure `exact` is 1."""
     FINDING = "finding"

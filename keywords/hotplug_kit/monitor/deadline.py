@@ -1,4 +1,4 @@
-"""One monotonic deadline for a whole wait, and a wait for a condition."""
+"""A monotonic deadline for a whole wait, and a wait for a condition."""
 
 import time
 from collections.abc import Callable
@@ -13,7 +13,7 @@ T = TypeVar("T")
 class Deadline:
     """A point in monotonic time that several steps share.
 
-    `seconds` is the time from now. Pass the same object to every step of one wait, so that their sum is bounded.
+    `seconds` is the time from now. Pass the same object to every step of a wait, so that it bounds their sum.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -38,7 +38,7 @@ class Deadline:
         return self.remaining == 0.0
 
     def slice(self, seconds: float) -> float:
-        """The smaller of `seconds` and the time left: for one poll or one socket time-out inside a longer wait."""
+        """Returns the smaller of `seconds` and the time left, for one poll or socket time-out inside a longer wait."""
         return min(seconds, self.remaining)
 
 
@@ -55,9 +55,9 @@ def wait_until(
     """Polls `condition` until it returns something true, and returns that.
 
     `deadline` is a `Deadline` or seconds; `interval` is the time between two polls in seconds; `what` completes the
-    sentence "Timed out after ... s waiting for <what>". At the deadline, raises what `error` makes of that sentence and
-    of what `last_seen` says. An exception from `condition` ends the wait at once, and so does anything that `monitor`
-    finds wrong (`DeviceFault`). The condition is tried at least once, and once more at the deadline.
+    sentence "Timed out after ... s waiting for <what>". At the deadline, raises `error` with that sentence and the text
+    of `last_seen`. An exception from `condition` ends the wait at once, and so does a fault that `monitor` finds
+    (`DeviceFault`). The condition is checked at least once, and once more at the deadline.
     """
     limit = deadline if isinstance(deadline, Deadline) else Deadline(deadline)
     try:

@@ -1,4 +1,4 @@
-"""A thread that does a small piece of work again and again."""
+"""A thread that repeats a small piece of work."""
 
 import threading
 from collections.abc import Callable
@@ -8,9 +8,9 @@ _STOP_SECONDS = 5.0
 
 
 class Periodic:
-    """Calls `work`, pauses `seconds`, and so on, in a thread called `name`, until `stop` or until `work` raises.
+    """Calls `work` every `seconds` in a thread called `name`, until `stop` is called or `work` raises.
 
-    Nobody sees what a thread raises, so `failure` keeps it. Work that takes long looks at `stopping`.
+    `failure` keeps the exception, which nobody would see otherwise. Long work must check `stopping`.
     """
 
     def __init__(self, name: str, work: Callable[[], None], seconds: float) -> None:
@@ -21,11 +21,11 @@ class Periodic:
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
-        """Begins; the first call comes at once."""
+        """Starts the thread; it calls `work` at once."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Ends the thread; waits for the call that is under way, within a bound. May be called again."""
+        """Ends the thread; waits some seconds for a call under way. May be called again."""
         self.stopping.set()
         if self._thread.is_alive() and self._thread is not threading.current_thread():
             self._thread.join(_STOP_SECONDS)
@@ -42,13 +42,13 @@ class Periodic:
 
 BEAT_SECONDS = 0.1
 PAUSE_SECONDS = 0.5
-"""What comes later than this after a beat is a pause."""
+"""A beat that is this late is a pause."""
 
 
 class HostPulse:
-    """A thread that does nothing but look at the clock; `pauses` are when it could not.
+    """A thread that only reads the clock; `pauses` are the times when it could not.
 
-    `beat` is the time between two looks in seconds, `least` the shortest pause that counts.
+    `beat` is the time between two readings in seconds, `least` the shortest pause that counts.
     """
 
     def __init__(self, beat: float = BEAT_SECONDS, least: float = PAUSE_SECONDS) -> None:
@@ -58,18 +58,18 @@ class HostPulse:
         self._lock = threading.Lock()
 
     def start(self) -> None:
-        """Begins to look; does nothing when it has begun."""
+        """Starts the thread, unless it is already running."""
         with self._lock:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="host-pulse", daemon=True)
                 self._thread.start()
 
     def pauses(self, since: float, until: float) -> list[tuple[float, float]]:
-        """The pauses that touch the time from `since` to `until`, each with begin and end in `time.monotonic()`."""
+        """Returns the pauses that overlap the time from `since` to `until`, as start and end in `time.monotonic()`."""
         return [(began, ended) for began, ended in list(self._pauses) if ended > since and began < until]
 
     def see(self, before: float, now: float) -> None:
-        """Takes account of two looks that followed each other."""
+        """Records the pause, if any, between two successive readings."""
         if now - before - self._beat >= self._least:
             self._pauses.append((before, now))
 

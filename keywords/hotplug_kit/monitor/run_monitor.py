@@ -1,9 +1,9 @@
-"""What must be well during a run, and who can say what is wrong: the one registry that everything that waits asks.
+"""The one registry of everything that can find a fault during a run; every wait asks it.
 
-A dead vhost process blocks the guests, their fio and the SSH commands alike. So that a report names the first cause
-and not the last symptom, whoever starts a process registers here, and every wait asks all who are registered. Whoever
-registers may also quote what it knows about a failure, so that a VM's message about a missing disk can quote vhost's
-log, although the VM's modules know nothing of vhost.
+A dead vhost process blocks the guests, fio and SSH commands. The report must name the first cause and not the last
+symptom. So every module that starts a process registers here, and every wait asks all of them. A registered module can
+also quote what it knows about a failure: a VM's message about a missing disk can quote vhost's log, although the VM's
+modules know nothing about vhost.
 """
 
 import time
@@ -15,26 +15,26 @@ from hotplug_kit.domain.finding import DeviceFault, Finding
 from hotplug_kit.monitor.periodic import HostPulse
 
 TOGETHER_SECONDS = 0.5
-"""When two findings are no further apart, their times cannot tell which one caused the other."""
+"""If two findings are this close in time, their times do not show which one caused the other."""
 
 SETTLE_SECONDS = 0.2
-"""A finding may turn out, within this time, to be the symptom of another one that takes longer to show."""
+"""In this time, another finding that takes longer to show may turn out to be the cause of the first."""
 
 Look = Callable[[], Finding | None]
-"""Returns None while all is well, else what is wrong."""
+"""Returns None while all is well, else the finding."""
 
 Quote = Callable[[float, str], str]
-"""Asked with a moment (`time.monotonic()`) and a subject, such as a controller's name; a sentence, or nothing."""
+"""Takes a moment (`time.monotonic()`) and a subject, such as a controller's name; returns a sentence or nothing."""
 
 
 class WaitObserver(Protocol):
-    """Is told of waits, for people who look on; it must be quick and must not raise."""
+    """Shows waits to people; its methods must be quick and must not raise."""
 
     def waiting(self, what: str, elapsed: float, limit: float) -> None:
-        """A wait for `what` has been going on for `elapsed` seconds and may take `limit`. Called at each poll."""
+        """Called at each poll: the wait for `what` has taken `elapsed` seconds and may take `limit`."""
 
     def done(self) -> None:
-        """The wait is over, whatever came of it."""
+        """Called when the wait is over, with or without success."""
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,9 @@ class _Source:
 
 
 class RunMonitor:
-    """Everything that must be well now; `settle` is in seconds, see `SETTLE_SECONDS`.
+    """Knows what to check during a run; `settle` is in seconds, see `SETTLE_SECONDS`.
 
-    `observers` are told of every wait. `pulse` notices when this machine stood still.
+    `observers` see every wait. `pulse` notices when this machine stood still.
     """
 
     def __init__(self, settle: float = SETTLE_SECONDS) -> None:
@@ -56,18 +56,18 @@ class RunMonitor:
         self._sources: dict[str, _Source] = {}
 
     def watch(self, name: str, look: Look, quote: Quote | None = None) -> None:
-        """Asks `look` from now on; an earlier one of the same `name` is replaced.
+        """Asks `look` from now on; replaces an earlier one with the same `name`.
 
-        Causes come before effects: of findings at about the same time, the one that was registered first wins.
+        Register causes before effects: of findings at about the same time, the first registered one wins.
         """
         self._sources[name] = _Source(look, quote)
 
     def forget(self, name: str) -> None:
-        """Stops asking about `name`; for use before an end that is wanted."""
+        """Stops asking about `name`; call this before an intended end."""
         self._sources.pop(name, None)
 
     def first_cause(self) -> Finding | None:
-        """The finding that is the earliest in time, or None while all is well."""
+        """Returns the earliest finding, or None while all is well."""
         findings = self._findings()
         if not findings:
             return None
@@ -84,12 +84,12 @@ class RunMonitor:
             raise DeviceFault(finding)
 
     def quotes(self, since: float, subject: str) -> str:
-        """What everybody has to say about `subject` since a moment; empty when nobody has anything to say."""
+        """Returns what all registered modules say about `subject` since a moment; may be empty."""
         sources = [source.quote for source in list(self._sources.values()) if source.quote is not None]
         return " ".join(said for quote in sources if (said := quote(since, subject)))
 
     def _findings(self) -> list[Finding]:
-        """What is wrong now, in the order of registration."""
+        """Returns the findings now, in the order of registration."""
         found = (source.look() for source in list(self._sources.values()))
         return [finding for finding in found if finding is not None]
 

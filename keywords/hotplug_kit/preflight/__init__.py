@@ -1,1 +1,1 @@
-"""What a run needs of this machine, looked at before anything is started."""
+"""Checks what a run needs from this machine before anything is started."""

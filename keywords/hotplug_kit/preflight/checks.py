@@ -1,4 +1,4 @@
-"""All checks, in the order of the table, and how they are run: at the same time, because each waits for something."""
+"""All checks, in the order of the table. They run at the same time, because each waits for something."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -25,7 +25,7 @@ from hotplug_kit.preflight.vm_checks import check_accelerator, check_guest_image
 from hotplug_kit.testbed.schema import TestBed
 
 Check = Callable[[TestBed, Machine], Requirement | None]
-"""Looks at one thing; None where the run does not need it."""
+"""Checks one thing; returns None if the run does not need it."""
 
 CHECKS: tuple[Check, ...] = (
     check_python,
@@ -46,7 +46,7 @@ CHECKS: tuple[Check, ...] = (
 
 
 def run_checks(testbed: TestBed, machine: Machine, checks: Sequence[Check] = CHECKS) -> list[Requirement]:
-    """What each check has found, in their order, and a line for each NVMe controller of the test bed."""
+    """Returns what each check found, in order, and a line for each NVMe controller of the test bed."""
     with ThreadPoolExecutor() as pool:
         controllers = [pool.submit(check_nvme, transport, testbed, machine) for transport in nvme_of(testbed)]
         results = [pool.submit(check, testbed, machine) for check in checks]

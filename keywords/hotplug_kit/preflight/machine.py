@@ -1,4 +1,4 @@
-"""This machine as the checks see it; a test puts a made-up one in its place."""
+"""This machine as the checks see it; tests replace it."""
 
 import os
 import resource
@@ -15,7 +15,7 @@ _MIB = 1 << 20
 
 @dataclass(frozen=True)
 class Machine:
-    """Where things are looked for: `results` is the folder of the run's files, `temporary` that of its sockets."""
+    """Where the checks look: `results` is the folder of the run's files, `temporary` that of its sockets."""
 
     results: Path
     temporary: Path = field(default_factory=lambda: Path(tempfile.gettempdir()))
@@ -24,12 +24,12 @@ class Machine:
     user: int = field(default_factory=os.geteuid)
 
     def program(self, name: str) -> Path | None:
-        """The program called `name`, or None where there is none that this user may execute."""
+        """Returns the program called `name`, or None if there is none that this user may execute."""
         found = shutil.which(name)
         return Path(found).absolute() if found else None
 
     def ask(self, *command: str | Path, seconds: float = 2.0) -> str | None:
-        """What a program prints, whatever its exit code; None when it does not end in time or cannot be run."""
+        """Returns what a program prints, with any exit code; None if it does not end in time or cannot be run."""
         try:
             done = subprocess.run(
                 command,
@@ -45,14 +45,14 @@ class Machine:
         return done.stdout.strip()
 
     def available_mib(self) -> int:
-        """Memory that programs can have without swapping out others."""
+        """Returns the memory that programs can get without swapping."""
         return psutil.virtual_memory().available // _MIB
 
     def lockable_mib(self) -> int | None:
-        """Memory that this user may lock; None for any amount."""
+        """Returns the memory that this user may lock; None for any amount."""
         soft, _ = resource.getrlimit(resource.RLIMIT_MEMLOCK)
         return None if soft == resource.RLIM_INFINITY else soft // _MIB
 
     def free_mib(self, folder: Path) -> int:
-        """Room for files in `folder`."""
+        """Returns the free disk space in `folder`."""
         return shutil.disk_usage(folder).free // _MIB

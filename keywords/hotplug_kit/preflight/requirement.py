@@ -1,4 +1,4 @@
-"""What a run needs and what was found, and the one sentence that names everything that is missing."""
+"""What a run needs and what was found, and the message that names everything missing."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,10 +10,10 @@ State = Literal["ok", "note", "missing"]
 
 @dataclass(frozen=True)
 class Requirement:
-    """One line of the preflight's table: `what` was looked at, what was `found`, and what is `needed`.
+    """One line of the preflight's table: `what` was checked, what was `found`, and what is `needed`.
 
-    `advice` is a whole sentence that says what is wrong and what to do. A `note` is only worth knowing; what is
-    `missing` stops the run.
+    `advice` is a sentence that says what is wrong and what to do. A `note` is only good to know; a `missing`
+    requirement stops the run.
     """
 
     what: str
@@ -24,22 +24,22 @@ class Requirement:
 
 
 def met(what: str, found: str, needed: str) -> Requirement:
-    """All is well."""
+    """Returns a requirement that is met."""
     return Requirement(what, found, needed)
 
 
 def note(what: str, found: str, needed: str, advice: str) -> Requirement:
-    """Worth knowing; the run goes on."""
+    """Returns a note; the run continues."""
     return Requirement(what, found, needed, "note", advice)
 
 
 def missing(what: str, found: str, needed: str, advice: str) -> Requirement:
-    """The run cannot go on."""
+    """Returns a missing requirement; the run stops."""
     return Requirement(what, found, needed, "missing", advice)
 
 
 def complaint(requirements: Sequence[Requirement]) -> str | None:
-    """None when nothing is missing, else what names every missing thing with its remedy."""
+    """Returns None when nothing is missing, else a message that names everything missing and the remedies."""
     gaps = [requirement.advice for requirement in requirements if requirement.state == "missing"]
     if len(gaps) < 2:
         return gaps[0] if gaps else None
@@ -52,7 +52,7 @@ _WEIGHT = {"ok": "", "note": "font-style:italic;", "missing": "font-weight:bold;
 
 
 def html_table(requirements: Sequence[Requirement]) -> str:
-    """One row a requirement; what is missing stands out by its weight, so that it does in any theme and on paper."""
+    """Returns one row per requirement; bold type marks what is missing in any theme and on paper."""
     head = "".join(f'<th style="{_CELL}">{name}</th>' for name in ("What", "Found", "Needed", "State"))
     rows = "".join(f"<tr>{_row(requirement)}</tr>" for requirement in requirements)
     return f'<table style="border-collapse:collapse"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'

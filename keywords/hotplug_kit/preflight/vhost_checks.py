@@ -1,4 +1,4 @@
-"""What the program under test needs: the program, hugepages, rights, and its NVMe disks."""
+"""Checks what vhost needs: its program, hugepages, user rights and NVMe disks."""
 
 import os
 import re
@@ -28,7 +28,7 @@ _NVME_NEEDS = {"PCIe": "bound to a user-space driver", "TCP": "accepts connectio
 
 
 def check_spdk_program(testbed: TestBed, machine: Machine) -> Requirement | None:
-    """SPDK's program and its version; a script is taken on trust, because it may set up anything when it is run."""
+    """Checks SPDK's program and version; does not run a script, because it may set up anything."""
     if not _starts_spdk(testbed):
         return None
     named, needed = testbed.spdk_vhost, "an executable of SPDK v24.01 or newer"
@@ -41,30 +41,30 @@ def check_spdk_program(testbed: TestBed, machine: Machine) -> Requirement | None
         with program.open("rb") as file:
             start = file.read(4)
     except OSError:
-        start = b""  # it may be executed and not read
+        start = b""  # executable, but not readable
     if start[:2] == b"#!":
         return met(_PROGRAM, f"a script, '{program}'", needed)
     if start and start != b"\x7fELF":
         advice = f"{_PROGRAM} '{program}' is neither a program (ELF) nor a script; give build/bin/vhost of a build."
-        return missing(_PROGRAM, f"'{program}', no executable file", needed, advice)
+        return missing(_PROGRAM, f"'{program}', not an executable file", needed, advice)
     said = machine.ask(program, "-v")
     version = re.search(r"\bSPDK v(\d+)\.(\d+)\S*", said or "")
     if version is None:
-        answer = "it gave no answer" if said is None else f"it said {said[:200]!r}"
-        hint = "Give build/bin/vhost or build/bin/spdk_tgt of an SPDK build."
+        answer = "it gave no answer" if said is None else f"it printed {said[:200]!r}"
+        hint = "Use build/bin/vhost or build/bin/spdk_tgt of an SPDK build."
         if said and "shared libraries" in said:
             hint = hint_for_start(said)
-        advice = f"'{program}' is not an SPDK program that works here: asked for its version (-v) {answer}. {hint}"
+        advice = f"'{program}' is not an SPDK program that works here: asked for its version (-v), {answer}. {hint}"
         return missing(_PROGRAM, f"'{program}': {answer}", needed, advice)
     found = f"{version[0]} ({program})"
     if (int(version[1]), int(version[2])) < _OLDEST_SPDK:
-        advice = f"{version[0]} is older than what the kit was made for; what it lacks will be named."
+        advice = f"{version[0]} is older than what the kit supports; the kit will name what it lacks."
         return note(_PROGRAM, found, needed, advice)
     return met(_PROGRAM, found, needed)
 
 
 def check_running_vhost(testbed: TestBed, machine: Machine) -> Requirement | None:
-    """The RPC socket of a vhost that runs already."""
+    """Checks the RPC socket of a running vhost."""
     del machine
     if not testbed.uses_running_vhost:
         return None
@@ -87,7 +87,7 @@ def check_running_vhost(testbed: TestBed, machine: Machine) -> Requirement | Non
 
 
 def check_hugepages(testbed: TestBed, machine: Machine) -> Requirement | None:
-    """Hugepages for an SPDK that is to take them."""
+    """Checks the hugepages for an SPDK that uses them."""
     if not _starts_spdk(testbed):
         return None
     mounts = _mounts(machine)
@@ -113,13 +113,13 @@ def check_hugepages(testbed: TestBed, machine: Machine) -> Requirement | None:
 
 
 def check_rights(testbed: TestBed, machine: Machine) -> Requirement | None:
-    """Whether this user may lock the memory that SPDK needs on hugepages and for PCIe devices."""
+    """Checks whether this user may lock the memory that SPDK needs on hugepages and for PCIe devices."""
     if not _starts_spdk(testbed):
         return None
     pcie = any(transport.is_local for transport in nvme_of(testbed))
     if not pcie and (testbed.spdk_hugepages == "never" or why_no_hugepages(_mounts(machine), testbed.spdk_memory_mib)):
         return None
-    needed = f"root, or {testbed.spdk_memory_mib} MiB that may be locked"
+    needed = f"root, or the right to lock {testbed.spdk_memory_mib} MiB"
     limit = machine.lockable_mib()
     found = f"user {machine.user}, may lock {'any memory' if limit is None else f'{limit} MiB'}"
     if machine.user == 0 or limit is None or limit >= testbed.spdk_memory_mib:
@@ -132,13 +132,13 @@ def check_rights(testbed: TestBed, machine: Machine) -> Requirement | None:
 
 
 def check_nvme(transport: TransportId, testbed: TestBed, machine: Machine) -> Requirement:
-    """One NVMe controller of the test bed: bound for SPDK, or its target listens."""
+    """Checks one NVMe controller of the test bed: SPDK's driver, or whether its NVMe-oF target listens."""
     what, needed = f"NVMe {transport}", _NVME_NEEDS[transport.trtype]
     obstacle = nvme_obstacle(transport, sysfs=machine.sysfs)
     if obstacle is None:
         return met(what, needed, needed)
     if testbed.uses_running_vhost and not transport.is_local:
-        advice = f"{obstacle} A vhost that lives in a network of its own may reach it all the same."
+        advice = f"{obstacle} But a vhost in a network of its own may still reach it."
         return note(what, "cannot be used from here", needed, advice)
     if transport.is_local and not _user_space_drivers(machine):
         obstacle += f" None of {', '.join(USER_SPACE_DRIVERS)} is loaded: 'modprobe vfio-pci' loads one."
@@ -146,12 +146,12 @@ def check_nvme(transport: TransportId, testbed: TestBed, machine: Machine) -> Re
 
 
 def nvme_of(testbed: TestBed) -> list[TransportId]:
-    """The NVMe controllers that the run uses."""
+    """Returns the NVMe controllers that the run uses."""
     return testbed.disks.nvme if testbed.disks.source == "nvme" else []
 
 
 def check_hugepage_files(testbed: TestBed, machine: Machine) -> Requirement | None:
-    """Hugepages that an SPDK which was killed holds still."""
+    """Checks for hugepages that a killed SPDK still holds."""
     if not _starts_spdk(testbed):
         return None
     left = [
@@ -162,7 +162,7 @@ def check_hugepage_files(testbed: TestBed, machine: Machine) -> Requirement | No
     ]
     if not left:
         return None
-    advice = f"An SPDK that has ended holds hugepages with {len(left)} files; remove '{left[0].parent}/spdk_pid*map_*'."
+    advice = f"An SPDK that has ended holds hugepages in {len(left)} files; remove '{left[0].parent}/spdk_pid*map_*'."
     return note("Left hugepage files", f"{len(left)}", "none", advice)
 
 

@@ -1,4 +1,4 @@
-"""What the VMs need: QEMU, an accelerator, an image, and Python's packages on the kit's side."""
+"""Checks what the VMs need: QEMU, an accelerator and an image; and the kit's Python packages."""
 
 import os
 import re
@@ -20,14 +20,14 @@ _OLDEST_QEMU = (7, 2)
 
 
 def check_python(testbed: TestBed, machine: Machine) -> Requirement:
-    """Python and the packages that the kit is made with."""
+    """Checks Python and the packages that the kit needs."""
     del testbed, machine
     needed = f"Python {_OLDEST_PYTHON[0]}.{_OLDEST_PYTHON[1]} and the kit's packages"
     found = f"Python {sys.version_info.major}.{sys.version_info.minor}"
     try:
         wanted = [line for line in requires(_DISTRIBUTION) or () if "extra ==" not in line]
     except PackageNotFoundError:
-        advice = "The kit is not installed, so nobody has looked at its packages; 'make setup' installs them."
+        advice = "The kit is not installed, so its packages were not checked; 'make setup' installs them."
         return note("Python packages", f"{found}, not installed", needed, advice)
     absent = [name for name in map(_package_name, wanted) if not _is_installed(name)]
     if absent or sys.version_info < _OLDEST_PYTHON:
@@ -39,7 +39,7 @@ def check_python(testbed: TestBed, machine: Machine) -> Requirement:
 
 
 def check_qemu(testbed: TestBed, machine: Machine) -> Requirement:
-    """QEMU's program and version."""
+    """Checks QEMU's program and version."""
     needed = f"QEMU {_OLDEST_QEMU[0]}.{_OLDEST_QEMU[1]} or newer"
     program = machine.program(testbed.qemu)
     if program is None:
@@ -57,7 +57,7 @@ def check_qemu(testbed: TestBed, machine: Machine) -> Requirement:
             "QEMU",
             f"'{program}' says {said[:60]!r}",
             needed,
-            f"'{program}' is not QEMU: asked for its version it said {said[:60]!r}; name QEMU's program (key qemu).",
+            f"'{program}' is not QEMU: its --version printed {said[:60]!r}; name QEMU's program (key qemu).",
         )
     found = f"{match[0].removeprefix('QEMU emulator version ')} ({program})"
     if (int(match[1]), int(match[2])) < _OLDEST_QEMU:
@@ -66,24 +66,24 @@ def check_qemu(testbed: TestBed, machine: Machine) -> Requirement:
 
 
 def check_accelerator(testbed: TestBed, machine: Machine) -> Requirement | None:
-    """Whether KVM executes guest code; without it guests are slow."""
+    """Checks whether KVM executes guest code; without it guests are slow."""
     program = machine.program(testbed.qemu)
     if program is None:
         return None
     if testbed.accelerator == "tcg":
-        return met("KVM", "not looked at", "nothing (accelerator tcg)")
+        return met("KVM", "not checked", "nothing (accelerator tcg)")
     obstacle = kvm_obstacle(program)
     if obstacle is None:
         return met("KVM", "executes guest code", f"accelerator {testbed.accelerator}")
     if testbed.accelerator == "kvm":
-        advice = f"Accelerator 'kvm' was asked for, but {obstacle}; use accelerator=auto or tcg."
+        advice = f"The test bed asks for accelerator 'kvm', but {obstacle}; use accelerator=auto or tcg."
         return missing("KVM", obstacle, "accelerator kvm", advice)
     advice = f"KVM cannot be used ({obstacle}), so the guests run with TCG, which is several times slower."
     return note("KVM", obstacle, "nothing (accelerator auto)", advice)
 
 
 def check_guest_image(testbed: TestBed, machine: Machine) -> Requirement:
-    """The kit's own guest or the means to build it, or the user's image with its login."""
+    """Checks the kit's own guest image, or that it can be built, or the user's image and its login."""
     if testbed.guest_image:
         return _check_own_image(testbed)
     built = built_kit_guest()
@@ -92,7 +92,7 @@ def check_guest_image(testbed: TestBed, machine: Machine) -> Requirement:
     del machine
     if (obstacle := kit_guest_obstacle()) is not None:
         return missing("Guest image", "not built", "built, or can be", obstacle)
-    advice = "The kit's guest image is not built yet; the first VM waits for that, once."
+    advice = "The kit's guest image is not built yet; the first VM builds it, once."
     return note("Guest image", "not built yet", "built, or can be", advice)
 
 
@@ -104,7 +104,7 @@ def _check_own_image(testbed: TestBed) -> Requirement:
         return missing("Guest image", f"'{image}'", needed, str(error))
     key = Path(testbed.guest_key_file).expanduser() if testbed.guest_key_file else None
     if key is not None and not (key.is_file() and os.access(key, os.R_OK)):
-        advice = f"The key file '{key}' for image '{image}' cannot be read; mend guest_key_file."
+        advice = f"The key file '{key}' for image '{image}' cannot be read; correct guest_key_file."
         return missing("Guest image", f"no key '{key}'", needed, advice)
     return met("Guest image", f"'{image}', {disk.format}", needed)
 

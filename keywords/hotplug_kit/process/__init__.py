@@ -1,1 +1,1 @@
-"""Child processes that cannot outlive their owner, their logs within a size bound, and the folder of a run."""
+"""Child processes that cannot outlive their owner, logs with a maximum size, and the folder of a run."""

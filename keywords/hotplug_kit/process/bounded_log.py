@@ -1,7 +1,7 @@
-"""A log file that keeps its head and its tail within a bound.
+"""A log file with a maximum size that keeps its head and its tail.
 
-While the writer works, the head stands in `NAME` and the newest text in `NAME.tail0` and `NAME.tail1`, which
-take turns. `close` folds all of it into `NAME`. `read_log` reads either state.
+While the writer works, the head is in `NAME` and the newest text in `NAME.tail0` and `NAME.tail1`, which take turns.
+`close` joins them in `NAME`. `read_log` reads either state.
 """
 
 import os
@@ -15,7 +15,7 @@ DEFAULT_BOUND = 64 * 1024 * 1024
 
 
 def tails_of(path: Path) -> tuple[Path, Path]:
-    """The files of a log's tail; the first of them is begun when the head is full, and then they take turns."""
+    """Returns the two files of a log's tail; they take turns once the head is full."""
     return path.with_name(path.name + ".tail0"), path.with_name(path.name + ".tail1")
 
 
@@ -24,7 +24,7 @@ def _gap(dropped: int) -> bytes:
 
 
 class BoundedLog:
-    """Writes bytes to `path`, at most about `max_bytes` of them: one half head, the rest the newest tail."""
+    """Writes to `path` and keeps about `max_bytes`: one half is the head, the rest the newest tail."""
 
     def __init__(self, path: Path, max_bytes: int = DEFAULT_BOUND) -> None:
         self.path = path
@@ -39,7 +39,7 @@ class BoundedLog:
         self._tail_size = 0
 
     def write(self, data: bytes) -> None:
-        """Adds `data`; the oldest part of the tail gives way when the bound is reached."""
+        """Adds `data`; drops the oldest part of the tail when the log is full."""
         self.total += len(data)
         if self._head_room > 0:
             part, data = data[: self._head_room], data[self._head_room :]
@@ -62,7 +62,7 @@ class BoundedLog:
         self._tail_size = 0
 
     def close(self) -> None:
-        """Folds the tail into the one file `path`."""
+        """Appends the tail to the file `path`."""
         if self._tail is not None:
             self._tail.close()
             self._tail = None
@@ -82,38 +82,38 @@ class BoundedLog:
 
 
 def read_log(path: Path) -> str:
-    """The text of a bounded log, whether its writer still works or not; empty where there is no file."""
+    """Returns the text of a bounded log, whether it is closed or not; empty if there is no file."""
     parts = [path, *sorted((t for t in tails_of(path) if t.exists()), key=lambda t: t.stat().st_mtime_ns)]
     data = b""
     for part in parts:
         try:
             data += part.read_bytes()
         except FileNotFoundError:
-            continue  # folded away between the look and the read
+            continue  # joined with the head since the look
     return data.decode("utf-8", "replace")
 
 
 def tail_of(path: Path, lines: int = 20) -> str:
-    """The last `lines` lines of a bounded log."""
+    """Returns the last `lines` lines of a bounded log."""
     return "\n".join(read_log(path).splitlines()[-lines:])
 
 
 class LogFollower:
     """Follows the log at `path` (see `hotplug_kit.process.bounded_log`) from its beginning: head, then tail after tail.
 
-    A follower that is overtaken by a flood misses what was overwritten meanwhile.
+    A follower that a flood overtakes misses what was overwritten meanwhile.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._turn = 1
         self._left_at = [-1, -1]
-        """How much of each tail was read when the follower went on to the other; -1 before its first turn."""
+        """How much of each tail was read when the follower switched to the other; -1 before its first turn."""
         self._in_tail = False
         self._file: BinaryIO | None = None
 
     def read(self) -> bytes:
-        """What was written since the last call; empty while there is nothing, or no file."""
+        """Returns what was written since the last call; empty if nothing was, or if there is no file."""
         if self._file is None:
             try:
                 self._file = self._path.open("rb", buffering=0)
@@ -122,7 +122,7 @@ class LogFollower:
         return b"".join(self._parts())
 
     def close(self) -> None:
-        """Lets go of the file."""
+        """Closes the file."""
         if self._file is not None:
             self._file.close()
             self._file = None
@@ -133,7 +133,7 @@ class LogFollower:
             following = self._open_next()
             if following is None:
                 return
-            yield self._rest()  # what came before the writer went on
+            yield self._rest()  # written before the writer switched
             if self._in_tail:
                 self._left_at[self._turn] = self._file.tell()
             self._file.close()
@@ -141,12 +141,12 @@ class LogFollower:
 
     def _rest(self) -> bytes:
         assert self._file is not None
-        if os.fstat(self._file.fileno()).st_size < self._file.tell():  # overtaken: it was begun anew meanwhile
+        if os.fstat(self._file.fileno()).st_size < self._file.tell():  # overtaken: the writer has restarted the file
             self._file.seek(0)
         return self._file.read()
 
     def _open_next(self) -> BinaryIO | None:
-        """The file that the writer went on to, or None when it still writes to the one at hand."""
+        """Returns the file that the writer switched to, or None when it still writes to the current one."""
         turn = self._turn ^ 1
         try:
             file = tails_of(self._path)[turn].open("rb", buffering=0)
@@ -154,7 +154,7 @@ class LogFollower:
             return None
         size = file.seek(0, 2)
         file.seek(0)
-        if size == 0 or size == self._left_at[turn]:  # not begun yet, or the full one of the turn before
+        if size == 0 or size == self._left_at[turn]:  # not begun yet, or the full one of its previous turn
             file.close()
             return None
         return file

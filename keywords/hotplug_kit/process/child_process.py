@@ -1,4 +1,4 @@
-"""A child process whose output is bounded and which cannot outlive its owner."""
+"""A child process with a size limit for its output, which cannot outlive its owner."""
 
 import contextlib
 import json
@@ -18,7 +18,7 @@ from hotplug_kit.process.bounded_log import DEFAULT_BOUND, read_log, tail_of
 
 @dataclass(frozen=True)
 class ExitStatus:
-    """How a process ended: `code` is its exit code, or minus the signal's number; whether the kernel wrote a core."""
+    """How a process ended: `code` is its exit code or minus the signal number, `core_dumped` if there is a core."""
 
     code: int
     core_dumped: bool = field(default=False, compare=False)
@@ -32,11 +32,10 @@ class ExitStatus:
 class ChildProcess:
     """Starts `command` under a keeper (see `hotplug_kit.process.keeper`) and watches it.
 
-    `name` is how messages call the process. `log` receives its output, at most about `max_bytes`; with
-    `error_log`, its standard error goes there instead, with the same bound. `remove` are paths that the keeper
-    removes if the owner dies without having stopped the process. `leftovers` and `locks` are patterns of what a
-    killed program may leave, removed whenever it ends (see `hotplug_kit.process.keeper`). Raises `SetupError` when the
-    program cannot be started.
+    `name` is the name of the process in messages. `log` receives its output, about `max_bytes` at most; with
+    `error_log`, standard error goes there instead, with the same limit. The keeper removes the paths `remove` if the
+    owner dies without stopping the process, and the patterns `leftovers` and `locks` whenever the program ends (see
+    `hotplug_kit.process.keeper`). Raises `SetupError` when the program cannot be started.
     """
 
     def __init__(
@@ -94,8 +93,8 @@ class ChildProcess:
             status = self._status()
             if not status and self._keeper.poll() is not None:
                 raise SetupError(
-                    f"{self.name} could not be started: its log '{self.log}' or the files beside it cannot be written "
-                    f"({os.strerror(self._keeper.returncode)}); make room there, or name another output folder."
+                    f"{self.name} could not be started: its log '{self.log}' or the files next to it cannot be written "
+                    f"({os.strerror(self._keeper.returncode)}); free some space there, or name another output folder."
                 )
             return status
 
@@ -122,21 +121,21 @@ class ChildProcess:
         code = status.get("exit_code")
         if isinstance(code, int):
             return ExitStatus(code, status.get("core_dumped") is True)
-        if self._keeper.poll() is not None:  # the keeper itself was killed, and the process with it
+        if self._keeper.poll() is not None:  # the keeper was killed, and the process with it
             return ExitStatus(-signal.SIGKILL)
         return None
 
     @property
     def alive(self) -> bool:
-        """Whether the process runs."""
+        """Whether the process is running."""
         return self.exit_status is None
 
     def output(self) -> str:
-        """What the process has written so far, within the bound of its log."""
+        """Returns what the process has written so far, within the size limit of its log."""
         return read_log(self.log)
 
     def output_tail(self, lines: int = 20) -> str:
-        """The last lines that the process has written."""
+        """Returns the last lines that the process has written."""
         return tail_of(self.log, lines)
 
     def send_signal(self, number: signal.Signals) -> None:
@@ -158,8 +157,8 @@ class ChildProcess:
     def stop(self, signals: Sequence[tuple[signal.Signals, float]] = ((signal.SIGTERM, 5.0),)) -> ExitStatus:
         """Ends the process and returns how it ended.
 
-        Sends each signal of `signals` in turn and gives it that many seconds; at last kills the whole process
-        group. Frees the keeper in every case.
+        Sends each signal of `signals` in turn and waits that many seconds; finally kills the whole process group.
+        Always frees the keeper.
         """
         status = self.exit_status
         for number, seconds in signals:
@@ -184,7 +183,7 @@ _STATES = {"R": "running", "S": "sleeping", "D": "waiting in the kernel", "T": "
 
 
 def describe_state(pid: int | None) -> str:
-    """A sentence with the state of a process, by proc(5); empty when it is gone or not known."""
+    """Returns a sentence with the state of a process, by proc(5); empty when it is gone or not known."""
     try:
         status = Path(f"/proc/{pid}/stat").read_text()
     except OSError:

@@ -1,11 +1,11 @@
-"""Runs one program, keeps its output within a bound, and ends it when the owner dies.
+"""Runs one program, limits the size of its output, and ends it when the owner dies.
 
 Started as `python keeper.py --log FILE --max-bytes N --status FILE [--error-log FILE] [--remove PATH ...]
 [--leftover PATTERN ...] [--lock PATTERN ...] -- COMMAND ...` by `child_process`. Standard error goes to
-the error log where there is one, else to the log. The owner holds the write end of the keeper's standard input. When
-that pipe closes, even because the owner was killed with SIGKILL, the keeper ends the program's process group and
-removes the given paths, which are the sockets and scratch folders of the run. Leftovers and locks (see
-`hotplug_kit.process.keeper`) go whenever the program ends. Standard library only, so that it starts fast.
+the error log if there is one, else to the log. The owner holds the write end of the keeper's standard input. When that
+pipe closes, even because the owner was killed with SIGKILL, the keeper ends the program's process group and removes the
+given paths, which are the sockets and scratch folders of the run. It removes leftovers and locks (see
+`remove_leftovers`) whenever the program ends. It uses only the standard library, so that it starts fast.
 """
 
 import argparse
@@ -42,7 +42,7 @@ def _write_status(path: Path, **fields: object) -> None:
     try:
         scratch.write_text(text)
         scratch.replace(path)
-    except OSError:  # a full disk still takes what fits into the room that the file has
+    except OSError:  # on a full disk, text that fits into the existing file can still be written
         scratch.unlink(missing_ok=True)
         if not path.exists():
             raise
@@ -56,7 +56,7 @@ def _kill_group(pid: int) -> None:
 
 
 def main() -> int:
-    """Runs the command line given; returns 0 when the program ended, whatever its own status was.
+    """Runs the given command line; returns 0 when the program ended, with any exit status.
 
     Raises `OSError` when it cannot write its first files.
     """
@@ -71,7 +71,7 @@ def main() -> int:
     parser.add_argument("command", nargs="+")
     args = parser.parse_args()
     for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(ignored, signal.SIG_IGN)  # the owner decides; its death is seen on the pipe
+        signal.signal(ignored, signal.SIG_IGN)  # the owner decides; the pipe shows its death
     with contextlib.ExitStack() as logs:
         log = logs.enter_context(BoundedLog(args.log, args.max_bytes))
         error_log = logs.enter_context(BoundedLog(args.error_log, args.max_bytes)) if args.error_log else None
@@ -93,7 +93,7 @@ def main() -> int:
             streams[child.stderr.fileno()] = error_log
         orphaned = _pump(child.pid, streams)
         _kill_group(child.pid)
-        end = os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # Popen does not tell of a core
+        end = os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # Popen does not report a core
         code = child.wait()
         for stream, its_log in streams.items():
             _drain(stream, its_log)
@@ -113,7 +113,7 @@ def _prepare_child() -> None:
 
 
 def _pump(pid: int, streams: dict[int, BoundedLog]) -> bool:
-    """Copies output to the logs until the program ends (False) or the owner is gone (True)."""
+    """Copies output to the logs; returns False when the program has ended, True when the owner has."""
     owner = sys.stdin.fileno()
     exited = os.pidfd_open(pid)
     poller = select.poll()
@@ -124,7 +124,7 @@ def _pump(pid: int, streams: dict[int, BoundedLog]) -> bool:
         for stream, log in streams.items():
             if stream in ready:
                 if data := os.read(stream, _CHUNK):
-                    with contextlib.suppress(OSError):  # on a full disk the program goes on and its words are lost
+                    with contextlib.suppress(OSError):  # on a full disk the program continues and its output is lost
                         log.write(data)
                 else:
                     poller.unregister(stream)
@@ -147,11 +147,11 @@ _PID = struct.Struct("i")
 
 
 def remove_leftovers(pid: int, patterns: Iterable[str], locks: Iterable[str] = ()) -> None:
-    """Removes what process `pid`, which has ended, has left.
+    """Removes what the ended process `pid` has left.
 
-    `patterns` are paths whose last part is a shell pattern, in which `{pid}` stands for the process id. `locks` are
-    such patterns of lock files that hold the id of their owner as a machine integer; one is removed only when it holds
-    `pid` and nobody has locked it since. What cannot be removed stays, without an error.
+    `patterns` are paths whose last part is a shell pattern; `{pid}` stands for the process id. `locks` are patterns of
+    lock files that hold the id of their owner as a machine integer; a lock file is removed only if it holds `pid` and
+    no process has locked it since. Ignores what it cannot remove.
     """
     for pattern in patterns:
         for path in _matching(pattern.replace("{pid}", str(pid))):
@@ -182,4 +182,4 @@ if __name__ == "__main__":
     try:
         sys.exit(main())
     except OSError as error:
-        sys.exit(error.errno or 1)  # the owner tells the reason
+        sys.exit(error.errno or 1)  # the owner reports the reason

@@ -1,4 +1,4 @@
-"""Where one run keeps its files: a folder of its own that later runs leave alone, and a short-lived one for sockets."""
+"""The folder of one run's files, which later runs do not touch, and the temporary folder of its sockets."""
 
 import fcntl
 import re
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from hotplug_kit.domain.errors import SetupError
 
-SOCKET_PATH_BYTES = 107  # sun_path of sockaddr_un, less the closing zero
+SOCKET_PATH_BYTES = 107  # sun_path of sockaddr_un, without the final zero
 
 MARKER = ".files-of-a-hotplug-run"
 """Stands in each folder that `run_folder` makes; a folder without it is never removed."""
@@ -27,8 +27,8 @@ KEPT_BYTES = 2 << 30
 class RunDirectory:
     """The folder `root` of a run's files (logs, consoles, traces, fio results).
 
-    Files are for people and stay. Sockets live in a folder of their own with a short path, because a UNIX socket's
-    path may have 107 bytes at most; they go with `remove_sockets`.
+    The files stay for people to read. Sockets are in a folder of their own with a short path, because the path of a
+    UNIX socket may have at most 107 bytes; `remove_sockets` removes it.
     """
 
     def __init__(self, root: Path) -> None:
@@ -41,13 +41,13 @@ class RunDirectory:
 
     @property
     def sockets(self) -> Path:
-        """The folder for this run's UNIX sockets; made when first asked for."""
+        """The folder for this run's UNIX sockets; created on first use."""
         if self._sockets is None:
             self._sockets = Path(tempfile.mkdtemp(prefix="hotplug-"))
         return self._sockets
 
     def file(self, name: str) -> Path:
-        """A path for a file called `name` that is not there yet: `name`, else `name` with `-2`, `-3` ... added."""
+        """Returns a path for a new file called `name`, with `-2`, `-3` ... added if it exists."""
         safe = re.sub(r"[^\w.+-]+", "_", name).strip("._") or "file"
         path = self.root / safe
         number = 2
@@ -175,4 +175,4 @@ def _point(link: Path, name: str) -> None:
 
 
 def _cannot_be_made(folder: Path, error: OSError) -> SetupError:
-    return SetupError(f"The run directory '{folder}' cannot be made: {error.strerror}.")
+    return SetupError(f"The run directory '{folder}' cannot be created: {error.strerror}.")

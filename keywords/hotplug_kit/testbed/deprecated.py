@@ -1,4 +1,4 @@
-"""Keys that an earlier version had: they still work, and a warning says what to write instead."""
+"""Keys of earlier versions: they still work, and a warning says what to write instead."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,19 +6,19 @@ from dataclasses import dataclass, field
 from hotplug_kit.domain.errors import SetupError
 
 RENAMED = {"target": "vhost"}
-"""Top-level keys that have a new name."""
+"""The new names of top-level keys."""
 
 
 @dataclass
 class Layer:
-    """Top-level keys of one file or of the Robot variables, where each came from, and a warning for each old key."""
+    """The top-level keys of one file or of the Robot variables, their origin, and a warning for each old key."""
 
     values: dict[str, object]
     origin: dict[str, str]
     warnings: list[str] = field(default_factory=list)
 
     def modernise(self) -> None:
-        """Gives old keys their new form; raises `SetupError` when an old and a new key contradict each other."""
+        """Converts old keys to their new form; raises `SetupError` when an old and a new key contradict each other."""
         for old, new in RENAMED.items():
             if old in self.values:
                 self._replace(old, old, {new: self.values.pop(old)}, f"its new name is '{new}'")
@@ -30,7 +30,7 @@ class Layer:
             self.values["vms"] = [_without_suite(vm) for vm in _list(self.values["vms"])]
 
     def _replace(self, source: str, old: str, new: dict[str, object], advice: str, place: str = "") -> None:
-        """Puts the new form of an old key, which is or was in the top-level key `source`, in its place."""
+        """Replaces an old key, which is or was in the top-level key `source`, by its new form."""
         ((key, value),) = new.items()
         where = capital(self.origin[source])
         if self.values.setdefault(key, value) != value:
@@ -43,12 +43,12 @@ class Layer:
 
 
 def capital(origin: str) -> str:
-    """An origin at the beginning of a sentence."""
+    """Returns an origin for the beginning of a sentence."""
     return origin[:1].upper() + origin[1:]
 
 
 def _suites_inside_vms(vms: object) -> dict[str, list[object]]:
-    """What key `suites` is for VMs that name their own suite; what is not a VM is left to the schema."""
+    """Returns key `suites` for VMs that name their own suite; leaves it to the schema to reject what is not a VM."""
     suites: dict[str, list[object]] = {}
     for vm in _list(vms):
         if isinstance(vm, Mapping) and "suite" in vm:

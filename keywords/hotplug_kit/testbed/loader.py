@@ -1,4 +1,4 @@
-"""Reads test bed files, lays Robot variables over them, and says what is wrong in plain sentences."""
+"""Reads test bed files, applies Robot variables, and reports errors in plain sentences."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -22,13 +22,12 @@ _EXPECTED = {
 
 
 def load_testbed(file: Path, overlays: Sequence[Path] = (), values: Mapping[str, object] | None = None) -> TestBed:
-    """The test bed of `file`, with the top-level keys of each overlay file and then `values` laid over it.
+    """Returns the test bed of `file`; each overlay file replaces top-level keys, and then `values` replace keys.
 
-    `values` are Robot variables by name. A dot leads to a key inside another (`TIMEOUTS.BOOT`); a text stands for a
-    list or a mapping where the key is one. Variables that are not keys of a test bed are left alone.
+    `values` are Robot variables by name. A dot leads to a key inside another (`TIMEOUTS.BOOT`). A list or a mapping may
+    be given as text. Variables that are not keys of a test bed are ignored.
 
-    Raises `SetupError`, which names the file or variable, the key, the value and what is allowed, when anything does
-    not fit.
+    Raises `SetupError`, which names the file or variable, the key, the value and what is allowed.
     """
     single, nested = _sorted_variables(values or {})
     layers = [_layer_of(path) for path in (file, *overlays)]
@@ -49,7 +48,7 @@ def load_testbed(file: Path, overlays: Sequence[Path] = (), values: Mapping[str,
 
 
 def read_testbed_file(path: Path) -> dict[str, object]:
-    """The keys and values of a test bed file, unchecked; raises `SetupError` for what is not a YAML or JSON mapping."""
+    """Returns the unchecked keys and values of a test bed file; raises `SetupError` if it is not a mapping."""
     as_json = path.suffix.lower() == ".json"
     try:
         text = path.read_text(encoding="utf-8")
@@ -74,7 +73,7 @@ def _layer_of(path: Path) -> Layer:
 def _sorted_variables(
     variables: Mapping[str, object],
 ) -> tuple[dict[str, object], list[tuple[str, list[str], object]]]:
-    """Of Robot variables those that are top-level keys, by key, and those inside one: name, path and value."""
+    """Returns the variables for top-level keys, by key, and those for keys inside one: name, path and value."""
     single: dict[str, object] = {}
     nested = []
     for name, value in variables.items():
@@ -89,10 +88,10 @@ def _sorted_variables(
 
 
 def _sentence(details: ErrorDetails, origin: Mapping[str, str]) -> str:
-    """One full sentence for one finding of the schema library."""
+    """Returns a full sentence for one error of the schema library."""
     location = details["loc"]
     key = ".".join(str(part) for part in location)
-    blamed = details.get("ctx", {}).get("key")  # of several keys that do not fit together
+    blamed = details.get("ctx", {}).get("key")  # if several keys do not fit together
     where = capital(origin_of(blamed or key, origin))
     message = _EXPECTED.get(details["type"], details["msg"].removeprefix("Value error, "))
     if blamed or not location:
@@ -105,16 +104,16 @@ def _sentence(details: ErrorDetails, origin: Mapping[str, str]) -> str:
 
 
 def _siblings(location: tuple[int | str, ...]) -> Sequence[str]:
-    """The keys that are allowed beside the one at `location`."""
+    """Returns the keys that are allowed next to the one at `location`."""
     part: type[BaseModel] = TestBed
     for name in location[:-1]:
-        if isinstance(name, str):  # a number counts the entries of a list, which are all of one kind
+        if isinstance(name, str):  # a number is an index of a list, whose entries are all of one kind
             part = _model_in(part.model_fields[name].annotation)
     return tuple(part.model_fields)
 
 
 def _model_in(annotation: object) -> type[BaseModel]:
-    """The model in the type of a field, which may be a list of it."""
+    """Returns the model in the type of a field, which may be a list of it."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     return _model_in(get_args(annotation)[0])

@@ -1,4 +1,4 @@
-"""Robot variables that change a test bed: which key a name stands for, and what its text means there."""
+"""Robot variables that change a test bed: which key a name means, and what its text means there."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -17,14 +17,14 @@ KEYS = tuple(TestBed.model_fields)
 """The top-level keys of a test bed."""
 
 _ALIKE = 0.85
-_RATHER_ALIKE = 0.75  # enough where the value fits the key, too
+_RATHER_ALIKE = 0.75  # enough if the value fits the key, too
 _FILE_VARIABLE = "testbed_file"
 
 
 def key_path(name: str, value: object) -> list[str]:
-    """The key that a Robot variable stands for, part by part: `TIMEOUTS.BOOT` is `["timeouts", "BOOT"]`.
+    """Returns the key that a Robot variable means, part by part: `TIMEOUTS.BOOT` is `["timeouts", "BOOT"]`.
 
-    Empty for a variable of the user's own. Raises `SetupError` for a name that is nearly a key.
+    Returns an empty list for a variable of the user's own. Raises `SetupError` for a name that is almost a key.
     """
     first, *rest = name.split(".")
     if key := _same_name(first, (*KEYS, *RENAMED)):
@@ -45,10 +45,10 @@ def key_path(name: str, value: object) -> list[str]:
 
 
 def lay_over(bed: dict[str, object], path: list[str], value: object, variable: str) -> list[str]:
-    """Sets one key inside others in `bed`, in place; a text where a list or a mapping belongs is read as YAML.
+    """Sets one key inside others in `bed`, in place; reads a text for a list or a mapping as YAML.
 
-    `path` comes from `key_path`. Returns the path as the test bed spells it. Raises `SetupError` when there is no such
-    key; the message names the Robot `variable`.
+    `path` comes from `key_path`. Returns the path as the test bed spells it. Raises `SetupError` for an unknown key;
+    the message names the Robot `variable`.
     """
     place: dict[str, object] | list[object] = bed
     kind: object = TestBed
@@ -65,12 +65,12 @@ def lay_over(bed: dict[str, object], path: list[str], value: object, variable: s
 
 
 def meaning_of(key: str, value: object, variable: str) -> object:
-    """What the value of a Robot variable means as a top-level key of the test bed."""
+    """Returns what the value of a Robot variable means as a top-level key of the test bed."""
     return _meaning(value, _kind_at(TestBed, key), variable)
 
 
 def _key_in(place: object, kind: object, part: str, above: list[str], variable: str) -> str | int:
-    """The key or the place in a list that `part` of a name stands for."""
+    """Returns the key or the list index that `part` of a name means."""
     inside = ".".join(above)
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         allowed = tuple(kind.model_fields)
@@ -97,7 +97,7 @@ def _key_in(place: object, kind: object, part: str, above: list[str], variable: 
 
 
 def _kind_at(kind: object, key: str | int) -> object:
-    """The type of what is at `key` in something of type `kind`, without annotations and without None."""
+    """Returns the type of `key` in something of type `kind`, without annotations and None."""
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         field = kind.model_fields.get(RENAMED.get(str(key), str(key)))
         return _bare(field.annotation) if field else object
@@ -128,7 +128,7 @@ def _meaning(value: object, kind: object, variable: str) -> object:
 
 
 def _problem(error: yaml.YAMLError) -> str:
-    """What is wrong, without the place in a text of one line."""
+    """Returns what is wrong, without the position in a text of one line."""
     return str(getattr(error, "problem", None) or " ".join(str(error).split()))
 
 
@@ -142,7 +142,7 @@ def _set(place: dict[str, object] | list[object], key: str | int, value: object)
 def _copy_inside(
     place: dict[str, object] | list[object], key: str | int, spelled: list[str], variable: str
 ) -> dict[str, object] | list[object]:
-    """What is at `key`, copied into its place, so that the value of a file stays as it was read."""
+    """Replaces the value at `key` by a copy and returns it, so that the value of a file does not change."""
     found = place[int(key)] if isinstance(place, list) else place.get(str(key), {})
     copied: dict[str, object] | list[object]
     if isinstance(found, Mapping):
@@ -158,7 +158,7 @@ def _copy_inside(
 
 
 def _could_be(key: str, value: object) -> bool:
-    """Whether the schema would take a value for a top-level key; a text for a number or a list would not do."""
+    """Returns whether the schema accepts a value for a top-level key; not, for example, a word for a number."""
     try:
         TestBed.model_validate({RENAMED.get(key, key): meaning_of(key, value, key)})
     except SetupError:
@@ -169,7 +169,7 @@ def _could_be(key: str, value: object) -> bool:
 
 
 def _normal(name: str) -> str:
-    """As Robot Framework compares the names of variables."""
+    """Returns a name as Robot Framework compares the names of variables."""
     return re.sub(r"[\s_]", "", name).lower()
 
 

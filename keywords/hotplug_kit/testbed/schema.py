@@ -1,4 +1,4 @@
-"""What a test bed file may hold, and how its keys fit together. What a suite needs of it, the suite checks itself."""
+"""What a test bed file may contain, and how its keys fit together. A suite checks itself what it needs."""
 
 import re
 from collections import Counter
@@ -52,10 +52,10 @@ class _Part(BaseModel):
 
 
 class Disks(_Part):
-    """Where the disks come from, how many there are, and the size of each in MiB.
+    """The source of the disks, their number, and the size of each in MiB.
 
-    `nvme` names the NVMe controllers for source `nvme`. Their namespaces are the disks; when these are fewer than
-    `count`, they are split into parts of `size_mib`.
+    `nvme` lists the NVMe controllers for source `nvme`. Their namespaces are the disks; if there are fewer than
+    `count`, the kit splits them into parts of `size_mib`.
     """
 
     source: Literal["split", "malloc", "aio", "nvme"] = "split"
@@ -77,7 +77,7 @@ class Disks(_Part):
 
     @property
     def description(self) -> str:
-        """A few words for the report; NVMe disks that need no split keep their size."""
+        """A few words for the report; NVMe disks that are not split keep their size."""
         if self.source != "nvme":
             return f"{self.count} of {self.size_mib} MiB, source: {self.source}"
         named = ", ".join(str(transport) for transport in self.nvme)
@@ -85,7 +85,7 @@ class Disks(_Part):
 
     @property
     def size_bytes(self) -> int | None:
-        """The size of each disk in bytes; None where the NVMe disks decide."""
+        """The size of each disk in bytes; None if the NVMe disks determine it."""
         return None if self.source == "nvme" else self.size_mib << 20
 
     @property
@@ -102,14 +102,14 @@ class Vm(_Part):
 
 
 class StartupRpc(_Part):
-    """A method that is called before SPDK's framework is initialised."""
+    """A method to call before SPDK's framework is initialised."""
 
     method: Annotated[str, Field(min_length=1)]
     params: dict[str, object] = {}
 
 
 class Timeouts(_Part):
-    """The longest time that each kind of wait may take."""
+    """The longest time for each kind of wait."""
 
     vhost_start: Duration = timedelta(seconds=30)
     rpc: Duration = timedelta(seconds=10)
@@ -124,7 +124,7 @@ class Timeouts(_Part):
 
 
 class Bounds(_Part):
-    """What a pass allows at most; what exceeds a bound is a fault of the device under test."""
+    """The most that a pass allows; what exceeds a bound is a fault of the device under test."""
 
     io_latency: Duration = timedelta(seconds=4)
     io_gap: Duration = timedelta(seconds=3)
@@ -174,11 +174,11 @@ class TestBed(_Part):
 
     @model_validator(mode="after")
     def _fits_together(self, info: ValidationInfo) -> Self:
-        """Checks what no key can say alone; the loader hands over as context where the keys came from."""
+        """Checks keys that depend on each other; the loader passes the origin of the keys as context."""
         context = info.context or {}
         self._origin, self._warnings = context.get("origin", {}), tuple(context.get("warnings", ()))
         if not self.controllers:
-            self.__dict__["controllers"] = self._controllers_of_vms()  # around the guard of a frozen model
+            self.__dict__["controllers"] = self._controllers_of_vms()  # bypasses the guard of a frozen model
         self._names_differ()
         self._suites_have_their_vms()
         self._vhost_can_run()
@@ -227,7 +227,7 @@ class TestBed(_Part):
                 raise _fault(
                     key,
                     f"key '{key}' names VM '{strangers[0]}', which is not in {self.where('vms')}; the VMs there are "
-                    f"{_listed(names)}; where you replace one of the keys 'vms' and 'suites', replace the other too",
+                    f"{_listed(names)}; if you replace one of the keys 'vms' and 'suites', replace the other too",
                 )
             if twice := _twice(vms):
                 raise _fault(key, f"key '{key}' names VM '{twice}' twice")
@@ -237,7 +237,7 @@ class TestBed(_Part):
             raise _fault(
                 "vhost",
                 "key 'vhost' is 'spdk', but key 'spdk_vhost' is empty; give the path of SPDK's vhost program, "
-                "for example with -v SPDK_VHOST:/path/to/vhost, or the RPC socket of an SPDK that runs already, with "
+                "for example with -v SPDK_VHOST:/path/to/vhost, or the RPC socket of a running SPDK, with "
                 "-v SPDK_RPC_SOCKET:/path/to/socket",
             )
         if self.vhost == "embedded" and self.disks.source == "nvme":
@@ -254,43 +254,43 @@ class TestBed(_Part):
 
     @property
     def uses_running_vhost(self) -> bool:
-        """Whether the program under test runs already and belongs to somebody else."""
+        """Whether the run uses a foreign vhost, one that already runs."""
         return self.vhost == "spdk" and bool(self.spdk_rpc_socket)
 
     @property
     def vhost_arguments(self) -> list[str]:
-        """Further arguments of the program under test."""
+        """More arguments for vhost."""
         return self.spdk_arguments if self.vhost == "spdk" else self.embedded_arguments
 
     @property
     def vhost_startup_rpcs(self) -> list[StartupRpc]:
-        """What the program under test is told before it initialises."""
+        """The RPC calls to vhost before it initialises."""
         return self.spdk_startup_rpcs if self.vhost == "spdk" else []
 
     def where(self, key: str) -> str:
-        """A key and the file or Robot variable that it came from, for a message: "key 'vms' of test bed file 'x'"."""
+        """Returns a key and its file or Robot variable, for a message: "key 'vms' of test bed file 'x'"."""
         return f"key '{key}' of {origin_of(key, self._origin)}"
 
     def vms_of(self, suite: str) -> list[Vm]:
-        """The VMs that a suite runs, in the order of key `suites`; raises `SetupError` for a suite without an entry."""
+        """Returns the VMs of a suite, in the order of key `suites`; raises `SetupError` for an unknown suite."""
         if suite not in self.suites:
             found = f"which has {_listed(list(self.suites))}" if self.suites else "which has no suite"
             raise SetupError(
                 f"Suite '{suite}' is not in {self.where('suites')}, {found}; add `{suite}: [vm...]` with the VMs that "
-                f"the suite is to run; the VMs of {self.where('vms')} are {_listed([vm.name for vm in self.vms])}."
+                f"the suite runs; the VMs of {self.where('vms')} are {_listed([vm.name for vm in self.vms])}."
             )
         vms = {vm.name: vm for vm in self.vms}
         return [vms[name] for name in self.suites[suite]]
 
     def controllers_of(self, suite: str) -> list[str]:
-        """The controllers of a suite's VMs, in the order of key `controllers`; raises `SetupError` as `vms_of` does."""
+        """Returns the controllers of a suite's VMs, in the order of key `controllers`; raises as `vms_of` does."""
         used = {controller for vm in self.vms_of(suite) for controller in vm.controllers}
         return [controller for controller in self.controllers if controller in used]
 
     def controller(self, which: int | str) -> str:
-        """The name of a controller, by its number (`5`), the plan's word (`Ctrlr 5`, `ctrlr-5`), or its own name.
+        """Returns the name of a controller, given by number (`5`), by the plan's word (`Ctrlr 5`) or by name.
 
-        The number counts the entries of key `controllers` from 1. Raises `SetupError` when there is no such controller.
+        The number counts the entries of key `controllers` from 1. Raises `SetupError` for an unknown controller.
         """
         if which in self.controllers:
             return str(which)
@@ -305,23 +305,23 @@ class TestBed(_Part):
         )
 
     def vm_of(self, controller: str) -> Vm:
-        """The VM that has `controller`; raises `SetupError` when none has."""
+        """Returns the VM with `controller`; raises `SetupError` when no VM has it."""
         for vm in self.vms:
             if controller in vm.controllers:
                 return vm
         raise SetupError(
             f"A step needs the VM with controller '{controller}', but no VM in {self.where('vms')} has it; the VMs "
-            f"there have {_listed(self._controllers_of_vms())}; add it to the VM that is to use it."
+            f"there have {_listed(self._controllers_of_vms())}; add it to the VM that uses it."
         )
 
     def job_file(self, folder: Path | str) -> Path:
-        """The fio job file: `fio_job` as a path, or the file of that name in `folder`."""
+        """Returns the fio job file: `fio_job` as a path, or the file of that name in `folder`."""
         named = Path(folder) / f"{self.fio_job}.job"
         return named if named.exists() else Path(self.fio_job).expanduser()
 
 
 def origin_of(key: str, origin: Mapping[str, str]) -> str:
-    """The file and the Robot variables that the value of a key came from."""
+    """Returns the file and the Robot variables that set the value of a key."""
     parts = key.split(".")
     above = (".".join(parts[:length]) for length in range(len(parts), 0, -1))
     whole = next((origin[name] for name in above if name in origin), origin.get("", "the test bed"))
@@ -330,10 +330,10 @@ def origin_of(key: str, origin: Mapping[str, str]) -> str:
 
 
 def _fault(key: str, sentence: str) -> PydanticCustomError:
-    """A fault of several keys together; `key` is the one to blame, so that the message names its file or variable."""
+    """Returns the error of several keys together; the message names the file or variable of `key`."""
     return PydanticCustomError("keys_do_not_fit", "{sentence}", {"key": key, "sentence": sentence})
 
 
 def _listed(names: Sequence[str]) -> str:
-    """Names as in a sentence: "a, b and c"."""
+    """Returns names as in a sentence: "a, b and c"."""
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

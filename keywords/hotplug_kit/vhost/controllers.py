@@ -42,7 +42,8 @@ def create_controller(vhost: Vhost, name: str, cpumask: str = "") -> str:
         remedy = "delete it first or use it"
         if not vhost.is_own:
             remedy = (
-                "it does not belong to this run and stays as it is; give other names in keys 'controllers' and 'vms'"
+                "it does not belong to this run and stays as it is; "
+                "use other names in the test bed's 'controllers' and 'vms'"
             )
         raise SetupError(f"Controller '{name}' already exists; vhost has {listed(existing)}; {remedy}.")
     if vhost.socket_folder is not None:

@@ -110,7 +110,7 @@ def test_disk_that_cannot_be_read_or_written_is_at_fault(disks: list[DiskNode]) 
 
 
 def test_disk_shorter_than_it_says_is_noticed(disks: list[DiskNode]) -> None:
-    with pytest.raises(KitError, match="sent 16384 bytes of 2 disks"):
+    with pytest.raises(KitError, match="sent 16384 bytes for 2 disks"):
         check(Ledger(), [(ShellGuest(), [disks[0], DiskNode("D1", disks[1].node, SIZE * 4)])])
 
 

@@ -59,7 +59,7 @@ def test_a_package_that_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
         ("QEMU emulator version 7.2.22 (Debian 1:7.2)\nCopyright", "ok", "7.2.22"),
         ("QEMU emulator version 10.0.0", "ok", "10.0.0"),
         ("QEMU emulator version 6.2.0", "missing", "too old: QEMU 7.2 or newer is needed"),
-        ("GNU bash, version 5", "missing", "is not QEMU: asked for its version it said 'GNU bash"),
+        ("GNU bash, version 5", "missing", "is not QEMU: its --version printed 'GNU bash"),
         (None, "missing", "is not QEMU"),
     ],
 )
@@ -111,9 +111,14 @@ def test_own_image(tmp_path: Path) -> None:
     ("content", "answer", "state", "words"),
     [
         (b"\x7fELF...", "SPDK v26.05 git sha1 d519b163cb", "ok", "SPDK v26.05"),
-        (b"\x7fELF...", "SPDK v23.09", "note", "older than what the kit was made for"),
-        (b"\x7fELF...", "", "missing", "is not an SPDK program that works here: asked for its version (-v) it said ''"),
-        (b"\x7fELF...", None, "missing", "it gave no answer. Give build/bin/vhost or"),
+        (b"\x7fELF...", "SPDK v23.09", "note", "older than what the kit supports"),
+        (
+            b"\x7fELF...",
+            "",
+            "missing",
+            "is not an SPDK program that works here: asked for its version (-v), it printed",
+        ),
+        (b"\x7fELF...", None, "missing", "it gave no answer. Use build/bin/vhost or"),
         (
             b"\x7fELF...",
             "x: error while loading shared libraries: libfuse.so.3: no",
@@ -206,7 +211,7 @@ def test_nvme_target_that_does_not_listen(tmp_path: Path) -> None:
     tcp = {"trtype": "TCP", "traddr": "127.0.0.1", "trsvcid": 1, "subnqn": "nqn.2024-01.io.example:disks"}
     own = spdk(disks={"source": "nvme", "nvme": [tcp]})
     others = bed(vhost="spdk", spdk_rpc_socket="/x", disks={"source": "nvme", "nvme": [tcp]})
-    says(check_nvme(own.disks.nvme[0], own, made_up_kernel(tmp_path)), "missing", "port 1 cannot be connected to")
+    says(check_nvme(own.disks.nvme[0], own, made_up_kernel(tmp_path)), "missing", "port 1 cannot be reached")
     says(check_nvme(own.disks.nvme[0], others, MadeUpMachine(tmp_path)), "note", "a network of its own")
 
 
@@ -239,7 +244,7 @@ def test_memory(values: dict[str, object], need: int) -> None:
 def test_room_for_files() -> None:
     here, aio = Path("/results"), bed(disks={"source": "aio"})
     says(check_results(bed(), MadeUpMachine(here, free=10)), "ok")
-    says(check_results(bed(), MadeUpMachine(here, free=9)), "missing", "no room left", "'/results'", "9 MiB are free")
+    says(check_results(bed(), MadeUpMachine(here, free=9)), "missing", "no space left", "'/results'", "9 MiB are free")
     says(check_results(aio, MadeUpMachine(here, free=1034)), "ok")
     says(check_results(aio, MadeUpMachine(here, free=200)), "missing", "1024 of them for AIO disks", "disks.size_mib")
 
@@ -249,7 +254,9 @@ def test_socket_paths(tmp_path: Path) -> None:
     long = tmp_path / ("x" * 80)
     long.mkdir()
     says(check_sockets(bed(), MadeUpMachine(Path(), temporary=long)), "missing", "may have at most 107", "set TMPDIR")
-    says(check_sockets(bed(), MadeUpMachine(Path(), temporary=tmp_path / "none")), "missing", "cannot be made in")
+    says(
+        check_sockets(bed(), MadeUpMachine(Path(), temporary=tmp_path / "none")), "missing", "Cannot create sockets in"
+    )
 
 
 def test_loopback(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,7 +43,7 @@ def test_folder_of_somebody_else_is_left_alone(tmp_path: Path, monkeypatch: pyte
 
 def test_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(SetupError, match=r"'.*file/artifacts' cannot be made: Not a directory"):
+    with pytest.raises(SetupError, match=r"'.*file/artifacts' cannot be created: Not a directory"):
         RunDirectory(tmp_path / "file" / "artifacts")
 
 

@@ -83,7 +83,7 @@ def test_what_the_test_bed_lacks_is_named_with_its_file_and_the_remedy(tmp_path:
         testbed.vms_of("hotattach")
     assert str(caught.value) == (
         "Suite 'hotattach' is not in key 'suites' of Robot variable ${SUITES}, which has mine; add "
-        "`hotattach: [vm...]` with the VMs that the suite is to run; the VMs of key 'vms' of test bed file "
+        "`hotattach: [vm...]` with the VMs that the suite runs; the VMs of key 'vms' of test bed file "
         f"'{file}' are alpha, beta and gamma."
     )
     with pytest.raises(SetupError, match=r"Suite 'hotattach' is not in key 'suites' of Robot variable"):
@@ -269,7 +269,7 @@ def test_vms_of_one_file_and_suites_of_another(tmp_path: Path) -> None:
         load_testbed(DEFAULT, [overlay])
     said = str(caught.value)
     assert f"Test bed file '{DEFAULT}': key 'suites.hotattach' names VM 'vm1'" in said
-    assert f"not in key 'vms' of test bed file '{overlay}'; the VMs there are a; where you replace one" in said
+    assert f"not in key 'vms' of test bed file '{overlay}'; the VMs there are a; if you replace one" in said
 
 
 @pytest.mark.parametrize(

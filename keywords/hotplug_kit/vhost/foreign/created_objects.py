@@ -141,7 +141,7 @@ class CreatedObjects:
 
     def gone(self, owned: CreatedObject) -> None:
         """Records that an owned object is deleted."""
-        with self._lock, contextlib.suppress(KitError):  # a dead janitor is no reason to keep the rest
+        with self._lock, contextlib.suppress(KitError):  # delete the rest even if the janitor is dead
             self._change([each for each in self._owned if each != owned])
 
     def _change(self, owned: list[CreatedObject]) -> None:
