@@ -125,8 +125,9 @@ class CaseListener:
     def _findings_of(self, message: str) -> tuple[Finding, ...]:
         """What a failure's message tells of, faults of the device first, then in the order of the message."""
         failures = failures_in(message)
+        end_of_first = verdict.end_of_heading(message) + len(verdict.sentence_of(message))
         found: list[Finding] = []
-        if not failures or failures[0][0] > verdict.end_of_heading(message):
+        if not failures or failures[0][0] > end_of_first:
             never_ran = any(words and words in message for words in self._never_ran)
             found += self._at_failure(message, verdict.findings_without_kit(message, never_ran))
         for _, findings in failures:  # without findings it is an exception that nobody foresaw
