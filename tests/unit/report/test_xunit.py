@@ -4,7 +4,7 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
-from robot.rebot import rebot
+from robot.api import ResultWriter
 
 from hotplug_kit.domain.errors import SetupError
 from hotplug_kit.report.xunit import write_xunit
@@ -84,7 +84,8 @@ def test_metadata_and_verdicts_are_properties_and_messages_are_the_sentences(tmp
 def test_failed_teardown_of_a_suite_fails_its_cases_once(tmp_path: Path, by_rebot: bool) -> None:
     run(tmp_path, SUITE.replace("Metadata", "Suite Teardown    Hang At The End\nMetadata"))
     if by_rebot:
-        rebot(str(tmp_path / "output.xml"), outputdir=str(tmp_path), output="output.xml", log=None, report=None)
+        writer = ResultWriter(str(tmp_path / "output.xml"))
+        writer.write_results(outputdir=str(tmp_path), output="output.xml", log=None, report=None)
     root = converted(tmp_path / "output.xml")
     assert problems(root)["Passes"] == ("failure", "device.bad-exit")
     assert problems(root)["Misses A Program"] == ("failure", "device.bad-exit")
