@@ -9,7 +9,7 @@ from robot import result as robot_result
 
 from hotplug_kit.report import history, verdict
 from ReportLibrary.failures import Failures
-from tests.unit.report.small_runs import run
+from tests.unit.report.small_runs import run, run_files
 
 FAILING = "Library    tests.unit.report.failing_library.FailingLibrary\n"
 
@@ -89,6 +89,19 @@ def test_failed_set_up_of_a_suite_is_in_all_its_messages(tmp_path: Path) -> None
     assert set(messages(suite).values()) == {f"Parent suite setup failed:\nSetupError: {line}"}
     assert suite.message == f"Suite setup failed:\nSetupError: {line}"
     assert suite.setup.message == f"SetupError: {line}"
+
+
+def test_cases_below_a_suite_whose_set_up_failed_have_its_tags_and_are_in_the_history(tmp_path: Path) -> None:
+    (tmp_path / "suites").mkdir()
+    settings = f"*** Settings ***\nLibrary    ReportLibrary\n{FAILING}"
+    (tmp_path / "suites" / "__init__.robot").write_text(f"{settings}Suite Setup    Miss A Program\n")
+    (tmp_path / "suites" / "below.robot").write_text(f"{settings}*** Test Cases ***\nCase\n    No Operation\n")
+    suite = run_files(tmp_path, tmp_path / "suites")
+    (found,) = suite.all_tests
+    assert set(found.tags) == {"fault:kit", "check:set-up", "class:environment"}
+    assert verdict.read_line(found.message)["check"] == "set-up"
+    (entry,) = history.read(tmp_path / history.NAME)
+    assert (entry.case, entry.fault, entry.check, entry.figures) == ("Below: Case", "kit", "set-up", {})
 
 
 def test_failed_teardown_of_a_suite_is_in_all_its_messages(tmp_path: Path) -> None:
