@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ReportLibrary import ReportLibrary
 
 _MUST_BE_EQUAL = {"Vhost": r", (?:started as|process) ", "Disks": "$", "fio job": "$", "QEMU": r" \("}
-"""The metadata without which figures cannot be compared, and where what each run has of its own begins."""
+"""The metadata that must be equal for figures to be compared, and where the part begins that differs in each run."""
 
 
 class PastRuns:

@@ -58,8 +58,8 @@ class VhostLibrary(KitLibrary):
     = Files =
 
     The log of vhost (``vhost.log``) and a record of every RPC call (``rpc.jsonl``) go to the run's folder below
-    ``artifacts`` in Robot's output directory; ``artifacts/latest`` leads to it. Both have a bound on their size. Whatever happens to Robot, the vhost process
-    that it started ends with it.
+    ``artifacts`` in Robot's output directory; ``artifacts/latest`` leads to it. Both have a bound on their size.
+    Whatever happens to Robot, the vhost process that it started ends with it.
 
     = Example =
 

@@ -54,6 +54,7 @@ def test_artifacts_that_fill_up_under_way(start_robot: StartRobot) -> None:
 
     run.wait(90)
     message = one_message(run)
-    assert message.startswith(f"SetupError: There is no space left for the files of the run in '{run.output}/artifacts/")
+    assert message.startswith("SetupError: There is no space left for the files of the run in ")
+    assert f"'{run.output}/artifacts/" in message
     assert "vhost died" not in message
     run.assert_nothing_is_left()
