@@ -1,4 +1,4 @@
-"""ReportLibrary: what a reviewer needs, put into the log by itself at the end of each case."""
+"""ReportLibrary: adds to the log what a reviewer needs, at the end of each case, without being called."""
 
 from collections.abc import Mapping
 from functools import cached_property

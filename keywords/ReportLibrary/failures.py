@@ -1,4 +1,4 @@
-"""What a bug report needs, collected while cases fail: the failures, what Robot knows of the run, and the bundle."""
+"""Collects what a bug report needs while cases fail: the failures, what Robot knows about the run, and the bundle."""
 
 from __future__ import annotations
 

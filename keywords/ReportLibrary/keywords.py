@@ -1,4 +1,4 @@
-"""The keywords of ReportLibrary; what it does by itself is in `listener`."""
+"""The keywords of ReportLibrary; `listener` has what it does without being called."""
 
 from __future__ import annotations
 

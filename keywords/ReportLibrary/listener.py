@@ -46,6 +46,7 @@ class CaseListener:
         self._failed: list[tuple[float, str]] = []
         self._never_ran: deque[str] = deque(maxlen=20)
         self._teardowns = 0
+        self._ended: set[str] = set()
 
     def start_suite(self, data: running.TestSuite, result: robot_result.TestSuite) -> None:
         """A suite's set-up begins."""
@@ -86,6 +87,8 @@ class CaseListener:
         if result.type in (result.SETUP, result.TEARDOWN) and isinstance(suite, robot_result.TestSuite):
             findings = self._findings_of(result.message)
             result.message = _with_verdict(result.message, findings)
+            if result.type == result.SETUP:
+                suite.set_tags(verdict.tags(findings), persist=True)  # of all cases below, which are not run
             self._report(f"{result.type.capitalize()} of {suite.name}", result.message, findings, suite)
 
     def end_test(self, data: running.TestCase, result: robot_result.TestCase) -> None:
@@ -104,12 +107,22 @@ class CaseListener:
         elif result.passed:
             artifacts = self._library.run_directory.root
             _show(lambda: time_line_html(CHRONICLE, artifacts, self._began))
-        self._past.add(result, self._began, findings)
+        self._past.add(result, findings, self._began if result.passed or self._failed else None)
+        self._ended.add(result.full_name)
 
     def end_suite(self, data: running.TestSuite, result: robot_result.TestSuite) -> None:
-        """Adds the verdict to the message of a suite whose set-up or teardown failed."""
-        if result.message and result.failed and not _is_dry_run():
-            result.message = _with_verdict(result.message, self._findings_of(result.message))
+        """Adds the verdict to the message of a suite whose set-up or teardown failed.
+
+        Robot tells no library of the cases in the suites below one whose set-up failed; they go to the history here.
+        """
+        if not result.message or not result.failed or _is_dry_run():
+            return
+        findings = self._findings_of(result.message)
+        result.message = _with_verdict(result.message, findings)
+        for test in result.all_tests:
+            if test.full_name not in self._ended:
+                self._past.add(test, findings)
+                self._ended.add(test.full_name)
 
     def close(self) -> None:
         """The run is over."""
@@ -125,8 +138,9 @@ class CaseListener:
     def _findings_of(self, message: str) -> tuple[Finding, ...]:
         """What a failure's message tells of, faults of the device first, then in the order of the message."""
         failures = failures_in(message)
+        end_of_first = verdict.end_of_heading(message) + len(verdict.sentence_of(message))
         found: list[Finding] = []
-        if not failures or failures[0][0] > verdict.end_of_heading(message):
+        if not failures or failures[0][0] > end_of_first:
             never_ran = any(words and words in message for words in self._never_ran)
             found += self._at_failure(message, verdict.findings_without_kit(message, never_ran))
         for _, findings in failures:  # without findings it is an exception that nobody foresaw

@@ -1,11 +1,11 @@
-"""Makes log.html independent of where the suites lie."""
+"""Makes log.html independent of where the suites are."""
 
 from robot import result
 from robot.api import SuiteVisitor
 
 
 class MovableLog(SuiteVisitor):  # type: ignore[misc]
-    """A pre-Rebot modifier: takes the links to the suites' sources out of log.html, which would be dead elsewhere.
+    """A pre-Rebot modifier: removes the links to the suites' sources from log.html, which would be dead elsewhere.
 
     | robot --prerebotmodifier ReportLibrary.movable_log.MovableLog suites/
     """

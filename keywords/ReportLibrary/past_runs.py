@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ReportLibrary import ReportLibrary
 
 _MUST_BE_EQUAL = {"Vhost": r", (?:started as|process) ", "Disks": "$", "fio job": "$", "QEMU": r" \("}
-"""The metadata without which figures cannot be compared, and where what each run has of its own begins."""
+"""The metadata that must be equal for figures to be compared, and where the part begins that differs in each run."""
 
 
 class PastRuns:
@@ -31,10 +31,10 @@ class PastRuns:
     def __init__(self, library: ReportLibrary) -> None:
         self._library = library
 
-    def add(self, result: robot_result.TestCase, began: float, findings: Sequence[Finding] = ()) -> None:
+    def add(self, result: robot_result.TestCase, findings: Sequence[Finding], began: float | None = None) -> None:
         """Adds a case that has just ended, and warns when it was much slower than in the last runs.
 
-        `findings` are those of a failed case, the first cause first.
+        `findings` are those of a failed case, the first cause first. `began` is None for a case that was not run.
         """
         if not (result.passed or result.failed):
             return
@@ -46,7 +46,7 @@ class PastRuns:
             status=result.status,
             set_up=comparable_set_up(facts),
             kit=facts.get("Kit", "unknown"),
-            figures=history.case_figures(CHRONICLE.moments(), began, time.monotonic()),
+            figures={} if began is None else history.case_figures(CHRONICLE.moments(), began, time.monotonic()),
             fault=cause.get("fault", ""),
             check=cause.get("check", ""),
             failure=cause.get("class", ""),

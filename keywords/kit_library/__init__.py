@@ -4,6 +4,7 @@ import contextlib
 import errno
 import html
 import os
+import re
 import time
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -161,6 +162,9 @@ class CausedFault(DeviceFault):
 _failures: list[tuple[str, tuple[Finding, ...]]] = []
 _KEPT_FAILURES = 50
 
+_ERROR_BEGINS = re.compile(r"(^|\n|\d\) |The last error was: )$")
+"""Where Robot puts an error's words; a bare `KeyError: 1` may stand elsewhere in a message that is not about it."""
+
 _KNOWN_BY = 500
 """So many characters at the beginning of a failure's words identify it: Robot cuts a long message in the middle."""
 
@@ -179,7 +183,11 @@ def failures_in(message: str) -> list[tuple[int, tuple[Finding, ...]]]:
     """
     told = [(_beginning(words), findings) for words, findings in reversed(_failures)]
     hits = sorted(
-        ((message.find(words), -len(words), findings) for words, findings in told if words and words in message),
+        (
+            (place, -len(words), findings)
+            for words, findings in told
+            if words and (place := message.find(words)) >= 0 and (findings or _ERROR_BEGINS.search(message[:place]))
+        ),
         key=lambda hit: hit[:2],
     )
     found: list[tuple[int, tuple[Finding, ...]]] = []

@@ -1,1 +1,1 @@
-"""What a reviewer reads: pictures, evidence, known issues, failure bundles and trends, made of a run's chronicle."""
+"""What a reviewer reads: verdicts, pictures, evidence, known issues, failure bundles and trends."""

@@ -1,4 +1,4 @@
-"""The failure bundle: one archive with all that a bug report needs, and with no secret in it."""
+"""The failure bundle: one archive with everything that a bug report needs, and without secrets."""
 
 import html
 import io
@@ -27,9 +27,9 @@ _PRIVATE_KEY = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z
 def write_bundle(path: Path, texts: Mapping[str, str], folders: Mapping[str, Path], secrets: Iterable[str]) -> None:
     """Writes the archive to `path` in one go.
 
-    `texts` are files by name, `folders` are folders of text files by the name that they get. Wherever one of `secrets`
-    stands, also as JSON and HTML write it, or a private key, `***` stands in the archive. Of a file above
-    8 MiB the beginning and the end are kept.
+    `texts` are files by name, `folders` are folders of text files by the name that they get. `***` replaces each of
+    `secrets`, also as JSON and HTML write it, and each private key. Of a file above 8 MiB, the beginning and the end
+    are kept.
     """
     hide = _hider(secrets)
     part = path.with_name(path.name + ".part")
@@ -123,7 +123,7 @@ def processes(moments: Sequence[Moment]) -> dict[str, int]:
 def write_stacks(lane: str, pid: int, path: Path, seconds: float = SECONDS) -> bool:
     """Writes the stacks of all threads of a process to `path`; False where there is no debugger.
 
-    The process stands still meanwhile, at most `seconds`.
+    This stops the process for a moment, at most for `seconds`.
     """
     gdb = shutil.which("gdb")
     if gdb is None:

@@ -1,4 +1,4 @@
-"""The parts of a case's report as HTML that may stand in Robot's log."""
+"""The parts of a case's report as HTML for Robot's log."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,8 +19,8 @@ _STYLE = """<style>
 .test > .children > .messages:has(.case-report) { order: -1 }
 .message-row:has(.case-report) > :is(.time, .level) { display: none }
 </style>"""
-"""Robot logs what is said at a case's end below all keywords; this lifts it to where a reader looks first, and gives it
-the whole width. A browser that does not know `:has` shows it at the end."""
+"""Robot shows what is logged at the end of a case below all keywords. This moves it to where a reader looks first, and
+gives it the whole width. A browser that does not support `:has` shows it at the end."""
 
 
 def in_report(text: str) -> str:
@@ -67,7 +67,7 @@ def time_line_html(chronicle: Chronicle, artifacts: Path, began: float, failed_a
 
 
 def _grave_console_lines(chronicle: Chronicle, artifacts: Path) -> Iterator[Moment]:
-    """What the kernels complain of on their consoles; of a burst, the first line."""
+    """What the kernels complain about on their consoles; of a burst, the first line."""
     for vm, lines in evidence.consoles(chronicle, artifacts).items():
         shown = float("-inf")
         for line in lines:

@@ -1,4 +1,4 @@
-"""The lines that help to understand a failure: of all logs around the moment, merged on one clock."""
+"""The lines that help to understand a failure: those of all logs around it, merged on one clock."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -15,7 +15,7 @@ LONGEST_WAIT = 60.0
 MOST_LINES = 60
 _LONGEST_TEXT = 300
 _SOURCES = {Kind.RPC: "RPC", Kind.QMP: "QMP", Kind.FINDING: "finding", Kind.FIO_ERROR: "fio", Kind.KERNEL_LINE: "dmesg"}
-_OWN_WORDS = (Kind.RPC, Kind.ATTACH, Kind.DETACH)  # whose text names all
+_OWN_WORDS = (Kind.RPC, Kind.ATTACH, Kind.DETACH)  # their text names everything
 _LEFT_OUT = (Kind.FIO_SAMPLE, Kind.CASE)
 _GRAVE_KINDS = (Kind.FINDING, Kind.FIO_ERROR, Kind.STALL)
 _EVENTS = (Kind.ATTACH, Kind.DETACH, Kind.REBOOT, Kind.RPC)
@@ -47,7 +47,7 @@ def gather(chronicle: Chronicle, artifacts: Path, since: float, until: float) ->
 
 
 def consoles(chronicle: Chronicle, artifacts: Path) -> dict[str, list[Line]]:
-    """The lines of each VM's consoles, of all QEMUs that were started for it."""
+    """The lines of each VM's consoles, from all QEMUs that were started for it."""
     moments = chronicle.moments(kinds=[Kind.START, Kind.REBOOT, Kind.READY, Kind.QMP])
     found: dict[str, list[Line]] = {}
     for vm in sorted({moment.lane.removeprefix("VM ") for moment in moments if moment.lane.startswith("VM ")}):
@@ -66,7 +66,7 @@ def _source(moment: Moment) -> str:
 
 
 def interesting_time(chronicle: Chronicle, began: float, failed_at: float) -> tuple[float, float]:
-    """From shortly before the last event before the failure, which is what mostly led to it, to shortly after it."""
+    """From shortly before the last event before the failure, which mostly led to it, to shortly after the failure."""
     recent = chronicle.moments(max(began, failed_at - LONGEST_WAIT), failed_at, kinds=_EVENTS)
     events = [moment for moment in recent if not (moment.kind is Kind.RPC and is_query(moment))]
     return (events[-1].at if events else failed_at) - BEFORE_SECONDS, failed_at + AFTER_SECONDS

@@ -12,7 +12,7 @@ from hotplug_kit.report.event_times import event_times
 from hotplug_kit.report.time_line import rates
 
 NAME = "history.jsonl"
-_NAMES = {"failure": "class"}  # which is a word of Python
+_NAMES = {"failure": "class"}  # a keyword of Python
 _FIELDS = {name: field for field, name in _NAMES.items()}
 COMPARED_RUNS = 5
 LEAST_RUNS = 3
@@ -77,7 +77,7 @@ def case_figures(moments: Sequence[Moment], began: float, ended: float) -> dict[
         figures["write_mb_s"] = written / seconds * len(counters) / 1e6
     events = event_times(moments, began, ended)
     for kind in ("attach", "detach"):
-        # what was not seen exactly tells when the kit looked, not how fast the guest was
+        # an upper bound tells when the kit looked, not how fast the guest was
         if exact := [e.followed for e in events if e.kind == kind and e.exact and e.followed is not None]:
             figures[f"{kind}_s"] = max(exact)
     if errors := [event.fio_error for event in events if event.fio_error is not None]:
@@ -86,7 +86,7 @@ def case_figures(moments: Sequence[Moment], began: float, ended: float) -> dict[
 
 
 def add(path: Path, entry: Entry) -> None:
-    """Adds an entry at the end of the file `path`, in one write, so that runs at the same time may do so, too."""
+    """Adds an entry at the end of the file `path`, in one write, because several runs may do so at the same time."""
     line = {_NAMES.get(name, name): value for name, value in asdict(entry).items() if value != ""}
     with path.open("a") as file:
         file.write(json.dumps(line) + "\n")

@@ -12,8 +12,8 @@ from hotplug_kit.process.bounded_log import read_log
 _READ_BYTES = 4 << 20  # of a log's end; the time around a failure is there
 _SPDK_STAMP = re.compile(r"\[(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)\.(\d{1,9})\]\s*")
 _KERNEL_STAMP = re.compile(r"\[\s*(\d+\.\d+)\](?:\[[^]]*\])? ")
-_NEW_BOOT_SECONDS = 1.0  # a kernel clock that goes back by more has begun anew
-_FIRMWARE_SECONDS = 1.0  # from a reset to the kernel's first moment, where the guest never told its clock
+_NEW_BOOT_SECONDS = 1.0  # a kernel clock that goes back by more belongs to a new boot
+_FIRMWARE_SECONDS = 1.0  # from a reset to the kernel's first moment, for a guest that never told its clock
 GRAVE = re.compile(
     r"\*(ERROR|CRIT|EMERG)\*|\bERROR\b|Assertion|AddressSanitizer|runtime error:|LeakSanitizer|Segmentation|Traceback"
     r"|panic|Oops|\bBUG\b|Call Trace|lockup|blocked for more than|I/O error|err=\s*-?\d+|FAILED Result|died|verify",

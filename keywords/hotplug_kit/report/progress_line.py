@@ -1,4 +1,4 @@
-"""Says on the console what is being waited for: one live line on a terminal, a plain line now and then elsewhere."""
+"""Shows on the console what the run waits for: one live line on a terminal, a plain line now and then elsewhere."""
 
 import os
 import threading
@@ -7,13 +7,13 @@ from typing import TextIO
 
 TERMINAL_SECONDS = (1.0, 1.0)
 PLAIN_SECONDS = (10.0, 10.0)
-"""From when on a wait is worth a word, and how long until the next word."""
+"""How long a wait lasts before the first line about it, and how long until the next line."""
 
-_WIDTH = 78  # Robot's own lines are no wider, so it overwrites ours whole
+_WIDTH = 78  # no wider than Robot's own lines, which overwrite it completely
 
 
 class ProgressLine:
-    """An observer of waits (see `monitor.deadline`) that writes to `stream`; only the main thread's are told."""
+    """An observer of waits (see `monitor.deadline`) that writes to `stream`; it shows only those of the main thread."""
 
     def __init__(self, stream: TextIO, live: bool | None = None) -> None:
         self._stream = stream
@@ -24,7 +24,7 @@ class ProgressLine:
         self._process = os.getpid()
 
     def waiting(self, what: str, elapsed: float, limit: float) -> None:
-        """A wait for `what` goes on since `elapsed` seconds, and may take `limit`."""
+        """A wait for `what` has lasted `elapsed` seconds and may take `limit`."""
         now = time.monotonic()
         if elapsed < self._first or now - self._said_at < self._every or not self._mine():
             return
@@ -46,7 +46,7 @@ class ProgressLine:
         try:
             self._stream.write(text)
             self._stream.flush()
-        except (OSError, ValueError):  # a console that is gone is no reason to fail
+        except (OSError, ValueError):  # a console that is gone must not fail the run
             self._first = float("inf")
 
 

@@ -1,4 +1,4 @@
-"""Drawings that stand in Robot's log: SVG in the page's own text colour, small, and unlike any other in the page."""
+"""Drawings for Robot's log: small SVGs in the page's own text colour, each with identifiers of its own."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _numbers = count(1)
 class Canvas:
     """A drawing of `width` by `height` inches that scales with the page.
 
-    It is no more than a matplotlib figure with the kit's looks, and what `svg` makes of it.
+    It is a matplotlib figure with the kit's style, and `svg` makes an SVG element of it.
     """
 
     def __init__(self, width: float, height: float) -> None:
@@ -64,7 +64,7 @@ class Canvas:
         return axes
 
     def tidy(self, axes: Axes) -> None:
-        """Takes what is not needed from axes, and gives them faint lines of reference."""
+        """Removes what is not needed from axes, and adds a faint grid."""
         axes.grid(color=FOREGROUND, alpha=0.15, linewidth=0.6)
         for side in ("top", "right"):
             axes.spines[side].set_visible(False)

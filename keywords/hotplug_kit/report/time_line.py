@@ -10,7 +10,7 @@ from hotplug_kit.monitor.chronicle import VHOST, Kind, Moment
 from hotplug_kit.report.event_times import EventTimes, event_times
 
 CURVE_POINTS = 120
-_SHORTEST_BAR = 0.5  # in seconds; of a shorter call there is a tick alone
+_SHORTEST_BAR = 0.5  # in seconds; a shorter call is only a tick
 _LONGEST_GAP = 2.0  # between two samples that still belong to one curve, in seconds
 
 
@@ -202,7 +202,7 @@ def is_query(call: Moment) -> bool:
 
 
 def rates(samples: Sequence[tuple[float, float]]) -> list[tuple[float, float | None]]:
-    """Bytes a second between each two samples of a counter; None where it began anew or samples are missing."""
+    """Bytes a second between each two samples of a counter; None where it was reset or samples are missing."""
     found: list[tuple[float, float | None]] = []
     for (at, count), (later, count_later) in itertools.pairwise(samples):
         whole = later > at and count_later >= count and later - at <= _LONGEST_GAP

@@ -47,7 +47,7 @@ _SIGNS: Mapping[Sign, tuple[str, str, float]] = {
 
 
 def draw(line: TimeLine, title: str) -> str:
-    """The picture as an SVG element that may stand in an HTML page; `title` is its name for screen readers."""
+    """The picture as an SVG element for an HTML page; `title` is its name for screen readers."""
     top = _TOP_INCHES + _EVENT_INCHES * len(line.events)
     height = top + _BOTTOM_INCHES + _LANE_INCHES * max(1, len(line.lanes))
     canvas = Canvas(WIDTH, height)
@@ -130,7 +130,7 @@ def _draw_lane(canvas: Canvas, axes: Axes, lane: Lane, line: TimeLine, base: int
 
 
 def _legend(canvas: Canvas, line: TimeLine, curves: bool) -> None:
-    """Names what is there, and nothing that is not."""
+    """Names what the picture shows, and nothing else."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 

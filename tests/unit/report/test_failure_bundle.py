@@ -7,7 +7,7 @@ import pytest
 
 from hotplug_kit.report import bundle
 from hotplug_kit.report.bundle import HIDDEN, write_bundle
-from ReportLibrary.run_facts import bed_text, secrets
+from ReportLibrary.failures import bed_text, secrets
 
 PASSWORD = 'pa"ss<w>ord'
 

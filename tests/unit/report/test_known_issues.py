@@ -1,107 +1,125 @@
-"""Known issues: the kit's own file fits its schema and its messages; a file that does not fit is named."""
+"""Known issues match findings; the kit's own files fit their schema; a file that does not fit is named."""
 
 from pathlib import Path
 
 import pytest
 
 from hotplug_kit.domain.errors import SetupError
-from hotplug_kit.report.known_issues import OWN_FILE, html_list, matching, read_known_issues
+from hotplug_kit.domain.finding import Check, FailureClass, Finding
+from hotplug_kit.report.known_issues import OWN_FILE, html_list, matching, read_explanations, read_known_issues
 from hotplug_kit.vhost.rpc.client import describe_call
 
-ENTRY = "- {class: lost event, pattern: 'in vain', explanation: It was lost., link: 'https://example.org/1'}\n"
+ENTRY = "- {title: lost event, check: disk-gone, explanation: It was lost., link: 'https://example.org/1'}\n"
+OLD_ENTRY = "- {class: our own drives, pattern: 'controller is down', explanation: Firmware 1.2 resets.}\n"
+
+
+def titles(finding: Finding, lines: tuple[str, ...] = ()) -> list[str]:
+    found = matching(read_known_issues(OWN_FILE), [finding], finding.sentence, lines)
+    return [issue.title for issue, _ in found]
 
 
 @pytest.mark.parametrize(
-    ("message", "failure_class"),
+    ("check", "failure", "sentence", "title"),
     [
-        ("vhost died: killed by signal 11 (SIGSEGV). Log: nothing.", "vhost crashes on remove or reboot"),
         (
-            f"vhost did not answer {describe_call('vhost_scsi_controller_remove_target', {'ctrlr': 'a'})} on",
-            "remove target never answers",
+            Check.VHOST_ALIVE,
+            FailureClass.CRASH,
+            "vhost died: killed by signal 11 (SIGSEGV).",
+            "vhost crashes when a disk is removed or a guest reboots",
         ),
         (
-            "Waited 4 s for disk 'D' to appear in VM 'vm1' at controller 'c' target 0, in vain. Event lost: there.",
-            "attach answered, and the guest never sees the disk",
+            Check.RPC_DEADLINE,
+            FailureClass.NO_ANSWER,
+            f"No reply to {describe_call('vhost_scsi_controller_remove_target', {'ctrlr': 'a'})}.",
+            "removal of a target is never answered",
         ),
         (
-            "Waited 3 s for the disk at controller 'c' target 1 to be gone from VM 'vm3', in vain. Event lost: stale.",
-            "removal event lost",
+            Check.DISK_APPEARS,
+            FailureClass.LOST_EVENT,
+            "",
+            "attach is answered, and the guest never sees the disk",
         ),
-        ("QEMU of VM 'vm1' died: exit code 1.", "QEMU ends on unplug"),
-        ("vhost is alive as a process but does not answer: for 4 s", "vhost lives but does not answer"),
+        (Check.DISK_GONE, FailureClass.LOST_EVENT, "", "guest misses the removal of a disk"),
+        (Check.VM_ALIVE, FailureClass.CRASH, "", "QEMU crashes when a disk is unplugged"),
+        (Check.VHOST_HEARTBEAT, FailureClass.BLOCKED, "", "a call blocks the reactor"),
+        (Check.DISK_PROGRESS, FailureClass.STALL, "", "a disk stalls while another one is plugged"),
+        (Check.DISK_APPEARS, FailureClass.WRONG_DISKS, "", "another disk at the same place"),
+        (Check.VHOST_LEAKS, FailureClass.LEAK, "", "vhost leaks file descriptors"),
+        (Check.VHOST_EXIT, FailureClass.BAD_EXIT, "", "vhost fails only when it ends"),
         (
-            "fio's job on disk 'a' (/dev/sda) of VM 'vm1' stood still for 8.1 s (allowed: 3 s), from 0.1 s after",
-            "an untouched disk stalls while another is plugged",
+            Check.FIO_PASSED,
+            FailureClass.CORRUPTION,
+            "fio said: verify: bad magic header",
+            "corruption in the data path",
         ),
-        (
-            "The guest of VM 'vm3' is in trouble, I/O error: [   16.9] I/O error, dev sdb, sector 19760",
-            "an untouched disk fails while another is plugged",
-        ),
-        ("VM 'vm1' has the wrong disk at controller 'naa.ctrlr1' target 0: its serial is", "wrong disk at a place"),
-        ("Model, vhost and guests do not agree on the disks: VM 'vm1': disk", "wrong set of disks"),
-        (
-            "Disk 'a' (/dev/sda) of VM 'vm1' at byte offset 4096: holds zeros (lost).",
-            "data lost or changed across an event or a reboot",
-        ),
-        ("vhost (process 12) holds 90 file descriptors where it held 40 in the same state.", "leak in vhost"),
-        (
-            "fio's job on disk 'b' (/dev/sdb) of VM 'vm1' failed with EIO (5), Input/output error.",
-            "an untouched disk fails while another is plugged",
-        ),
-        (
-            "fio's job on disk 'a' failed with ENOSPC (28), No space; after a detach EIO comes first.",
-            "fio failed before the event, or for another reason",
-        ),
-        ("KitError: fio run 1: fio wrote no output at all.", "no verdict, because fio gave no usable result"),
-        (
-            "The guest of VM 'vm3' is in trouble, SCSI event fault: [ 12.4] virtio_scsi: SCSI device 0 0 1 0 not found",
-            "event about a unit that the guest does not know",
-        ),
-        (
-            "VM 'vm1' made disk 'a' usable 6.2 s after the attach was asked for, more than the 5 s that",
-            "guest told late",
-        ),
-        ("ConnectionLostError: fio run 1 gives no verdict. The connection to", "connection to the guest lost"),
-        ("vhost floods its log with 120,000 lines a second", "log flood"),
-        (
-            "vhost was asked to stop with SIGINT (10 s), but did not end in order: exit code 1.",
-            "fault only at the end of vhost",
-        ),
-        ("fio run 1 read back wrong data: verify: bad magic header.", "corruption in the data path"),
     ],
 )
-def test_failure_of_a_class_is_recognised_by_its_message(message: str, failure_class: str) -> None:
-    found = matching(read_known_issues(OWN_FILE), message, [])
-    assert [issue.failure_class for issue, _ in found] == [failure_class]
+def test_failure_is_recognised_by_check_and_class_whatever_its_words(
+    check: Check, failure: FailureClass, sentence: str, title: str
+) -> None:
+    assert titles(Finding(check, failure, sentence)) == [title]
+
+
+def test_same_words_of_another_check_do_not_match() -> None:
+    said = "Reboot of vm1: SIGSEGV, vhost_scsi_controller_remove_target"
+    assert titles(Finding(Check.GUEST_COMMAND, FailureClass.OWN, said)) == []
+
+
+def test_class_and_check_must_be_of_the_same_finding() -> None:
+    issues = read_known_issues(OWN_FILE)
+    one = Finding(Check.DISK_APPEARS, FailureClass.DISK_STAYS, "")
+    other = Finding(Check.FIO_PASSED, FailureClass.LOST_EVENT, "")
+    assert matching(issues, [one, other], "", []) == []
 
 
 def test_evidence_counts_too_after_the_message() -> None:
-    issues = read_known_issues(OWN_FILE)
-    lines = ["ordinary", "==12==ERROR: AddressSanitizer: heap-use-after-free on address"]
-    found = matching(issues, "vhost died: killed by signal 6 (SIGABRT).", lines)
-    assert [text for _, text in found] == ["vhost died: killed by signal 6 (SIGABRT).", lines[1]]
+    lines = ("ordinary", "==12==ERROR: AddressSanitizer: heap-use-after-free on address")
+    finding = Finding(Check.VHOST_ALIVE, FailureClass.CRASH, "vhost died: killed by signal 6 (SIGABRT).")
+    found = matching(read_known_issues(OWN_FILE), [finding], finding.sentence, lines)
+    assert [text for _, text in found] == [finding.sentence, lines[1]]
 
 
 def test_failure_of_no_known_kind_matches_nothing() -> None:
-    assert matching(read_known_issues(OWN_FILE), "Setting up failed: no such file.", ["all is well"]) == []
+    finding = Finding(Check.OWN_CHECK, FailureClass.OWN, "Setting up failed: no such file.")
+    assert titles(finding, ("all is well",)) == []
     assert html_list([], "") == ""
 
 
-def test_entry_is_shown_with_class_explanation_and_link(tmp_path: Path) -> None:
-    (tmp_path / "own.yaml").write_text(ENTRY)
-    found = matching(read_known_issues(tmp_path / "own.yaml"), "<waited>", ["in vain <x>"])
+def test_every_issue_of_the_kits_own_file_has_a_link() -> None:
+    assert [issue.title for issue in read_known_issues(OWN_FILE) if issue.link is None] == []
+
+
+def test_every_class_of_failure_is_explained() -> None:
+    assert set(read_explanations()) == set(FailureClass)
+
+
+def test_entry_is_shown_with_title_explanation_and_link(tmp_path: Path) -> None:
+    (tmp_path / "own.yaml").write_text(ENTRY.replace("explanation", "pattern: still, explanation"))
+    finding = Finding(Check.DISK_GONE, FailureClass.DISK_STAYS, "<waited>")
+    found = matching(read_known_issues(tmp_path / "own.yaml"), [finding], "<waited>", ["still <x>"])
     shown = html_list(found, "<waited>")
-    for words in ("<b>lost event</b>", "It was lost.", 'href="https://example.org/1"', "in vain &lt;x&gt;"):
+    for words in ("<b>lost event</b>", "It was lost.", 'href="https://example.org/1"', "still &lt;x&gt;"):
         assert words in shown
+
+
+def test_file_from_before_there_were_classes_still_works(tmp_path: Path) -> None:
+    (tmp_path / "own.yaml").write_text(OLD_ENTRY)
+    (issue,) = read_known_issues(tmp_path / "own.yaml")
+    assert (issue.title, issue.failure) == ("our own drives", None)
+    finding = Finding(Check.VHOST_ALIVE, FailureClass.CRASH, "vhost died.")
+    assert matching([issue], [finding], "vhost died.", ["nvme0: controller is down"])
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("- {class: x}", "entry 1, key 'class'"),
-        (ENTRY + ENTRY.replace("'in vain'", "'(in'"), "entry 2, key 'pattern'.*no regular expression"),
+        ("- {title: lost}", "entry 1, key 'explanation'"),
+        (ENTRY + ENTRY.replace("check", "pattern: '(in', check"), "entry 2, key 'pattern'.*not a regular expression"),
         (ENTRY.replace("https://example.org/1", "nowhere"), "entry 1, key 'link'"),
-        ("a: [", "is no YAML"),
+        (ENTRY.replace("disk-gone", "disk-went"), "entry 1, key 'check'.*'disk-gone'"),
+        (ENTRY.replace("check: disk-gone", "class: lost-evnt"), "entry 1, key 'class'.*'lost-event'"),
+        (ENTRY.replace("check: disk-gone", "class: lost-event"), "entry 1: .*needs 'check' or 'pattern'"),
+        ("a: [", "is not YAML"),
     ],
 )
 def test_file_that_does_not_fit_is_named_with_the_place(text: str, words: str, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from hotplug_kit.domain.errors import DeadlineError
 from hotplug_kit.monitor import deadline
+from hotplug_kit.monitor.run_monitor import MONITOR
 from hotplug_kit.report.progress_line import ProgressLine
 
 
@@ -59,7 +60,7 @@ def test_every_wait_is_told_and_its_end_too(monkeypatch: pytest.MonkeyPatch) -> 
         def done(self) -> None:
             told.append("done")
 
-    monkeypatch.setattr(deadline, "OBSERVERS", [Observer()])
+    monkeypatch.setattr(MONITOR, "observers", [Observer()])
     with pytest.raises(DeadlineError):
         deadline.wait_until(lambda: False, 0.02, "nothing", interval=0.01)
     assert told[0] == "nothing, 0.02 s" and told[-1] == "done"

@@ -1,9 +1,9 @@
-"""What the time line shows is worked out of the chronicle: bars, marks, curves, the course of events."""
+"""What the time line shows is worked out from the chronicle: bars, marks, curves, the times of events."""
 
 import pytest
 
 from hotplug_kit.monitor.chronicle import VHOST, Chronicle, Kind, disk_lane, place_of, vm_lane
-from hotplug_kit.report.courses import courses, html_table
+from hotplug_kit.report.event_times import event_times, html_table
 from hotplug_kit.report.time_line import Bar, Lane, Sign, Span, TimeLine, rates, thinned, time_line
 
 DISK = disk_lane("Nvme0n1p0")
@@ -74,7 +74,7 @@ def test_stall_is_a_bar_in_the_lane_of_its_disk(chronicle: Chronicle) -> None:
     assert Bar(Span.STALL, 13.0, 15.5) in lane(time_line(chronicle.moments(), 10.0, 20.0), DISK).bars
 
 
-def test_lane_of_which_nothing_is_to_be_shown_is_left_out(chronicle: Chronicle) -> None:
+def test_lane_without_anything_to_show_is_left_out(chronicle: Chronicle) -> None:
     chronicle.record(disk_lane("idle"), Kind.ATTACH, "attach", 4.0, place="naa.ctrlr1:0")
     chronicle.record(disk_lane("idle"), Kind.DETACH, "detach", 5.0, place="naa.ctrlr1:0")
     assert "disk idle" not in [lane.name for lane in time_line(chronicle.moments(), 10.0, 20.0).lanes]
@@ -90,26 +90,42 @@ def test_long_curve_is_thinned_to_means_and_keeps_its_gaps() -> None:
     assert thinned(curve, 1.0) == [(0.05, 2.0), (1.0, 5.0), (1.1, None), (2.0, 7.0)]
 
 
-def test_course_of_an_event_counts_from_when_it_was_sent(chronicle: Chronicle) -> None:
-    (course,) = courses(chronicle.moments(), 10.0, 20.0)
-    assert (course.disk, course.place, course.during_fio) == ("Nvme0n1p0", PLACE, True)
-    assert course.sent == pytest.approx(14.99)
-    assert course.followed == pytest.approx(0.41)
-    assert course.fio_error == pytest.approx(0.21)
-    assert str(course) == "detach Nvme0n1p0: gone after at most 0.41 s"
+def test_times_of_an_event_count_from_when_it_was_sent(chronicle: Chronicle) -> None:
+    (event,) = event_times(chronicle.moments(), 10.0, 20.0)
+    assert (event.disk, event.place, event.during_fio) == ("Nvme0n1p0", PLACE, True)
+    assert event.sent == pytest.approx(14.99)
+    assert event.followed == pytest.approx(0.41)
+    assert event.fio_error == pytest.approx(0.21)
+    assert str(event) == "detach Nvme0n1p0: gone after at most 0.41 s"
 
 
-def test_latency_that_was_measured_exactly_is_no_upper_bound(chronicle: Chronicle) -> None:
+def test_latency_that_was_measured_exactly_is_not_an_upper_bound(chronicle: Chronicle) -> None:
     chronicle.record(vm_lane("vm3"), Kind.LATENCY, "gone", 15.4, place=PLACE, seconds=0.41, exact=1.0)
-    (course,) = courses(chronicle.moments(), 10.0, 20.0)
-    assert str(course) == "detach Nvme0n1p0: gone after 0.41 s"
-    assert "at most" not in html_table([course], 10.0)
+    (event,) = event_times(chronicle.moments(), 10.0, 20.0)
+    assert str(event) == "detach Nvme0n1p0: gone after 0.41 s"
+    assert "at most" not in html_table([event], 10.0)
 
 
-def test_what_the_kernel_told_counts_more_than_when_the_kit_looked(chronicle: Chronicle) -> None:
-    chronicle.record(vm_lane("vm3"), Kind.UEVENT, "remove sdb", 15.02, place=PLACE)
-    (course,) = courses(chronicle.moments(), 10.0, 20.0)
-    assert str(course) == "detach Nvme0n1p0: told to the guest after 30 ms"
+def test_latency_of_a_late_look_stays_an_upper_bound_whatever_is_measured_later(chronicle: Chronicle) -> None:
+    chronicle.record(vm_lane("vm3"), Kind.LATENCY, "gone", 15.4, place=PLACE, seconds=0.41, exact=0.0)
+    chronicle.record(vm_lane("vm3"), Kind.LATENCY, "gone", 16.0, place=PLACE, seconds=1.01, exact=1.0)
+    (event,) = event_times(chronicle.moments(), 10.0, 20.0)
+    assert str(event) == "detach Nvme0n1p0: gone after at most 0.41 s"
+    assert "at most 410" in html_table([event], 10.0)
+
+
+def test_event_after_the_end_of_fio_did_not_meet_it_although_the_end_was_noticed_later(chronicle: Chronicle) -> None:
+    chronicle.record(DISK, Kind.ATTACH, "attach", 18.5, place=PLACE, seconds=0.01)
+    chronicle.record(DISK, Kind.FIO_START, "fio", 18.6)
+    chronicle.record(disk_lane("other"), Kind.ATTACH, "attach", 18.9, place="naa.ctrlr1:0", seconds=0.01)
+    chronicle.record(DISK, Kind.FIO_END, "fio ended, and somebody asked for it only now", 18.8)
+    events = event_times(chronicle.moments(), 10.0, 20.0)
+    assert [(event.kind, event.sent > 18.8, event.during_fio) for event in events] == [
+        ("detach", False, True),
+        ("attach", False, False),
+        ("attach", True, False),
+    ]
+    assert html_table(events, 10.0).count("during fio") == 1
 
 
 def test_disk_to_which_nothing_happens_gets_no_lane_and_is_named(chronicle: Chronicle) -> None:
@@ -121,7 +137,7 @@ def test_disk_to_which_nothing_happens_gets_no_lane_and_is_named(chronicle: Chro
 
 def test_event_that_no_guest_followed_says_so(chronicle: Chronicle) -> None:
     chronicle.record(DISK, Kind.ATTACH, "attach", 19.5, place=PLACE, seconds=0.01)
-    course = courses(chronicle.moments(), 19.2, 20.0)[0]
-    assert course.followed is None
-    assert not course.during_fio
-    assert "not seen" in html_table([course], 19.2)
+    event = event_times(chronicle.moments(), 19.2, 20.0)[0]
+    assert event.followed is None
+    assert not event.during_fio
+    assert "not seen" in html_table([event], 19.2)
