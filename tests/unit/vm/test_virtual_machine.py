@@ -20,7 +20,7 @@ from hotplug_kit.vm import virtual_machine
 from hotplug_kit.vm.boot_source import KernelBoot, user_disk
 from hotplug_kit.vm.definition import UserImage, VmDefinition
 from hotplug_kit.vm.fleet import Fleet
-from hotplug_kit.vm.virtual_machine import VirtualMachine, kernel_starts
+from hotplug_kit.vm.virtual_machine import RebootMoment, VirtualMachine, kernel_starts
 from tests.unit.vm import fake_qemu
 
 Start = Callable[..., VirtualMachine]
@@ -161,7 +161,8 @@ NEW_KERNEL = "[    0.044000] tsc: PIT calibration deviates from PMTIMER: 962816 
 
 def test_moments_of_a_reboot_are_reached_one_after_the_other(start_reboot: Start) -> None:
     vm = start_reboot(NEW_KERNEL, "guest: SSH listens")
-    for moment in ("firmware", "kernel", "login"):
+    moments: tuple[RebootMoment, ...] = ("firmware", "kernel", "login")
+    for moment in moments:
         vm.wait_reboot_reaches(moment, 5)
 
 
@@ -169,7 +170,7 @@ def test_moments_of_a_reboot_are_reached_one_after_the_other(start_reboot: Start
     ("console", "reached", "missing"), [((), "firmware", "kernel"), ((NEW_KERNEL,), "kernel", "login")]
 )
 def test_reboot_that_does_not_get_so_far_is_told_with_its_console(
-    start_reboot: Start, console: tuple[str, ...], reached: str, missing: str
+    start_reboot: Start, console: tuple[str, ...], reached: RebootMoment, missing: RebootMoment
 ) -> None:
     vm = start_reboot(*console)
     vm.wait_reboot_reaches(reached, 5)
