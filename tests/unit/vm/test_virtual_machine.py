@@ -170,7 +170,8 @@ NEW_KERNEL = "[    0.044000] tsc: PIT calibration deviates from PMTIMER: 962816 
 
 def test_moments_of_a_reboot_are_reached_one_after_the_other(start_reboot: Start) -> None:
     vm = start_reboot(NEW_KERNEL, "guest: SSH listens")
-    for moment in ("firmware", "kernel", "login"):
+    moments: tuple[RebootMoment, ...] = ("firmware", "kernel", "login")
+    for moment in moments:
         vm.wait_reboot_reaches(moment, 5)
 
 
