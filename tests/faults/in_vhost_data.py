@@ -99,7 +99,7 @@ ENTRIES: Sequence[Entry] = (
         InVhost("detach-corrupts-neighbour"),
         Check.FIO_PASSED,
         FailureClass.CORRUPTION,
-        Subject(vm="vm3"),
+        _NEIGHBOUR,
         cases=["detach-1"],
     ),
     Entry(
@@ -108,7 +108,7 @@ ENTRIES: Sequence[Entry] = (
         InVhost("detach-corrupts-neighbour"),
         Check.DATA_LEDGER,
         FailureClass.DATA_LOSS,
-        Subject(vm="vm3"),
+        Subject(vm="vm3", disk="Malloc0p0"),
         ["(corrupt)"],
         ["detach-2"],
     ),
