@@ -18,7 +18,7 @@ from robot.running.context import EXECUTION_CONTEXTS  # type: ignore[import-unty
 from robot.utils import find_file  # type: ignore[import-untyped]
 
 from hotplug_kit.domain.errors import KitError, SetupError
-from hotplug_kit.testbed.checkout import check_checkout
+from hotplug_kit.project_files import check_checkout
 from hotplug_kit.testbed.deprecated import RENAMED
 from hotplug_kit.testbed.loader import load_testbed, read_testbed_file
 from hotplug_kit.testbed.robot_variables import KEYS

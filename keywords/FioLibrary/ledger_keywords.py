@@ -10,9 +10,8 @@ from robot.api import logger
 from robot.api.deco import keyword
 
 from FioLibrary.run_keywords import DiskInGuest, nodes_of
-from hotplug_kit.ledger.block import PART_BYTES
 from hotplug_kit.ledger.guest_io import GuestDisks, check, renew
-from hotplug_kit.ledger.ledger import Ledger
+from hotplug_kit.ledger.ledger import PART_BYTES, Ledger
 from kit_library import Component
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from hotplug_kit.fio.run import FioRun, RunFiles, prepare_fio
 from hotplug_kit.fio.stall_verdict import stalled
 from hotplug_kit.fio.stalls import Bounds
 from hotplug_kit.fio.verdict import enforce
-from hotplug_kit.ledger.block import region_start
+from hotplug_kit.ledger.ledger import region_start
 from kit_library import Component, link_to_file
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 import shlex
 
 from hotplug_kit.domain.errors import SetupError
-from hotplug_kit.guest.running_command import CommandResult, LineSink
+from hotplug_kit.guest.commands import CommandResult, LineSink
 from hotplug_kit.guest.ssh import RunningCommand, SshConnection
 
 _CHECK_SECONDS = 15.0

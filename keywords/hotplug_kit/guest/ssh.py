@@ -6,7 +6,10 @@ has sent its exit status. If not, `ConnectionLostError` is raised, with the outp
 
 import contextlib
 import logging
+import select
+import socket
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +18,7 @@ from typing import Protocol
 import paramiko
 
 from hotplug_kit.domain.errors import ConnectionLostError, DeadlineError, SetupError
-from hotplug_kit.guest.banner import connect_to_banner
-from hotplug_kit.guest.conversation import Conversation
-from hotplug_kit.guest.running_command import CommandResult, LineSink, RunningCommand, short
+from hotplug_kit.guest.commands import CommandResult, Conversation, LineSink, RunningCommand, short
 from hotplug_kit.monitor.deadline import Deadline
 from hotplug_kit.monitor.run_monitor import MONITOR, RunMonitor
 
@@ -268,3 +269,48 @@ def _connect(
             transport.close()
         raise
     return transport
+
+
+_AT_ONCE = 3  # below dropbear's limit of unauthenticated connections from one address
+_INTERVAL_SECONDS = 0.25
+_FIRST_PATIENCE_SECONDS = 1.0
+_PATIENCE_GROWTH = 1.25  # a guest may listen and answer slowly, so patience grows until it is enough
+
+
+def connect_to_banner(host: str, port: int, limit: Deadline, monitor: RunMonitor = MONITOR) -> socket.socket:
+    """Returns a connection with a banner to read; raises `DeadlineError` with what was last seen."""
+    attempts: dict[socket.socket, Deadline] = {}
+    patience_seconds = _FIRST_PATIENCE_SECONDS
+    seen = "nothing yet"
+    try:
+        while True:
+            if len(attempts) < _AT_ONCE:
+                try:
+                    attempt = socket.create_connection((host, port), limit.slice(2.0) or 0.01)
+                    attempts[attempt] = Deadline(patience_seconds)
+                    patience_seconds *= _PATIENCE_GROWTH
+                    seen = "the port accepts connections, but no SSH server answers"
+                except OSError as error:
+                    seen = str(error)
+            interval = limit.slice(_INTERVAL_SECONDS)
+            readable, _, _ = select.select(list(attempts), [], [], interval)
+            for attempt in readable:
+                try:
+                    start = attempt.recv(4, socket.MSG_PEEK)
+                except OSError as error:
+                    start, seen = b"", str(error)
+                if start:
+                    del attempts[attempt]
+                    return attempt
+            for attempt in [a for a, patience in attempts.items() if a in readable or patience.expired]:
+                del attempts[attempt]
+                attempt.close()
+            monitor.check()
+            if limit.expired:
+                raise DeadlineError(seen)
+            if readable:
+                time.sleep(limit.slice(_INTERVAL_SECONDS))
+    finally:
+        for attempt in attempts:
+            with contextlib.suppress(OSError):
+                attempt.close()

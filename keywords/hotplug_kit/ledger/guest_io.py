@@ -9,8 +9,7 @@ from hotplug_kit.domain.attachment import DiskNode
 from hotplug_kit.domain.errors import DeadlineError, KitError, SetupError
 from hotplug_kit.domain.finding import Check, DeviceFault, FailureClass, Finding, Subject, fault
 from hotplug_kit.guest.ssh import CommandResult, Guest
-from hotplug_kit.ledger.block import PART_BYTES, region_start
-from hotplug_kit.ledger.ledger import Ledger
+from hotplug_kit.ledger.ledger import PART_BYTES, Ledger, region_start
 
 _SECONDS = 30.0
 _ANSWER_SECONDS = 5.0

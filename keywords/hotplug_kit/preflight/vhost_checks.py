@@ -10,7 +10,7 @@ from hotplug_kit.domain.transport_id import TransportId
 from hotplug_kit.preflight.machine import Machine
 from hotplug_kit.preflight.requirement import Requirement, met, missing, note
 from hotplug_kit.testbed.schema import TestBed
-from hotplug_kit.vhost.nvme_obstacles import USER_SPACE_DRIVERS, nvme_obstacle
+from hotplug_kit.vhost.nvme import USER_SPACE_DRIVERS, nvme_obstacle
 from hotplug_kit.vhost.process.hugepages import (
     HugepageMount,
     free_hugepages_mib,
@@ -19,7 +19,7 @@ from hotplug_kit.vhost.process.hugepages import (
     takes_hugepages,
     why_no_hugepages,
 )
-from hotplug_kit.vhost.process.start_hints import hint_for_start
+from hotplug_kit.vhost.process.launch import hint_for_start
 from hotplug_kit.vhost.rpc.client import socket_is_served
 
 _PROGRAM = "SPDK's vhost program"

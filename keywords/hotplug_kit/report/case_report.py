@@ -8,7 +8,7 @@ from pathlib import Path
 from hotplug_kit.domain.finding import Blame, FailureClass, Finding
 from hotplug_kit.monitor.chronicle import Chronicle, Kind, Moment, vm_lane
 from hotplug_kit.report import event_times, evidence, time_line_picture
-from hotplug_kit.report.log_lines import Line
+from hotplug_kit.report.evidence import Line
 from hotplug_kit.report.time_line import time_line
 from hotplug_kit.report.verdict import is_about_device
 

@@ -10,8 +10,7 @@ from hotplug_kit.monitor.chronicle import CHRONICLE, VHOST, Kind
 from hotplug_kit.monitor.deadline import Deadline, wait_until
 from hotplug_kit.monitor.run_monitor import MONITOR
 from hotplug_kit.vhost.foreign.janitor import Janitor
-from hotplug_kit.vhost.process.launch import Launch, LaunchOptions, StartupRpc, VhostKind, plan_launch
-from hotplug_kit.vhost.process.start_hints import hint_for_start
+from hotplug_kit.vhost.process.launch import Launch, LaunchOptions, StartupRpc, VhostKind, hint_for_start, plan_launch
 from hotplug_kit.vhost.process.vhost_process import ForeignVhost, OwnVhost, check_socket_path
 from hotplug_kit.vhost.rpc.client import RpcClient, RpcError, RpcProtocolError, socket_is_served
 from hotplug_kit.vhost.vhost import WATCH, Vhost

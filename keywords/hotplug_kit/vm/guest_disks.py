@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hotplug_kit.domain.errors import ConnectionLostError, KitError
-from hotplug_kit.guest.conversation import Conversation
+from hotplug_kit.guest.commands import Conversation
 from hotplug_kit.monitor.deadline import Deadline
 from hotplug_kit.vm.definition import VmDefinition
 from hotplug_kit.vm.virtual_machine import VirtualMachine

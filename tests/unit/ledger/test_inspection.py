@@ -10,9 +10,8 @@ from hotplug_kit.domain.attachment import DiskNode
 from hotplug_kit.domain.errors import DeadlineError, KitError, SetupError
 from hotplug_kit.domain.finding import Check, FailureClass, Subject
 from hotplug_kit.guest.ssh import CommandResult, GuestCommand, LineSink
-from hotplug_kit.ledger.block import region_start
 from hotplug_kit.ledger.guest_io import check, renew
-from hotplug_kit.ledger.ledger import Ledger
+from hotplug_kit.ledger.ledger import Ledger, region_start
 from tests.unit.expected_findings import expect_finding, raises_fault
 
 SIZE = 8 << 20

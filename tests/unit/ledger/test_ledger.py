@@ -6,8 +6,16 @@ import pytest
 
 from hotplug_kit.domain.attachment import DiskNode
 from hotplug_kit.domain.errors import SetupError
-from hotplug_kit.ledger.block import BLOCK_BYTES, PART_BYTES, SPARED_BYTES, Block, block_offsets, claim_of, region_start
-from hotplug_kit.ledger.ledger import Ledger
+from hotplug_kit.ledger.ledger import (
+    BLOCK_BYTES,
+    PART_BYTES,
+    SPARED_BYTES,
+    Block,
+    Ledger,
+    block_offsets,
+    claim_of,
+    region_start,
+)
 
 SIZE = 64 << 20
 A, B = DiskNode("Malloc0p3", "/dev/sda", SIZE), DiskNode("Malloc0p5", "/dev/sdb", SIZE)

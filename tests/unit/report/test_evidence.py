@@ -6,8 +6,17 @@ from pathlib import Path
 import pytest
 
 from hotplug_kit.monitor.chronicle import VHOST, Chronicle, Kind, disk_lane, vm_lane
-from hotplug_kit.report.evidence import chosen, files_of, gather, html_table, interesting_time
-from hotplug_kit.report.log_lines import Line, boots_of, console_lines, vhost_lines
+from hotplug_kit.report.evidence import (
+    Line,
+    boots_of,
+    chosen,
+    console_lines,
+    files_of,
+    gather,
+    html_table,
+    interesting_time,
+    vhost_lines,
+)
 
 
 def stamp(wall: float) -> str:

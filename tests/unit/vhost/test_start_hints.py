@@ -2,7 +2,7 @@
 
 import pytest
 
-from hotplug_kit.vhost.process.start_hints import hint_for_start
+from hotplug_kit.vhost.process.launch import hint_for_start
 
 STAMP = "[2026-01-01 10:00:00.000000] app.c: 855:claim_cpu_cores: *ERROR*: "
 
