@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 from hotplug_kit.domain.errors import KitError
 from hotplug_kit.project_files import write_project
+from hotplug_kit.report.xunit import write_xunit
 
 # argparse has no public name for what add_subparsers() returns.
 _Parsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -47,7 +48,19 @@ def _new(options: argparse.Namespace) -> None:
     print(f"A new project is in '{options.folder}'. Its README.md says how to run and change it.")
 
 
-_SUBCOMMANDS: tuple[Callable[[_Parsers], None], ...] = (_add_new,)
+def _add_xunit(parsers: _Parsers) -> None:
+    about = "Writes a run's results as JUnit XML in which a fault of the device and an error of the kit differ."
+    parser = parsers.add_parser("xunit", help="write the results of a run as JUnit XML", description=about)
+    parser.add_argument("output", metavar="OUTPUT", type=Path, help="the run's output.xml, such as results/output.xml")
+    parser.add_argument("file", metavar="FILE", type=Path, help="the file to write, such as results/junit.xml")
+    parser.set_defaults(run=_xunit)
+
+
+def _xunit(options: argparse.Namespace) -> None:
+    write_xunit(options.output, options.file)
+
+
+_SUBCOMMANDS: tuple[Callable[[_Parsers], None], ...] = (_add_new, _add_xunit)
 
 
 if __name__ == "__main__":

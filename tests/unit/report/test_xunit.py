@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from robot.api import ResultWriter
 
+from hotplug_kit.command import main
 from hotplug_kit.domain.errors import SetupError
 from hotplug_kit.report.xunit import write_xunit
 from tests.unit.report.small_runs import run
@@ -119,3 +120,11 @@ def test_file_that_is_not_an_output_is_named(tmp_path: Path, text: str | None, w
         (tmp_path / "output.xml").write_text(text)
     with pytest.raises(SetupError, match=f"output.xml' .*{words}"):
         converted(tmp_path / "output.xml")
+
+
+def test_command_writes_it_or_says_why_not(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run(tmp_path, SUITE)
+    assert main(["xunit", str(tmp_path / "output.xml"), str(tmp_path / "junit.xml")]) == 0
+    assert ET.parse(tmp_path / "junit.xml").getroot().tag == "testsuites"
+    assert main(["xunit", str(tmp_path / "absent.xml"), str(tmp_path / "other.xml")]) == 1
+    assert "absent.xml' cannot be read: No such file" in capsys.readouterr().err
