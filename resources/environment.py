@@ -1,4 +1,4 @@
-"""The first import of `testbed.resource`: says in one sentence that Robot runs in a Python without the kit.
+"""The first import of `variables.resource`: says in one sentence that Robot runs in a Python without the kit.
 
 Only the standard library and Robot, and nothing newer than Python 3.8, so that any Python can read it.
 """

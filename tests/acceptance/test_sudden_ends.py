@@ -1,4 +1,4 @@
-"""What happens when the target dies, robot is interrupted, or robot is killed, in the midst of a case."""
+"""What happens when vhost dies, robot is interrupted, or robot is killed, in the middle of a case."""
 
 import signal
 
@@ -11,7 +11,7 @@ _BOOT = 180.0
 _SECONDS_TO_NOTICE = 20.0
 
 
-def test_a_killed_target_fails_its_case_and_the_next_case_gets_another(start_robot: StartRobot) -> None:
+def test_a_killed_vhost_fails_its_case_and_the_next_case_gets_another(start_robot: StartRobot) -> None:
     run = start_robot(*FIO, "-t", "*Case 2: Attach*", "-t", "*Case 1: Detach*", "-t", "*Case 2: Detach*", SUITES)
     attach, detach, after = "START TEST: Test Case 2: Attach", "START TEST: Test Case 1: Detach", "Case 2: Detach"
 
@@ -37,7 +37,7 @@ def test_a_killed_target_fails_its_case_and_the_next_case_gets_another(start_rob
         ("FioLibrary.Fio Should Have Passed", "Execution terminated by signal"),
     ],
 )
-def test_an_interrupted_robot_ends_in_order(start_robot: StartRobot, step: str, message: str) -> None:
+def test_an_interrupted_robot_ends_cleanly(start_robot: StartRobot, step: str, message: str) -> None:
     run = _run_until(start_robot, step)
 
     run.interrupt()
@@ -69,7 +69,7 @@ def test_a_killed_robot_leaves_nothing(start_robot: StartRobot, step: str) -> No
 
 
 def _run_until(start_robot: StartRobot, step: str) -> KitRun:
-    """A run of one case that has come to a keyword, with its target, VMs and sockets."""
+    """A run of one case that has come to a keyword, with its vhost, VMs and sockets."""
     run = start_robot(*FIO, "-t", "*Case 1: Attach*", SUITES)
     run.wait_for_step(f"START KEYWORD: {step}", _BOOT)
     assert run.target().is_running()

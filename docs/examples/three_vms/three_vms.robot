@@ -40,7 +40,7 @@ Three Disks Arrive At Once
     [Setup]    Bring About    naa.mail=1
     Run Fio On All Devices    in_background=True
     Attach Disks During Fio    naa.database    count=3
-    Run Fio On All Devices
+    Run Fio On All Devices    runtime=5s
 
 A Disk Goes While Its VM Reboots
     [Documentation]    The disk is detached when the new kernel starts and drives no controller yet.

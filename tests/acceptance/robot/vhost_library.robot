@@ -26,7 +26,7 @@ Nothing Is There
     Connection Should Be Refused    /nowhere/rpc.sock    There is no RPC socket '/nowhere/rpc.sock'; give *
 
 Not A Socket
-    [Documentation]    A file that is no socket.
+    [Documentation]    A file that is not a socket.
     Connection Should Be Refused    ${PLAIN_FILE}    '${PLAIN_FILE}' is not a socket; give *
 
 Disks Are Attached And Detached
@@ -44,7 +44,7 @@ Disks Are Attached And Detached
     Should Be Empty    ${attached}
 
 A Disk That Does Not Exist
-    [Documentation]    Named with the disks that there are; it is no fault of vhost.
+    [Documentation]    Named with the disks that there are; it is not a fault of vhost.
     Run Keyword And Expect Error    SetupError: *'Nvme9n1'*Nvme0n1p0*
     ...    Attach Target    naa.ctrlr1    Nvme9n1
 
