@@ -61,8 +61,8 @@ class FioLibrary(KitLibrary):
         """Settings for all keywords.
 
         ``artifacts`` is the folder of all runs' files, by default ``artifacts`` below Robot's output directory; job
-        files, fio's JSON and standard error go to the run's folder in it. ``margin`` is the time in seconds that fio may
-        take beyond its run time.
+        files, fio's JSON and standard error go to the run's folder in it. ``margin`` is the time in seconds that fio
+        may take beyond its run time.
 
         | Library    FioLibrary    margin=60
         """
