@@ -21,7 +21,7 @@ _PAGE = """<!DOCTYPE html>
 body {{ font-family: sans-serif; margin: 1.5em auto; max-width: 60em; padding: 0 1em }}
 .wide {{ overflow-x: auto }}
 table {{ border-collapse: collapse }} td, th {{ border: 1px solid currentColor; padding: 2px 6px; text-align: left }}
-td.figure {{ text-align: right; white-space: nowrap }} td.P, td.F, td.K, td.S {{ text-align: center }}
+th {{ max-width: 12em }} td.figure {{ text-align: right; white-space: nowrap }} td.P, td.F, td.K, td.S {{ text-align: center }}
 .F {{ background: #ce3e01; color: white }} .P {{ background: #97bd61; color: black }}
 .K, .S {{ background: #fed84f; color: black }}
 </style></head><body><h1>Trends</h1>{body}</body></html>
@@ -94,7 +94,7 @@ def _colour(number: int) -> str:
 def _figures(entries: Sequence[Entry], numbers: Mapping[str, int]) -> str:
     """The figures of one run, a row a case."""
     shown = [name for name in FIGURES if any(name in entry.figures for entry in entries)]
-    head = "".join(f"<th>{html.escape(FIGURES[name].words)}</th>" for name in shown)
+    head = "".join(f"<th>{html.escape(_heading(FIGURES[name]))}</th>" for name in shown)
     rows = "".join(
         f"<tr><td>{numbers[entry.case]}</td>"
         + "".join(f'<td class="figure">{_written(entry.figures.get(name), FIGURES[name].unit)}</td>' for name in shown)
@@ -104,6 +104,10 @@ def _figures(entries: Sequence[Entry], numbers: Mapping[str, int]) -> str:
     return (
         f'<h3>Newest run</h3><div class="wide"><table><tr><th>Case</th>{head}</tr>{rows}</table></div>' if shown else ""
     )
+
+
+def _heading(figure: Figure) -> str:
+    return figure.words if figure.words.startswith("fio") else figure.words[:1].upper() + figure.words[1:]
 
 
 def _written(value: float | None, unit: str) -> str:
@@ -142,7 +146,7 @@ def _drawing(
     axes.set_xlabel("run; 0 is the newest")
     canvas.tidy(axes)
     canvas.legend(axes.get_legend_handles_labels()[0], columns=_LEGEND_COLUMNS)
-    return f"<h3>{html.escape(figure.words.capitalize())}</h3>{canvas.svg(figure.words)}"
+    return f"<h3>{html.escape(_heading(figure))}</h3>{canvas.svg(figure.words)}"
 
 
 def main(history: Path, target: Path) -> None:
