@@ -91,7 +91,7 @@ _FAULTS = {
     ),
     "an image that is none": Fault(
         ["-v", "GUEST_IMAGE:{folder}/guest.qcow2", "-v", "GUEST_PASSWORD:secret"],
-        ["SetupError: The image '", "/guest.qcow2' of VM 'vm1' is no image that a VM can boot"],
+        ["SetupError: The image '", "/guest.qcow2' of VM 'vm1' is not bootable"],
         {"guest.qcow2": "This is no image.\n" * 100},
     ),
     "several things are missing": Fault(
