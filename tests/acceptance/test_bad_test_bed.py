@@ -112,7 +112,7 @@ _FAULTS = {
     ),
     "a job file with group_reporting": Fault(
         ["-v", "FIO_JOB:{folder}/x.job"],
-        ["x.job' cannot give a verdict for each disk", "group_reporting folds all disks into one result"],
+        ["x.job' cannot give a verdict for each disk", "group_reporting merges all disks into one result"],
         {"x.job": _GLOBAL + "group_reporting\n"},
     ),
 }
