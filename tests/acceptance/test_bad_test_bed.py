@@ -108,7 +108,7 @@ _FAULTS = {
     ),
     "no such job file": Fault(["-v", "FIO_JOB:/nowhere/x.job"], ["There is no fio job file '/nowhere/x.job'"], {}),
     "a job file that is none": Fault(
-        ["-v", "FIO_JOB:{folder}/x.job"], ["The fio job file", "x.job' is no job file"], {"x.job": "[global\nrw=read\n"}
+        ["-v", "FIO_JOB:{folder}/x.job"], ["The fio job file", "x.job' is not valid"], {"x.job": "[global\nrw=read\n"}
     ),
     "a job file with group_reporting": Fault(
         ["-v", "FIO_JOB:{folder}/x.job"],
