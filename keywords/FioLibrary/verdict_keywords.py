@@ -47,10 +47,10 @@ class VerdictKeywords(Component):
         machine stood still, no device is blamed (``KitError``). A disk that stands still for too long ends the wait at
         once.
 
-        ``except_disk`` is the serial of a detached disk, or a list of serials, whose jobs another keyword judges. Blames
-        the device with a sentence for each disk that did not pass, and names a stall before the error that follows from
-        it. Fails with an error of the kit when a run proves nothing (see `Wait For Fio`). The log says why each disk
-        passed.
+        ``except_disk`` is the serial of a detached disk, or a list of serials, whose jobs another keyword judges.
+        Blames the device with a sentence for each disk that did not pass, and names a stall before the error that
+        follows from it. Fails with an error of the kit when a run proves nothing (see `Wait For Fio`). The log says why
+        each disk passed.
 
         Example:
         | Fio Should Have Passed | ${run} | ${other} |
