@@ -21,8 +21,8 @@ class FioLibrary(KitLibrary):
 
     = A run =
 
-    A run is one fio process in one VM with one job for each disk; the job is named by the disk's serial. `Prepare Fio`
-    returns it, all other keywords take it. Several runs go on at the same time, in one VM or in several.
+    A run is one fio process in one VM with one job for each disk; the job's name is the disk's serial. `Prepare Fio`
+    returns it; pass it to the other keywords. Several runs can go on at the same time, in one VM or in several.
 
     | Use Guest | vm1 | host=127.0.0.1 | port=${port} | user=root | key_file=${key} |
     | VAR | &{disks} | Nvme0n1p0=/dev/sda | Nvme1n1p0=/dev/sdb |
@@ -33,35 +33,35 @@ class FioLibrary(KitLibrary):
 
     = Job files =
 
-    A job file is a template: what all jobs have in common, in ``[global]``. The kit adds the jobs with their
-    ``filename``. Options that would let a verdict be fooled are refused with a sentence that names them: ``filename``,
-    ``group_reporting``, ``numjobs`` above 1, buffered I/O, no ``verify``, no ``time_based`` and some more.
+    A job file is a template: the options of all jobs, in ``[global]``. The kit adds the jobs with their ``filename``.
+    It rejects options that could make a verdict wrong, and the message names them: ``filename``, ``group_reporting``,
+    ``numjobs`` above 1, buffered I/O, no ``verify``, no ``time_based`` and some more.
 
     = Verdicts =
 
     A failed keyword blames the device under test only when its message has no class name in front. ``KitError``,
     ``SetupError``, ``DeadlineError`` and ``ConnectionLostError`` say that the kit or its set-up failed: fio missing,
-    killed or not started, a lost connection, output cut short, a job that ended before its event. None of these is
-    ever a pass, nor the failure that a detach is expected to cause.
+    killed or not started, a lost connection, truncated output, a job that ended before its event. None of these counts
+    as a pass, or as the failure that a detach is expected to cause.
 
     = During fio =
 
-    To prove that an event met I/O: `Wait Until Fio Moves Bytes` before the event, `Fio Should Have Met Event` after
-    the run. Events are what ``Attach Target`` and ``Detach Target`` of VhostLibrary return.
+    To prove that an event met I/O, call `Wait Until Fio Moves Bytes` before the event and `Fio Should Have Met Event`
+    after the run. Events are what ``Attach Target`` and ``Detach Target`` of VhostLibrary return.
 
     = Data ledger =
 
-    fio compares what it wrote within one run. What is lost, swapped or brought back by an attach, a detach or a reboot
-    is found by the ledger: `Write Ledger` writes blocks to the end of each disk that say which disk, place and writing
-    they belong to; `Ledger Should Hold` reads them back, whenever and wherever the disk is attached.
+    fio compares only what it wrote within one run. The ledger finds data that an attach, a detach or a reboot loses,
+    swaps or brings back: `Write Ledger` writes blocks to the end of each disk that contain the disk, the place and the
+    number of the writing; `Ledger Should Hold` reads them back, whenever and wherever the disk is attached.
     """
 
     def __init__(self, artifacts: str | None = None, margin: float = DEFAULT_MARGIN) -> None:
         """Settings for all keywords.
 
         ``artifacts`` is the folder of all runs' files, by default ``artifacts`` below Robot's output directory; job
-        files, fio's JSON and standard error go to the run's folder in it. ``margin`` is the time in seconds that fio
-        may take beyond its run time.
+        files, fio's JSON and standard error go to the run's folder in it. ``margin`` is how many seconds fio may
+        take beyond its run time.
 
         | Library    FioLibrary    margin=60
         """

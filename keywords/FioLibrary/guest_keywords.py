@@ -1,4 +1,4 @@
-"""Keywords that say where the guests are."""
+"""Keywords for the addresses of the guests."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ class GuestKeywords(Component):
         key_file: Path | None = None,
         password: str | None = None,
     ) -> None:
-        """Says at which SSH server the VM ``vm`` is reached; nothing is connected before it is needed.
+        """Sets the address of the SSH server of the VM ``vm``; the library connects to it when it first needs it.
 
         ``host`` and ``port`` are the server's address seen from this machine. ``user`` logs in with the private key in
-        ``key_file``, or with ``password`` where no key is given, and needs ``sudo``
-        without a password if it is not root. QemuLibrary's ``Get Vm Ssh Address`` returns just these arguments. Call it
-        again after each boot of the VM: the older connection is dropped.
+        ``key_file``, or with ``password`` if no key is given, and needs ``sudo``
+        without a password if it is not root. QemuLibrary's ``Get Vm Ssh Address`` returns exactly these arguments. Call
+        the keyword again after each boot of the VM: it drops the older connection.
 
         Example:
         | &{address} = | Get Vm Ssh Address | vm1 |
@@ -43,4 +43,4 @@ class GuestKeywords(Component):
         """
         address = SshAddress(vm, host, port, user, key_file, password)
         self._library.guests.use(address)
-        logger.info(f"fio reaches {address}.")
+        logger.info(f"fio will connect to {address}.")

@@ -1,4 +1,4 @@
-"""Keywords that write data which outlives fio, and check that it is still there."""
+"""Keywords that write data that outlives fio, and check that it is still there."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class LedgerKeywords(Component):
 
     @keyword(tags=["ledger"])
     def begin_ledger(self, seed: int | None = None) -> int:
-        """Begins the data ledger anew, for disks of which nothing is known, and returns its seed.
+        """Begins a new data ledger, for disks with unknown content, and returns its seed.
 
-        Call it when a vhost was started. ``seed`` makes the data of the ledger and the random numbers of fio; when none
-        is given, one that was drawn for the whole run. With the same seed the same run is repeated.
+        Call it after the start of a vhost. ``seed`` determines the data of the ledger and the random numbers of fio; by
+        default it is a random number that is chosen once for the whole run. The same seed repeats the same run.
 
         Example:
         | ${seed} = | Begin Ledger |
@@ -40,10 +40,10 @@ class LedgerKeywords(Component):
 
     @keyword(tags=["ledger"])
     def write_ledger(self, **disks: Sequence[DiskInGuest]) -> None:
-        """Writes new data to the end of each of ``disks``, and takes note of it.
+        """Writes new data to the end of each of ``disks``, and records it.
 
-        ``disks`` are named by their VM: a list for each, of objects with ``serial``, ``node`` and ``size``, as
-        ``Get Vm Disks`` of QemuLibrary returns them. Fails as the device's fault when a disk cannot be written.
+        Give ``disks`` as VM name and list: a list of objects with ``serial``, ``node`` and ``size``, as
+        ``Get Vm Disks`` of QemuLibrary returns them. Blames the device when a disk cannot be written.
 
         Example:
         | ${disks} = | Get Vm Disks | vm1 |
@@ -56,11 +56,11 @@ class LedgerKeywords(Component):
 
     @keyword(tags=["ledger"])
     def ledger_should_hold(self, **disks: Sequence[DiskInGuest]) -> None:
-        """Reads back what the ledger has on each of ``disks``, and fails unless all is there.
+        """Reads back the ledger's data on each of ``disks``, and fails unless all of it is there.
 
-        ``disks`` are as in `Write Ledger`. A disk may have been detached and attached again meanwhile, also to another
-        VM, and the VM may have been rebooted. Data that is lost, stale, misplaced, corrupt, or another disk's is
-        named with its disk and byte offset. A disk that was not written since `Begin Ledger` may hold anything but
+        ``disks`` are as in `Write Ledger`. A disk may have been detached and attached again meanwhile, even to another
+        VM, and the VM may have been rebooted. The message names the disk and byte offset of data that is lost, stale,
+        misplaced, corrupt or another disk's. A disk that was not written since `Begin Ledger` may hold anything but
         another disk's data of this run.
 
         Example:

@@ -1,4 +1,4 @@
-"""Keywords about fio while it runs."""
+"""Keywords that check fio while it runs."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ class ProgressKeywords(Component):
     def wait_until_fio_moves_bytes(self, *runs: FioRun, deadline: timedelta = timedelta(seconds=20)) -> None:
         """Waits until the guest's own counters show new writes on every disk of ``runs``. Use it before an event.
 
-        Fails as the device's fault when a disk reports an error, or takes no write until ``deadline`` although fio
-        lives; with ``KitError`` when a fio has ended.
+        Blames the device when a disk reports an error, or gets no write by ``deadline`` although fio is alive. Fails
+        with ``KitError`` when a fio has ended.
 
         Example:
         | Wait Until Fio Moves Bytes | ${run} | ${other} | deadline=10s |
@@ -45,7 +45,7 @@ class ProgressKeywords(Component):
     def fio_should_still_move_bytes(
         self, *runs: FioRun, except_disk: str | Sequence[str] = (), deadline: timedelta = timedelta(seconds=5)
     ) -> None:
-        """Checks that new writes come on every disk of ``runs``, from now on and at most ``deadline`` later.
+        """Checks that fio writes to every disk of ``runs`` after now, by ``deadline`` at the latest.
 
         Use it after an event. ``except_disk`` is the serial of a detached disk, or a list of serials, which need not
         move. Fails like `Wait Until Fio Moves Bytes`.
@@ -62,8 +62,8 @@ class ProgressKeywords(Component):
         """Checks that fio's job on the disk with serial ``disk`` stopped with an I/O error after the detach ``event``.
 
         Waits for the job's first error and the end of its process, until ``deadline`` after the event was answered;
-        jobs on other disks may go on. What kind of error it was is judged at the end by `Fio Should Have Failed Only On
-        Disk`. Fails as the device's fault when the job goes on, hangs, or failed before the event.
+        jobs on other disks may continue. `Fio Should Have Failed Only On Disk` judges the kind of error at the end.
+        Blames the device when the job continues, hangs, or failed before the event.
 
         Example:
         | Fio Should Have Stopped On Disk | ${run} | Nvme0n1p0 | ${event} | deadline=3s |
@@ -73,7 +73,7 @@ class ProgressKeywords(Component):
         ended = wait_until_job_ended(run, disk, event, deadline.total_seconds())
         if (error := run.first_error(disk)) is not None:
             seconds = error.at - event.sent
-            text = f"fio's first error on disk '{disk}' came {seconds:.2f} s after the detach was asked for"
+            text = f"fio's first error on disk '{disk}' came {seconds:.2f} s after the detach was requested"
             CHRONICLE.record(disk_lane(disk), Kind.LATENCY, text, error.at, seconds=seconds)
             logger.info(f"{text} (bound: {deadline.total_seconds():g} s after the answer).")
         logger.info(

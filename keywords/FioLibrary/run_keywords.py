@@ -1,4 +1,4 @@
-"""Keywords that start, await and stop fio."""
+"""Keywords that prepare, start, await and stop fio."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ class RunKeywords(Component):
 
     @keyword(tags=["fio"])
     def fio_job_should_be_usable(self, job: str = "default_integrity.job", disk_size: int | None = None) -> None:
-        """Reads the job file ``job`` and checks it, with no guest and before any is started.
+        """Reads and checks the job file ``job``, without a guest.
 
         ``job`` is a path, or the name of a file in ``fio_jobs/``. Fails with ``SetupError`` when there is no such file,
-        when it is no job file, or when it would let a verdict be fooled. With ``disk_size``, the size of the smallest
-        disk in bytes, it must also leave alone the end of the disk, where `Write Ledger` writes. Values that only fio
-        understands are judged by fio itself in `Prepare Fio`.
+        when it is not a valid job file, or when it could make a verdict wrong. With ``disk_size``, the size of the
+        smallest disk in bytes, the job file must also leave the end of the disk to `Write Ledger`. Values that only fio
+        understands are checked by fio itself in `Prepare Fio`.
 
         Example:
         | Fio Job Should Be Usable | default_integrity_nightly.job | disk_size=67108864 |
@@ -64,17 +64,17 @@ class RunKeywords(Component):
     ) -> FioRun:
         """Prepares one fio with one job for each disk in the VM ``vm``, and returns the run; `Start Fio` starts it.
 
-        All that takes time is done here, so that fio starts at once when it is asked to. ``disks`` is a list of objects
-        with ``serial``, ``node`` and ``size``, as ``Get Vm Disks`` of QemuLibrary returns them: fio then leaves alone
-        the end of each disk, where `Write Ledger` writes. ``disks`` may also be a dictionary of serial and node.
+        This keyword does all slow work, so that `Start Fio` starts fio at once. ``disks`` is a list of objects
+        with ``serial``, ``node`` and ``size``, as ``Get Vm Disks`` of QemuLibrary returns them: fio then leaves the
+        end of each disk to `Write Ledger`. ``disks`` may also be a dictionary of serial and node.
         ``job`` is a path, or the name of a file in ``fio_jobs/``. ``runtime`` replaces the run time of the job file
         (a number is seconds).
 
-        fio's random numbers follow from the seed of `Begin Ledger` and the number of the run, so that a run can be
-        repeated; a job file's own ``randseed`` stays.
+        The seed of `Begin Ledger` and the number of the run determine fio's random numbers, so that a run can be
+        repeated; a ``randseed`` in the job file takes precedence.
 
-        Fails with ``SetupError`` when the job file would let a verdict be fooled, when fio refuses it (the message has
-        fio's own words), or when the VM has no fio; with ``KitError`` when a node is not there.
+        Fails with ``SetupError`` when the job file could make a verdict wrong, when fio rejects it (with fio's own
+        message), or when the VM has no fio; with ``KitError`` when a node does not exist.
 
         Example:
         | ${disks} = | Get Vm Disks | vm1 |
@@ -103,10 +103,10 @@ class RunKeywords(Component):
 
     @keyword(tags=["fio"])
     def start_fio(self, *runs: FioRun) -> None:
-        """Starts runs that `Prepare Fio` returned, one after the other, and returns while they go on.
+        """Starts runs that `Prepare Fio` returned, one after the other, and returns while they run.
 
-        Fails with ``SuiteError`` when a disk is in a run that still goes on, because two fio on one disk overwrite each
-        other's data; with ``KitError`` when fio does not start or a run was started before.
+        Fails with ``SuiteError`` when another running fio uses one of the disks, because two fio on one disk overwrite
+        each other's data; with ``KitError`` when fio does not start or a run was started before.
 
         Example:
         | Start Fio | ${run} | ${other} |
@@ -118,9 +118,9 @@ class RunKeywords(Component):
 
     @keyword(tags=["fio"])
     def get_fio_run_with_disk(self, disk: str, *runs: FioRun) -> FioRun:
-        """Returns the one of ``runs`` that works on the disk with serial ``disk``.
+        """Returns the run of ``runs`` that uses the disk with serial ``disk``.
 
-        Fails with ``SuiteError`` when none of them does.
+        Fails with ``SuiteError`` when none of them uses it.
 
         Example:
         | ${run} = | Get Fio Run With Disk | Nvme0n1p0 | @{runs} |
@@ -143,15 +143,15 @@ class RunKeywords(Component):
     ) -> list[RunResult]:
         """Waits until each of ``runs`` has ended and returns their results, in the same order.
 
-        The limit is the run time plus the margin of the library. A table of the results goes to the log. Whether a disk
-        failed is the business of the verdict keywords, not of this one.
+        The limit is the run time plus the margin of the library. A table of the results goes to the log. This keyword
+        does not judge whether a disk failed; the verdict keywords do.
 
-        With ``io_gap`` the wait ends with the device's fault as soon as a disk has been without progress for longer.
-        ``except_disk`` is the serial of a detached disk, or a list of serials, which need not move; ``event`` is what
-        happened meanwhile, for the message.
+        With ``io_gap``, the keyword blames the device as soon as a disk has been without progress for longer.
+        ``except_disk`` is the serial of a detached disk, or a list of serials, which need not move; ``event`` is the
+        event during the run, for the message.
 
-        Fails as the device's fault when fio hangs in a guest that still answers; with an error of the kit when the
-        connection is lost, when fio was killed, or when its output is no complete result.
+        Blames the device when fio hangs in a guest that still answers. Fails with an error of the kit when the
+        connection is lost, when fio was killed, or when its output is not a complete result.
 
         Example:
         | ${results} = | Wait For Fio | ${run} | ${other} |
@@ -169,21 +169,21 @@ class RunKeywords(Component):
     def get_fio_results(self, run: FioRun) -> RunResult:
         """Returns the result of a run that has ended: exit code, and for each disk error, bytes, rates, latency.
 
-        Fails with ``KitError`` when the run still goes on; else as `Wait For Fio` does.
+        Fails with ``KitError`` when the run has not ended; otherwise fails like `Wait For Fio`.
 
         Example:
         | ${result} = | Get Fio Results | ${run} |
         | Log | ${result.disks}[Nvme0n1p0].rates |
         """
         if not run.finished:
-            raise KitError(f"{run} still goes on; its results come at its end (keyword 'Wait For Fio').")
+            raise KitError(f"{run} is still running; its results come at its end (keyword 'Wait For Fio').")
         return self._collected(run)
 
     @keyword(tags=["fio"])
     def stop_fio(self, *runs: FioRun) -> None:
-        """Ends each of ``runs``: with SIGINT, and with SIGKILL when that does not do. A run that has ended is fine.
+        """Ends each of ``runs`` with SIGINT, and with SIGKILL if needed. Ignores a run that has ended.
 
-        A stopped run gives no verdict any more. Fails with ``KitError`` when fio cannot be ended.
+        A stopped run no longer gives a verdict. Fails with ``KitError`` when fio cannot be ended.
 
         Example:
         | Stop Fio | ${run} |
@@ -204,7 +204,7 @@ class RunKeywords(Component):
                 )
 
     def collect(self, runs: Sequence[FioRun], watch: Callable[[], None] = lambda: None) -> list[RunResult]:
-        """Waits for `runs`, logs their tables, returns their results; see `FioRun.wait` for `watch`."""
+        """Waits for `runs`, logs their tables and returns their results; see `FioRun.wait` for `watch`."""
         return [self._collected(run, watch) for run in at_least_one(runs)]
 
     def _collected(self, run: FioRun, watch: Callable[[], None] = lambda: None) -> RunResult:
@@ -233,19 +233,19 @@ class DiskInGuest(Protocol):
 
 
 def nodes_of(disks: Mapping[str, str] | Sequence[DiskInGuest]) -> list[DiskNode]:
-    """The disks as fio and the ledger use them."""
+    """Returns the disks in the form that fio and the ledger use."""
     if isinstance(disks, Mapping):
         return [DiskNode(serial, node) for serial, node in disks.items()]
     return [DiskNode(disk.serial, disk.node, disk.size) for disk in disks]
 
 
 def serials(except_disk: str | Sequence[str]) -> Sequence[str]:
-    """The serials that a keyword is given as ``except_disk``: one, several, or none."""
+    """Returns the serials in ``except_disk``: one, several, or none."""
     return [except_disk] if isinstance(except_disk, str) else except_disk
 
 
 def at_least_one(runs: Sequence[FioRun]) -> Sequence[FioRun]:
-    """`runs`, unless it is empty: a keyword that checks nothing must not pass."""
+    """Returns `runs`; raises `KitError` if it is empty, because a keyword that checks nothing must not pass."""
     if not runs:
         raise KitError("No fio run was given; this keyword needs at least one that 'Prepare Fio' returned.")
     return runs

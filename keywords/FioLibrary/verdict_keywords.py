@@ -1,4 +1,4 @@
-"""Keywords that give a verdict on runs."""
+"""Keywords that judge fio runs."""
 
 from __future__ import annotations
 
@@ -41,16 +41,16 @@ class VerdictKeywords(Component):
     ) -> None:
         """Waits for ``runs`` and checks each of their disks: no error, no wrong data, bytes written, full run time.
 
-        Nor may any disk have stalled: no I/O may have taken longer than ``io_latency``, and no disk may have gone
-        without progress for longer than ``io_gap``. ``event`` is what happened meanwhile; a stall is told in time
-        after it. The message says whether one disk stood still, or all of a VM, or the VM as a whole; a time
-        in which this machine stood still is blamed on no device (``KitError``). A disk that stands still for too long
-        ends the wait at once.
+        Also checks that no disk has stalled: no I/O may take longer than ``io_latency``, and no disk may be without
+        progress for longer than ``io_gap``. ``event`` is the event during the run; the message says how long after it
+        a stall began. The message also says whether one disk stood still, all disks of a VM, or the whole VM. If this
+        machine stood still, no device is blamed (``KitError``). A disk that stands still for too long ends the wait at
+        once.
 
-        ``except_disk`` is the serial of a detached disk, or a list of serials, whose jobs another keyword judges. Fails
-        as the device's fault with a sentence for each disk that did not pass, a stall before the error that follows
-        from it; with an error of the kit when a run proves nothing (see `Wait For Fio`). Why each disk passed goes to
-        the log.
+        ``except_disk`` is the serial of a detached disk, or a list of serials, whose jobs another keyword judges.
+        Blames the device with a sentence for each disk that did not pass, and names a stall before the error that
+        follows from it. Fails with an error of the kit when a run proves nothing (see `Wait For Fio`). The log says why
+        each disk passed.
 
         Example:
         | Fio Should Have Passed | ${run} | ${other} |
@@ -80,12 +80,12 @@ class VerdictKeywords(Component):
     ) -> None:
         """Waits for ``run`` and checks that its job on ``disk`` failed because of ``event``, and no other did.
 
-        ``event`` is the detach of that disk. The failure counts only when the job had moved bytes before the event, its
-        first error is EIO or ENODEV, and that came after the event was sent and at most ``deadline`` after it was
-        answered. A verify error is another fault, and so are writes that the disk still took after the answer. All
-        other jobs must have passed with their full run time and without a stall; ``io_latency`` and ``io_gap`` are the
-        bounds as in `Fio Should Have Passed`. ``except_disk`` is the serial, or a list of serials, of disks that were
-        detached at the same time; judge each of them with a call of its own.
+        ``event`` is the detach of that disk. The failure counts only if the job moved bytes before the event, its first
+        error is EIO, ENODEV or ENOSPC, and this error came after the event was sent and at most ``deadline`` after it
+        was answered. A verify error is another fault, and so are writes that the disk still accepted after the answer.
+        All other jobs must have passed with their full run time and without a stall; ``io_latency`` and ``io_gap`` are
+        the bounds as in `Fio Should Have Passed`. ``except_disk`` is the serial, or a list of serials, of disks that
+        were detached at the same time; judge each of them in its own call.
 
         Example:
         | Fio Should Have Failed Only On Disk | ${run} | Nvme0n1p0 | ${event} | deadline=3s |
@@ -102,11 +102,11 @@ class VerdictKeywords(Component):
     def fio_should_have_met_event(self, event: Event, *runs: FioRun, except_disk: str | Sequence[str] = ()) -> None:
         """Waits for ``runs`` and checks that every job moved bytes before ``event``, and after it was answered.
 
-        The job on the disk that a detach takes away must have moved bytes, but need not have run on. Fails with
-        ``KitError`` when a job did not meet the event: the case then proves nothing. Fails as the device's fault when a
-        job ran on for more than a second without moving a byte. Needs `Wait Until Fio Moves Bytes` before the event.
-        ``except_disk`` is the serial, or a list of serials, of disks that were detached at the same time, each with an
-        event of its own.
+        The job on a detached disk must have moved bytes before, but need not continue. Fails with ``KitError`` when a
+        job did not meet the event: the case then proves nothing. Blames the device when a job continued for more than a
+        second without moving a byte. Needs `Wait Until Fio Moves Bytes` before the event.
+        ``except_disk`` is the serial, or a list of serials, of disks that were detached at the same time, each with its
+        own event.
 
         Example:
         | Fio Should Have Met Event | ${event} | ${run} | ${other} |

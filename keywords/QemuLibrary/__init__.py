@@ -14,30 +14,30 @@ __all__ = ["QemuLibrary"]
 
 
 class QemuLibrary(KitLibrary):
-    """Starts QEMU virtual machines with vhost-user-scsi controllers, and looks at the disks in their guests.
+    """Starts QEMU virtual machines with vhost-user-scsi controllers, and checks the disks in their guests.
 
-    A VM boots the kit's own guest, which is built once, or a disk image of your own (see `Define Vm`). It is
-    reached over SSH on a loopback port that the kernel chose, with a key made for the run.
+    A VM boots the kit's own guest, which is built once, or a disk image of your own (see `Define Vm`). The kit
+    connects over SSH to a loopback port that the kernel chooses, with a key that is made for the run.
 
     = Disks =
 
-    A disk in a guest is named by its controller, its target number and its serial, never by ``sdX``: such
-    names move. `Wait Until Disk Is Present` returns the disk with its block node of the moment, ``${disk.node}``.
+    Keywords name a disk in a guest by its controller, its target number and its serial, never by ``sdX``, because such
+    names change. `Wait Until Disk Is Present` returns the disk with its current block node, ``${disk.node}``.
 
     = Failures =
 
     A keyword fails with a plain message (AssertionError) when the device under test is at fault: a disk did not
     appear, the guest panicked, QEMU died. When the test or its set-up is at fault (a missing program, an unknown
     VM, a lost connection), the message begins with ``SetupError``, ``ConnectionLostError`` or another kind of
-    error. Whatever waits ends at once when QEMU dies, the guest panics, or it is reset or shut down though nobody
-    asked for it; the message says so first.
+    error. Every wait ends at once when QEMU dies, or when the guest panics, resets or shuts down unexpectedly; the
+    message says so first.
 
     = Watch =
 
     Each VM is watched in the background, from its start to its end: its console, its kernel's messages, tasks that
-    hang in its kernel, its connections to the controllers. What is found ends whatever waits. Lines about a disk that
-    a detach may explain are left to `Vm Should Be Healthy`, which knows what was detached. The stream of messages from
-    the guest may break without a fault of the device; that is told as a warning.
+    hang in its kernel, its connections to the controllers. A fault that the watch finds ends every wait. The watch
+    ignores lines about a disk that a detach may explain; `Vm Should Be Healthy` judges them, because it knows what was
+    detached. The stream of messages from the guest can break without a fault of the device; the log then has a warning.
 
     = Times =
 
@@ -47,8 +47,8 @@ class QemuLibrary(KitLibrary):
 
     For each VM, the run's folder below ``artifacts`` in Robot's output directory gets ``VM.console.log`` (the guest's
     console), ``VM.qemu.log`` (QEMU's own messages) and ``VM.qmp.jsonl`` (its monitor: commands, answers, events).
-    ``artifacts/latest`` leads to the newest run.
-    All have a bound on their size. Whatever happens to Robot, the QEMUs that it started end with it.
+    ``artifacts/latest`` is a link to the newest run.
+    The size of all files is limited. Whatever happens to Robot, the QEMUs that it started end with it.
 
     = Example =
 

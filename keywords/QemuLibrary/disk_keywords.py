@@ -1,4 +1,4 @@
-"""Keywords for the disks that a guest has."""
+"""Keywords for the disks in a guest."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ class DiskKeywords(Component):
     def get_vm_disks(
         self, vm: str, only: Sequence[Attachment] | None = None, deadline: timedelta = _DEADLINE
     ) -> list[GuestDisk]:
-        """Returns the SCSI disks that the guest has now, or those of them that are ``only`` asked for.
+        """Returns the SCSI disks that the guest has now, or only those in ``only``.
 
-        ``only`` is a list of attachments, as ``Get Attachments`` of VhostLibrary returns them. Those on controllers of
-        other VMs are ignored. Fails with SetupError when the guest does not have one of the others.
+        ``only`` is a list of attachments, as ``Get Attachments`` of VhostLibrary returns them. Attachments on
+        controllers of other VMs are ignored. Fails with SetupError when the guest does not have one of the other disks.
 
         Each disk has the attributes ``controller``, ``target``, ``lun``, ``serial``, ``size`` (bytes), ``node``
         (``/dev/sdb``), ``hctl``, ``pci_address``, ``by_path``, ``state`` and ``seen`` (the host's monotonic
@@ -63,7 +63,7 @@ class DiskKeywords(Component):
     def get_disks_of_vms(
         self, *vms: str, only: Sequence[Attachment], deadline: timedelta = _DEADLINE
     ) -> dict[str, list[GuestDisk]]:
-        """Returns, for each of ``vms`` that has any, its disks out of those that are ``only`` asked for.
+        """Returns the disks in ``only`` for each of ``vms`` that has any of them.
 
         The dictionary maps VM names to lists of disks. See `Get Vm Disks` for ``only``, the disks' attributes and
         ``deadline``.
@@ -87,18 +87,18 @@ class DiskKeywords(Component):
         event: Event | None = None,
         latency: timedelta | None = None,
     ) -> GuestDisk:
-        """Waits until the disk at a ``target`` of a ``controller`` can be used in the guest, and returns it.
+        """Waits until the guest can use the disk at a ``target`` of a ``controller``, and returns the disk.
 
         Its attributes are those of `Get Vm Disks`.
 
         Usable means: the block node exists, its size is known, its state is ``running`` and its serial is the
         expected one. Fails at the deadline, and after two seconds when a disk with another serial is at that place.
         The message at the deadline says whether the disk is elsewhere, in this VM or another one. If it is not, the
-        message says whether a rescan in the guest finds it, so that only the event was lost, or the target is absent.
-        It also quotes vhost's log.
+        message says whether a rescan in the guest finds the disk (only the event was lost) or not (the target is
+        absent). It also quotes vhost's log.
 
-        ``event`` is what ``Attach Target`` of VhostLibrary returned. With it the time from its request to the usable
-        disk goes to the log, and the keyword fails when that is longer than ``latency``.
+        ``event`` is what ``Attach Target`` of VhostLibrary returned. With it, the keyword logs the time from the
+        request to the usable disk, and fails when that is longer than ``latency``.
 
         | ${disk} =    Wait Until Disk Is Present    vm1    naa.ctrlr1    0    Nvme0n1p0    deadline=10s
         | Log    ${disk.node}
@@ -124,13 +124,13 @@ class DiskKeywords(Component):
 
     @keyword(tags=["disk"])
     def expect_detach_of_disk(self, vm: str, controller: str, target: int) -> GuestDisk:
-        """Announces, before a detach, that the disk at a ``target`` of a ``controller`` is about to go; returns it.
+        """Announces the detach of the disk at a ``target`` of a ``controller``, and returns the disk. Call it before.
 
-        The disk is returned as the guest had it when it was last asked; the guest is asked again only if it had no disk
-        there. See `Get Vm Disks` for the attributes.
+        The disk has the state of the last look; the guest is asked again only if it had no disk there. See
+        `Get Vm Disks` for the attributes.
 
-        `Vm Should Be Healthy` then accepts what a detach is known to make the kernel print about that disk, and still
-        rejects what the kernel prints about any other disk. Fails with SetupError when the guest has no disk there.
+        `Vm Should Be Healthy` then accepts the kernel messages that a detach of that disk is known to cause, and still
+        rejects messages about any other disk. Fails with SetupError when the guest has no disk there.
 
         | ${disk} =    Expect Detach Of Disk    vm1    naa.ctrlr1    0
         | Detach Target    naa.ctrlr1    0
@@ -158,15 +158,15 @@ class DiskKeywords(Component):
 
         Nothing means: no SCSI device, not even one in removal, no block node, no link by path.
 
-        ``disk`` is what `Wait Until Disk Is Present` returned; with it, the block node is looked for even if the SCSI
-        device is gone already. Returns the host's monotonic time at which the disk was seen to be gone. Fails at the
-        deadline and says what is left; whether it can still be read, so that the target is still served, or is a stale
-        node of which only the removal event was lost; and what vhost's log says.
+        ``disk`` is what `Wait Until Disk Is Present` returned; with it, the keyword also looks for the block node when
+        the SCSI device is already gone. Returns the host's monotonic time at which the disk was seen to be gone. Fails
+        at the deadline. The message says what is left, whether the disk can still be read (the target is still served)
+        or only its node is left (the removal event was lost), and quotes vhost's log.
 
-        ``event`` is what ``Detach Target`` of VhostLibrary returned. With it the deadline counts from vhost's answer,
-        but the keyword looks for at least one second. The time from the request goes to the log. The keyword fails when
-        the disk was still there ``latency`` after the request. When it looks later than that, it only fails if the disk
-        is still there.
+        ``event`` is what ``Detach Target`` of VhostLibrary returned. With it, the deadline counts from vhost's answer,
+        but the keyword waits for at least one second. It logs the time from the request, and fails when the disk was
+        still there ``latency`` after the request. If it first looks after that time, it fails only if the disk is still
+        there.
 
         | ${when} =    Wait Until Disk Is Gone    vm1    naa.ctrlr1    0    disk=${disk}
         """
@@ -205,12 +205,12 @@ class DiskKeywords(Component):
 
         ``expected`` is the model: what should be attached after all events, as ``Get Expected Attachments`` of
         VhostLibrary returns it. ``attached`` is what vhost reports, as ``Get Attachments`` returns it; its sizes are
-        compared with the guests'. Both may have controllers of other VMs. Without ``vms`` these two sides are compared.
+        compared with the guests'. Both may have controllers of other VMs. Without ``vms``, only these two are compared.
 
-        The guests have until ``deadline`` to follow. When only too much or something wrong is seen, they have two
-        seconds. One message names each disk that is missing, extra, renamed, doubled, swapped, in another VM or of the
-        wrong size, and shows all three sides of each place where they differ. For the first missing disk it says
-        whether a rescan in the guest finds it.
+        The guests have until ``deadline`` to agree, but only two seconds when no disk is missing and only extra or
+        wrong disks are seen. One message names each disk that is missing, extra, renamed, doubled, swapped, in another
+        VM or of the wrong size, and shows all three sides of each place where they differ. For the first missing disk,
+        it says whether a rescan in the guest finds it.
 
         | ${expected} =    Get Expected Attachments    naa.ctrlr1    naa.ctrlr3
         | ${attached} =    Get Attachments    naa.ctrlr1    naa.ctrlr3

@@ -1,4 +1,4 @@
-"""Keywords that reach into a guest."""
+"""Keywords for commands in a guest, its SSH address and its versions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class GuestKeywords(Component):
 
     @keyword(tags=["guest"])
     def get_vm_ssh_address(self, vm: str) -> dict[str, object]:
-        """Returns where and as whom the guest's SSH server is reached.
+        """Returns the address and the login of the guest's SSH server.
 
         The dictionary has ``host``, ``port``, ``user`` and either ``key_file`` or ``password``.
 
@@ -45,9 +45,9 @@ class GuestKeywords(Component):
     ) -> CommandResult:
         """Runs a shell command in the guest and returns its result.
 
-        The result has ``exit_code``, ``stdout``, ``stderr`` and ``seconds``. Fails when the exit code is another
-        than ``expected_exit_code``; ``${None}`` takes any. A command that does not end by the deadline, or whose
-        connection is lost, is an error of the kit.
+        The result has ``exit_code``, ``stdout``, ``stderr`` and ``seconds``. Fails when the exit code is not
+        ``expected_exit_code``; ``${None}`` accepts any. It is an error of the kit when the command does not end by the
+        deadline or the connection is lost.
 
         | ${result} =    Run In Vm    vm1    uname -r
         | ${result} =    Run In Vm    vm1    test -e /dev/sdb    expected_exit_code=${None}
@@ -56,7 +56,7 @@ class GuestKeywords(Component):
         logger.debug(f"stdout:\n{result.stdout}\nstderr:\n{result.stderr}")
         if expected_exit_code is not None and result.exit_code != expected_exit_code:
             said = (
-                f"Command '{command}' in VM '{vm}' ended with exit code {result.exit_code}, expected "
+                f"Command '{command}' in VM '{vm}' exited with code {result.exit_code}, expected "
                 f"{expected_exit_code}. It printed: {(result.stderr or result.stdout).strip()[-400:]!r}."
             )
             raise fault(Check.GUEST_COMMAND, FailureClass.OWN, said, Subject(vm=vm))
@@ -64,7 +64,7 @@ class GuestKeywords(Component):
 
     @keyword(tags=["guest"])
     def get_versions(self, vm: str, deadline: timedelta = timedelta(seconds=15)) -> dict[str, str]:
-        """Returns what a ready VM is made of: ``qemu``, ``accelerator``, ``guest_kernel`` and ``fio``.
+        """Returns the versions of a ready VM: ``qemu``, ``accelerator``, ``guest_kernel`` and ``fio``.
 
         Fails when the guest does not answer by the ``deadline``.
 

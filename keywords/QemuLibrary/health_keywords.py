@@ -1,4 +1,4 @@
-"""Keywords that judge whether a VM is well."""
+"""Keywords that check the health of a VM."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ class HealthKeywords(Component):
     def vm_should_be_healthy(
         self, vm: str, detached: list[GuestDisk] | None = None, deadline: timedelta = timedelta(seconds=15)
     ) -> None:
-        """Fails unless QEMU runs, the watch has found nothing, and the kernel reported no trouble since the last check.
+        """Fails unless QEMU runs, the watch found nothing, and the kernel reported no fault since the last check.
 
-        Trouble is a panic, oops, BUG, warning, hung task, lockup or RCU stall, and an I/O error or a failed SCSI
-        command of a disk. ``detached`` are disks, as `Wait Until Disk Is Present` or `Get Vm Disks`
-        returned them, that were detached since: what a detach is known to print about them is no trouble.
-        The first telling line is quoted. The guest has ``deadline`` to answer.
+        A fault is a panic, oops, BUG, warning, hung task, lockup or RCU stall, and an I/O error or a failed SCSI
+        command of a disk. ``detached`` are the disks that were detached since, as `Wait Until Disk Is Present` or
+        `Get Vm Disks` returned them: messages that a detach of them is known to cause are not faults.
+        The message quotes the first bad line. The guest has ``deadline`` to answer.
 
         | Vm Should Be Healthy    vm1
         | Vm Should Be Healthy    vm1    detached=${{ [$disk] }}
         """
         lost = self._library.fleet.member(vm).check_health(deadline.total_seconds(), detached or [])
         for sentence in lost:
-            logger.warn(f"{sentence} It was begun anew; what it would have told was looked for now.")
+            logger.warn(f"{sentence} The stream was restarted and the missed messages were checked.")
         logger.info(f"VM '{vm}' is healthy.")
 
     @keyword(tags=["health"])
     def set_bounds_of_vm_watch(self, blocked_task: timedelta = timedelta(seconds=10)) -> None:
-        """Says what the watch of VMs that are started from now on takes for a fault.
+        """Sets what the watch of VMs that are started from now on reports as a fault.
 
         ``blocked_task`` is how long a task may hang in the guest's kernel (state D) without a break.
 
@@ -55,8 +55,8 @@ class HealthKeywords(Component):
     def vm_is_healthy(self, vm: str, deadline: timedelta = timedelta(seconds=15)) -> bool:
         """Returns whether a VM has booted and is healthy, as `Vm Should Be Healthy` judges it; never fails.
 
-        A VM that `Wait Until Vm Is Ready` did not see ready counts as not booted. For set-ups that mend what the test
-        before has left. The guest has ``deadline`` to answer.
+        A VM counts as booted after `Wait Until Vm Is Ready` has passed. Use it in set-ups that repair what the previous
+        test has left. The guest has ``deadline`` to answer.
 
         | ${healthy} =    Vm Is Healthy    vm1
         | IF    not ${healthy}    Start Vm    vm1

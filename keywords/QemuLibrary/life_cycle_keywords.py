@@ -39,19 +39,19 @@ class LifeCycleKeywords(Component):
         ssh_port: int = 0,
         qemu: str = "qemu-system-x86_64",
     ) -> None:
-        """Defines a VM without starting it; a definition of the same name gives way, unless its VM runs.
+        """Defines a VM without starting it. Replaces a definition of the same name; fails when that VM runs.
 
         ``controllers`` maps each controller's name to its vhost-user socket; each becomes a vhost-user-scsi PCI
         device with ``queues`` request queues, whose PCI address depends only on its place in the mapping.
-        ``memory`` is in MiB. ``accelerator`` ``auto`` takes KVM where a probe shows that it works, else
+        ``memory`` is in MiB. With ``accelerator`` ``auto`` the VM uses KVM if a probe shows that it works, else
         TCG. ``qemu`` is QEMU's program, by name or path. ``ssh_port`` 0 lets the kernel choose a free one.
 
         Without an ``image`` the VM boots the kit's own guest. ``image`` is a disk image of your own, qcow2 or raw, with
         an SSH server and fio; ``user`` with ``key_file`` or ``password`` logs in there, and needs ``sudo`` without a
-        password if it is not root. The image is never written. Give a password as a variable, so that the log shows
-        only its name. An empty text is the same as none.
+        password if it is not root. The kit never writes to the image. Give a password as a variable, so that the log
+        shows only its name. An empty text is the same as none.
 
-        Fails with SetupError when a controller already belongs to another VM or a value makes no sense.
+        Fails with SetupError when a controller already belongs to another VM or a value is invalid.
 
         | Define Vm    vm1    controllers=${sockets}    memory=768    vcpus=2
         | Define Vm    vm2    controllers=${sockets}    image=/images/fedora.qcow2    password=${PASSWORD}
@@ -69,8 +69,8 @@ class LifeCycleKeywords(Component):
     def start_vm(self, vm: str) -> None:
         """Starts a VM and returns before its guest has booted, so that several may boot at the same time.
 
-        When there is no guest image yet, it is built first, which the console tells. Fails with SetupError when QEMU
-        cannot be started, with its exit code, command line and last words.
+        If there is no guest image yet, the keyword builds it first and shows that on the console. Fails with SetupError
+        when QEMU cannot be started; the message has its exit code, command line and last output.
 
         | Start Vm    vm1
         | Wait Until Vm Is Ready    vm1
@@ -80,9 +80,9 @@ class LifeCycleKeywords(Component):
 
     @keyword(tags=["vm"])
     def wait_until_vm_is_ready(self, vm: str, deadline: timedelta = timedelta(minutes=3)) -> None:
-        """Waits until a started VM has booted: SSH answers and the guest drives all controllers.
+        """Waits until a started VM has booted: SSH answers and the guest has a driver for every controller.
 
-        Fails with the end of the console when it is not so by the deadline.
+        Fails with the end of the console when the VM has not booted by the deadline.
 
         | Wait Until Vm Is Ready    vm1    deadline=60s
         """
@@ -105,11 +105,11 @@ class LifeCycleKeywords(Component):
     def wait_until_reboot_reaches(
         self, vm: str, moment: RebootMoment, deadline: timedelta = timedelta(minutes=3)
     ) -> None:
-        """Waits until a reboot that `Reboot Vm` began has come to a ``moment``, so that an event can meet it.
+        """Waits until a reboot that `Reboot Vm` began has reached a ``moment``, so that an event can happen there.
 
         ``firmware``: QEMU has reset the machine. ``kernel``: the new kernel has printed its first line on the console,
-        and drives no controller yet. ``login``: SSH answers again. Fails with the end of the console when the reboot
-        does not get so far by the ``deadline``.
+        and has no driver for a controller yet. ``login``: SSH answers again. Fails with the end of the console when the
+        reboot has not reached the moment by the ``deadline``.
 
         `Wait Until Vm Has Rebooted` must follow: only it proves that the guest came back. Until then no keyword can ask
         the guest for anything, but `Expect Detach Of Disk` and VhostLibrary's keywords work.
@@ -129,8 +129,9 @@ class LifeCycleKeywords(Component):
     def wait_until_vm_has_rebooted(self, vm: str, deadline: timedelta = timedelta(minutes=3)) -> None:
         """Waits for the end of a reboot that `Reboot Vm` began.
 
-        It counts only with QEMU's RESET event and a boot id that differs, read over a connection made afterwards; and
-        all controllers are driven again. Fails with the end of the console when it is not so by the deadline.
+        The reboot counts only if QEMU sent its RESET event, a connection made afterwards reads a new boot id, and the
+        guest has a driver for every controller again. Fails with the end of the console when the reboot has not ended
+        by the deadline.
 
         | Wait Until Vm Has Rebooted    vm1    deadline=2 min
         """
@@ -146,8 +147,8 @@ class LifeCycleKeywords(Component):
     def shut_down_vm(self, vm: str, deadline: timedelta = timedelta(minutes=1)) -> None:
         """Powers a guest off and waits until QEMU has ended.
 
-        When that takes longer than ``deadline``, QEMU is ended by force and the keyword fails; it also fails
-        when QEMU's exit code is not 0. The VM can be started again in any case.
+        If that takes longer than ``deadline``, the keyword ends QEMU by force and fails; it also fails when QEMU's exit
+        code is not 0. The VM can be started again in any case.
 
         | Shut Down Vm    vm1
         """
@@ -155,7 +156,7 @@ class LifeCycleKeywords(Component):
 
     @keyword(tags=["vm"])
     def kill_vm(self, vm: str) -> None:
-        """Ends QEMU with SIGKILL, in the middle of whatever it does. Does nothing when the VM does not run.
+        """Ends QEMU with SIGKILL, whatever it is doing. Does nothing when the VM does not run.
 
         | Kill Vm    vm1
         """
@@ -163,7 +164,7 @@ class LifeCycleKeywords(Component):
 
     @keyword(tags=["vm"])
     def kill_all_vms(self) -> None:
-        """Ends every VM with SIGKILL, as `Kill Vm` does. Their definitions stay; `Start Vm` starts them anew.
+        """Ends every VM with SIGKILL, as `Kill Vm` does. Their definitions stay; `Start Vm` starts them again.
 
         | Kill All Vms
         """
@@ -171,7 +172,7 @@ class LifeCycleKeywords(Component):
 
     @keyword(tags=["vm"])
     def get_started_vms(self) -> list[str]:
-        """Returns the names of the VMs that were started and ended by no keyword since, also of those that died.
+        """Returns the names of the VMs that were started and that no keyword has ended, even if they have died.
 
         | ${names} =    Get Started Vms
         """

@@ -91,7 +91,7 @@ _FAULTS = {
     ),
     "an image that is none": Fault(
         ["-v", "GUEST_IMAGE:{folder}/guest.qcow2", "-v", "GUEST_PASSWORD:secret"],
-        ["SetupError: The image '", "/guest.qcow2' of VM 'vm1' is no image that a VM can boot"],
+        ["SetupError: The image '", "/guest.qcow2' of VM 'vm1' is not bootable"],
         {"guest.qcow2": "This is no image.\n" * 100},
     ),
     "several things are missing": Fault(
@@ -108,11 +108,11 @@ _FAULTS = {
     ),
     "no such job file": Fault(["-v", "FIO_JOB:/nowhere/x.job"], ["There is no fio job file '/nowhere/x.job'"], {}),
     "a job file that is none": Fault(
-        ["-v", "FIO_JOB:{folder}/x.job"], ["The fio job file", "x.job' is no job file"], {"x.job": "[global\nrw=read\n"}
+        ["-v", "FIO_JOB:{folder}/x.job"], ["The fio job file", "x.job' is not valid"], {"x.job": "[global\nrw=read\n"}
     ),
     "a job file with group_reporting": Fault(
         ["-v", "FIO_JOB:{folder}/x.job"],
-        ["x.job' cannot give a verdict for each disk", "group_reporting folds all disks into one result"],
+        ["x.job' cannot give a verdict for each disk", "group_reporting merges all disks into one result"],
         {"x.job": _GLOBAL + "group_reporting\n"},
     ),
 }

@@ -1,1 +1,1 @@
-"""The records and errors that all parts of the kit share. Imports nothing of the kit."""
+"""The records and errors that all parts of the kit share. Imports no other part of the kit."""

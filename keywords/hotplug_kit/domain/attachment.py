@@ -8,7 +8,7 @@ from typing import Literal
 class Attachment:
     """The fact that `disk` is attached to `target` of `controller`.
 
-    In the guest, the disk's serial number is its name. `size` is in bytes, or None where any size will do.
+    In the guest, the disk's serial number is its name. `size` is in bytes, or None if any size is right.
     """
 
     controller: str
@@ -29,8 +29,8 @@ class Attachment:
 class Event:
     """One attach or detach of `disk` at `target` of `controller`.
 
-    `sent` and `answered` are `time.monotonic()` of the host: when the RPC call went out and when its answer came. The
-    guest follows later. `size` is the disk's, in bytes, if known.
+    `sent` and `answered` are `time.monotonic()` of the host: when the kit sent the RPC call and when its answer came.
+    The guest reacts later. `size` is the disk's, in bytes, if known.
     """
 
     kind: Literal["attach", "detach"]

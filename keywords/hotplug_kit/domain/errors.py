@@ -1,8 +1,8 @@
 """Errors of the kit itself.
 
 `DeviceFault` has one meaning: the device under test failed (see `DeviceFault` in `hotplug_kit.domain.finding`).
-Whatever else goes wrong, such as a missing program, a lost connection or a bad test bed, is a `KitError`, so that a
-report never blames the device for it.
+Anything else that goes wrong, such as a missing program, a lost connection or a bad test bed, is a `KitError`, so that
+a report never blames the device for it.
 """
 
 from hotplug_kit.domain.finding import Blame, Check, FailureClass, Finding

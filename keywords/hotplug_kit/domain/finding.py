@@ -1,4 +1,4 @@
-"""What a check has found to be wrong, as data: which check, which class of failure, about whom, since when."""
+"""What a check has found to be wrong, as data: the check, the class of failure, the subject and the time."""
 
 import time
 from collections.abc import Callable
@@ -24,7 +24,7 @@ class Check(StrEnum):
     """What the check looks at, as a phrase."""
 
     def __new__(cls, value: str, looks_at: str) -> "Check":
-        """Makes a member of its identifier and what the check looks at."""
+        """Makes a member from its identifier and what the check looks at."""
         member = str.__new__(cls, value)
         member._value_ = value
         member.looks_at = looks_at
@@ -71,7 +71,7 @@ class FailureClass(StrEnum):
     """Whether something hangs, so that stack traces of vhost and QEMU show where."""
 
     def __new__(cls, value: str, meaning: str, hangs: bool = False) -> "FailureClass":
-        """Makes a member of its identifier and its meaning."""
+        """Makes a member from its identifier and its meaning."""
         member = str.__new__(cls, value)
         member._value_ = value
         member.meaning = meaning
@@ -105,7 +105,7 @@ class FailureClass(StrEnum):
 
 @dataclass(frozen=True)
 class Subject:
-    """What a finding is about; empty fields do not apply, and nothing at all means vhost."""
+    """What a finding is about; empty fields do not apply, and an empty subject means vhost."""
 
     vm: str = ""
     controller: str = ""
@@ -135,8 +135,8 @@ VHOST_ITSELF = Subject()
 class Finding:
     """Something is wrong.
 
-    `sentence` says what, for people. `at` is since when (`time.monotonic()` of the host). `evidence` names the files
-    of the run that show it.
+    `sentence` tells people what. `at` is when it began (`time.monotonic()` of the host). `evidence` names the files of
+    the run that show it.
     """
 
     check: Check
@@ -162,14 +162,14 @@ class DeviceFault(AssertionError):
 
 
 class Symptom(DeviceFault):
-    """A device fault whose cause may be another one that shows a moment later."""
+    """A device fault whose cause may be another fault that appears a moment later."""
 
 
 def fault(check: Check, failure: FailureClass, sentence: str, subject: Subject = VHOST_ITSELF) -> DeviceFault:
-    """The exception for one finding against the device under test, seen now."""
+    """Returns the exception for one finding that blames the device under test, seen now."""
     return DeviceFault(Finding(check, failure, sentence, subject))
 
 
 def fault_of(check: Check, failure: FailureClass, subject: Subject = VHOST_ITSELF) -> Callable[[str], DeviceFault]:
-    """Makes the exception of a sentence, for waits that fail at their deadline."""
+    """Returns a function that makes the exception from a sentence, for waits that fail at their deadline."""
     return lambda sentence: fault(check, failure, sentence, subject)

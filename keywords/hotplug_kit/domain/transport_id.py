@@ -1,4 +1,4 @@
-"""Where an NVMe controller is found: a transport id, in SPDK's terms and with its field names."""
+"""The address of an NVMe controller: a transport id, in SPDK's terms and with its field names."""
 
 import ipaddress
 import re
@@ -23,7 +23,7 @@ def _spelled(value: object) -> object:
 
 def _text(value: object) -> object:
     if not isinstance(value, str):
-        raise ValueError("expected a text; put it in quotes, because YAML takes 0000:01:00.0 for a number")
+        raise ValueError("expected a text; put it in quotes, because YAML reads 0000:01:00.0 as a number")
     return value.strip()
 
 
@@ -74,28 +74,30 @@ class TransportId(BaseModel):
 
     def _fits_pcie(self) -> None:
         if not _PCI_ADDRESS.fullmatch(self.traddr):
-            raise ValueError(f"traddr '{self.traddr}' is no PCI address, such as 0000:01:00.0")
+            raise ValueError(f"traddr '{self.traddr}' is not a PCI address such as 0000:01:00.0")
         if given := [name for name in ("adrfam", "trsvcid", "subnqn") if getattr(self, name) is not None]:
-            raise ValueError(f"a PCIe device is named by trtype and traddr alone; leave out {' and '.join(given)}")
+            raise ValueError(f"a PCIe device has only trtype and traddr; leave out {' and '.join(given)}")
 
     def _fits_fabrics(self) -> None:
         if not _is_ip(self.traddr):
-            raise ValueError(f"traddr '{self.traddr}' is no IP address, such as 192.168.0.1")
+            raise ValueError(f"traddr '{self.traddr}' is not an IP address such as 192.168.0.1")
         if self.adrfam != f"IPv{ipaddress.ip_address(self.traddr).version}":
-            raise ValueError(f"traddr '{self.traddr}' is no {self.adrfam} address; mend one or leave out adrfam")
+            raise ValueError(
+                f"traddr '{self.traddr}' is not an {self.adrfam} address; correct one of them or leave out adrfam"
+            )
         if not self.subnqn:
             raise ValueError(f"trtype {self.trtype} needs subnqn, the name of the subsystem that the target offers")
         if not self.subnqn.startswith("nqn.") or len(self.subnqn.encode()) > _MOST_NQN_BYTES:
             raise ValueError(
-                f"subnqn '{self.subnqn}' is no NVMe qualified name: it begins with 'nqn.' and has at most "
-                f"{_MOST_NQN_BYTES} bytes"
+                f"subnqn '{self.subnqn}' is not an NVMe qualified name: such a name begins with 'nqn.' and has at "
+                f"most {_MOST_NQN_BYTES} bytes"
             )
         if self.subnqn == _DISCOVERY:
             raise ValueError("subnqn names the discovery service, which has no disks; give a subsystem that it lists")
 
     @classmethod
     def of(cls, fields: Mapping[str, object]) -> "TransportId":
-        """A transport id of its fields; raises `SetupError` that says what does not fit."""
+        """Makes a transport id from its fields; raises `SetupError` that says what is wrong."""
         try:
             return cls.model_validate(dict(fields))
         except ValidationError as error:
@@ -103,16 +105,16 @@ class TransportId(BaseModel):
             field = ".".join(str(part) for part in first["loc"])
             said = first["msg"].removeprefix("Value error, ")
             named = f"{field} is {first['input']!r}: {said}" if field else said
-            raise SetupError(f"{dict(fields)} is no NVMe transport id; {named}.") from None
+            raise SetupError(f"{dict(fields)} is not an NVMe transport id; {named}.") from None
 
     @property
     def fields(self) -> dict[str, str]:
-        """The fields that are set, as SPDK's RPC takes them."""
+        """The fields that are set, in the form of SPDK's RPC."""
         return {name: str(value) for name, value in self.model_dump(exclude_none=True).items()}
 
     @property
     def is_local(self) -> bool:
-        """Whether it is a device of this machine."""
+        """Whether this is a device of this machine."""
         return self.trtype == "PCIe"
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""The shell scripts that the kit runs in a guest for fio; POSIX sh with few forks, because a guest may be slow."""
+"""Shell scripts that the kit runs in a guest for fio: POSIX sh with few forks, because a guest may be slow."""
 
 import shlex
 from collections.abc import Mapping, Sequence
@@ -18,9 +18,9 @@ SAMPLE_SECONDS = 0.25
 
 
 def prepare(job: str, disks: Mapping[str, str], sys_class_block: str) -> str:
-    """Makes a temporary folder with the job file, looks up the disks' nodes, lets fio read the job file.
+    """Makes a temporary folder with the job file, looks up the disks' nodes, and lets fio check the job file.
 
-    Prints `disk NODE DEVICE NAME` for each disk, fio's own words if the job file is bad, and last `folder PATH`.
+    Prints `disk NODE DEVICE NAME` for each disk, fio's own message if the job file is bad, and finally `folder PATH`.
     """
     lines = [
         f"command -v fio >/dev/null || exit {NO_FIO}",
@@ -41,11 +41,11 @@ def prepare(job: str, disks: Mapping[str, str], sys_class_block: str) -> str:
 
 
 def load(folder: str) -> str:
-    """Loads fio, which then waits for its job file; prints its process number first, exits as fio did.
+    """Loads fio, which then waits for its job file; prints fio's process number, and exits with fio's exit code.
 
-    A guest may need seconds to load fio, which must not count as run time. So fio is told to read a named pipe, and
-    begins when `begin` writes the job file there. The shell waits for fio so that a death by a signal arrives as
-    exit code 128 + signal. It removes the folder.
+    A guest may need seconds to load fio, which must not count as run time. So fio reads its job file from a named pipe
+    and begins when `begin` writes the file there. The shell waits for fio, so a death by a signal arrives as exit code
+    128 + signal. Then it removes the folder.
     """
     place = shlex.quote(folder)
     return (
@@ -59,8 +59,8 @@ def load(folder: str) -> str:
 def sample(pid: int, names: Sequence[str], sys_class_block: str) -> str:
     """Prints the counters of the disks `names` again and again as long as fio lives.
 
-    These are the guest's uptime and, for each disk, the sectors written and read and the number of I/Os under way.
-    Starts one small program a sample. On a channel of its own: fio writes its messages in pieces.
+    These are the guest's uptime and, for each disk, the sectors written and read and the number of I/Os in flight.
+    Each sample starts one small program. It has its own channel, because fio writes its messages in pieces.
     """
     counters = " ".join(shlex.quote(name) for name in names)
     return (
@@ -75,18 +75,18 @@ def sample(pid: int, names: Sequence[str], sys_class_block: str) -> str:
 
 
 def begin(folder: str, pid: int) -> str:
-    """Gives the fio that `load` has loaded its job file; fails when that fio is not there any more."""
+    """Gives the job file to the fio that `load` has loaded; fails when that fio has ended."""
     place = shlex.quote(folder)
     return f"[ -d /proc/{pid} ] && cat {place}/kit.job > {place}/kit.go"
 
 
 def interrupt(pid: int) -> str:
-    """Asks fio to end its jobs and to report."""
+    """Asks fio to end its jobs and to write its report."""
     return f"kill -INT {pid}"
 
 
 def kill(pid: int, folder: str) -> str:
-    """Kills fio and its jobs (each is a session of its own, but works in the run's folder); removes the folder."""
+    """Kills fio and its jobs (each has its own session, but works in the run's folder); removes the folder."""
     place = shlex.quote(folder)
     return (
         f"kill -KILL {pid}; for p in /proc/[0-9]*; do "
@@ -118,7 +118,7 @@ class Jobs:
 
 
 def read_jobs(answer: str) -> Jobs:
-    """Reads what the script of `jobs_of` printed."""
+    """Parses the output of the script of `jobs_of`."""
     lines = answer.splitlines()
     states = {int(line.split()[1]): line.split()[2] for line in lines if line.startswith("job ")}
     held = frozenset(line.rpartition(" -> ")[2].removesuffix(" (deleted)") for line in lines if " -> " in line)
@@ -137,31 +137,31 @@ class FioDisk:
 
 @dataclass(frozen=True)
 class Preparation:
-    """A guest that is ready: the folder of the run there, and the disks by their serial numbers."""
+    """A guest that is ready for fio: the folder of the run in it, and the disks by their serials."""
 
     folder: str
     disks: Mapping[str, FioDisk]
 
 
 def read_preparation(vm: str, job: RenderedJob, answer: CommandResult) -> Preparation:
-    """Reads the answer of `guest_scripts.prepare` in a VM.
+    """Parses the answer of `guest_scripts.prepare` in a VM.
 
-    Raises `SetupError` when the guest has no fio, no room, or a fio that refuses the job file, in fio's own words;
-    `KitError` when it has no such disk or could not be made ready.
+    Raises `SetupError` when the guest has no fio, has no space, or its fio rejects the job file (with fio's own
+    message); `KitError` when the guest does not have a disk or could not be prepared.
     """
     where = f"VM '{vm}'"
     lines = answer.stdout.splitlines()
     if answer.exit_code == scripts.NO_FIO:
         raise SetupError(f"{where} has no fio; install fio in its image.")
     if answer.exit_code == scripts.NO_FOLDER:
-        raise SetupError(f"{where} has no room for fio's job file in /tmp: {answer.stderr.strip()}.")
+        raise SetupError(f"{where} has no space for fio's job file in /tmp: {answer.stderr.strip()}.")
     if answer.exit_code == scripts.NO_DISK:
         node = lines[-1].removeprefix("no-disk ")
         serial = next(serial for serial, given in job.disks.items() if given == node)
-        raise KitError(f"Disk '{serial}' cannot be given to fio: {where} has no block device '{node}'.")
+        raise KitError(f"fio cannot use disk '{serial}': {where} has no block device '{node}'.")
     if answer.exit_code == scripts.BAD_JOB:
         words = " / ".join(line for line in lines if not line.startswith("disk "))
-        raise SetupError(f"fio in {where} refuses the job file '{job.template}': {words}.")
+        raise SetupError(f"fio in {where} rejects the job file '{job.template}': {words}.")
     if answer.exit_code != 0 or not lines or not lines[-1].startswith("folder "):
         said = (answer.stderr or answer.stdout).strip()
         raise KitError(f"{where} could not be prepared for fio: exit code {answer.exit_code}, {said!r}.")

@@ -1,4 +1,4 @@
-"""The guests that fio runs in: their addresses, and a connection to each that is opened when first needed."""
+"""The guests in which fio runs: their addresses, and a connection to each, opened when first needed."""
 
 import threading
 
@@ -18,12 +18,12 @@ class Guests:
         self._connections: dict[str, RootGuest] = {}
 
     def use(self, address: SshAddress) -> None:
-        """Registers a VM's address; an older connection of that VM is dropped, as it may lead into an earlier boot."""
+        """Registers a VM's address; drops an older connection of that VM, because it may belong to an earlier boot."""
         self.forget(address.name)
         self._addresses[address.name] = address
 
     def forget(self, vm: str) -> None:
-        """Drops a VM's connection and address; an unknown VM is fine."""
+        """Drops a VM's connection and address; ignores an unknown VM."""
         self._addresses.pop(vm, None)
         if connection := self._connections.pop(vm, None):
             connection.close()
@@ -34,14 +34,14 @@ class Guests:
             self.forget(vm)
 
     def connection(self, vm: str, seconds: float = _CONNECT_SECONDS) -> RootGuest:
-        """The connection to a VM, opened within `seconds` when there is none that stands; its commands run as root.
+        """Returns the connection to a VM, opened within `seconds` if there is none; its commands run as root.
 
-        Raises `SetupError` when the VM is unknown, refuses the login or root's rights, `DeadlineError` when it does
+        Raises `SetupError` when the VM is unknown or refuses the login or root's rights, `DeadlineError` when it does
         not answer, `DeviceFault` with the first cause when vhost or a VM dies meanwhile.
         """
         if vm not in self._addresses:
             known = ", ".join(sorted(self._addresses)) or "none"
-            raise SetupError(f"FioLibrary knows no VM '{vm}' (known: {known}); call 'Use Guest' for it first.")
+            raise SetupError(f"FioLibrary does not know VM '{vm}' (known VMs: {known}); call 'Use Guest' for it first.")
         connection = self._connections.get(vm)
         if connection is None or not connection.alive:
             connection = self._connections[vm] = _open_watched(self._addresses[vm], seconds)

@@ -1,7 +1,7 @@
-"""fio job files: read as a template, checked, and rendered with one job a disk.
+"""fio job files: reads a template, checks it, and renders it with one job for each disk.
 
-A template holds what all jobs have in common: `[global]`, and at most one job section. Options that would let a
-verdict be fooled are refused, never mended silently: what stands in the file is what runs. Source: fio(1).
+A template has the options of all jobs: `[global]`, and at most one job section. Options that could make a verdict wrong
+are rejected, never fixed silently: fio runs what the file says. Source: fio(1).
 """
 
 import configparser
@@ -24,14 +24,14 @@ _JOBS_RUN_APART = ("stonewall", "wait_for_previous", "wait_for", "startdelay", "
 
 @dataclass(frozen=True)
 class JobTemplate:
-    """The options of a job file, by their main names; an option without a value holds None."""
+    """The options of a job file, by their main names; the value of an option without a value is None."""
 
     path: Path
     options: Mapping[str, str | None]
 
     @property
     def runtime(self) -> float | None:
-        """The run time in seconds that the file asks for, or None."""
+        """The run time in seconds that the file sets, or None."""
         value = self.options.get("runtime")
         return None if value is None else _seconds(self.path, value)
 
@@ -40,7 +40,7 @@ class JobTemplate:
 class RenderedJob:
     """A job file ready for fio: `disks` is serial -> node in the guest, `runtime` in seconds.
 
-    `queue_depth` is how many I/Os each job keeps under way.
+    `queue_depth` is how many I/Os each job keeps in flight.
     """
 
     template: Path
@@ -51,18 +51,18 @@ class RenderedJob:
 
 
 def find_job_file(name: str | Path, folder: Path) -> Path:
-    """The job file `name`: a path, or the name of a file in `folder`. Raises `SetupError` when it is neither."""
+    """Returns the path of job file `name`: a path, or a file name in `folder`; raises `SetupError` if it is neither."""
     for path in (Path(name), folder / name):
         if path.is_file():
             return path
     known = ", ".join(sorted(path.name for path in folder.glob("*.job"))) or "none"
-    raise SetupError(f"There is no fio job file '{name}', neither as a path nor in '{folder}' (there: {known}).")
+    raise SetupError(f"There is no fio job file '{name}', neither as a path nor in '{folder}' (files there: {known}).")
 
 
 def read_template(path: Path) -> JobTemplate:
     """Reads and checks a job file for integrity runs.
 
-    Raises `SetupError` with one sentence that names the file and everything that is wrong with it.
+    Raises `SetupError` with a sentence that names the file and all its problems.
     """
     template = parse_template(path)
     if problems := [problem for check in _CHECKS if (problem := check(template.options))]:
@@ -87,18 +87,18 @@ def parse_template(path: Path) -> JobTemplate:
         raise SetupError(f"The fio job file '{path}' cannot be read: {error}.") from error
     except configparser.Error as error:
         words = " ".join(str(error).split())
-        raise SetupError(f"The fio job file '{path}' is no job file: {words}.") from error
+        raise SetupError(f"The fio job file '{path}' is not valid: {words}.") from error
     if any(line.strip().startswith("include ") for line in lines):
-        raise SetupError(f"The fio job file '{path}' includes another file; write its options into this one.")
+        raise SetupError(f"The fio job file '{path}' includes another file; copy its options into this one.")
     sections = parser.sections()
     if len(sections) > 1:
         raise SetupError(
-            f"The fio job file '{path}' has the job sections {', '.join(sections)}; it may have one at most, because "
-            "the kit adds one for each disk."
+            f"The fio job file '{path}' has the job sections {', '.join(sections)}; it may have at most one, because "
+            "the kit adds a section for each disk."
         )
     options: dict[str, str | None] = dict(parser[sections[0]] if sections else parser.defaults())
     if not options:
-        raise SetupError(f"The fio job file '{path}' is empty; it needs a section [global] with fio's options.")
+        raise SetupError(f"The fio job file '{path}' is empty; it needs a [global] section with fio's options.")
     return JobTemplate(path, {_ALIASES.get(name, name): value for name, value in options.items()})
 
 
@@ -117,21 +117,23 @@ def render(
     stand in a job file or comes twice, or when the template works beyond an end.
     """
     if not disks:
-        raise SetupError("fio was asked to run on no disk at all; give it at least one.")
+        raise SetupError("fio got no disk to run on; give it at least one.")
     seconds = template.runtime if runtime is None else runtime
     if not seconds or seconds <= 0:
-        raise SetupError(f"The fio job file '{template.path}' sets no run time above 0 s, and none was given.")
+        raise SetupError(f"The fio job file '{template.path}' sets no run time above 0 s, and the call gave none.")
     if doubled := {node for node in disks.values() if list(disks.values()).count(node) > 1}:
-        raise SetupError(f"fio was asked to use the node {', '.join(sorted(doubled))} for more than one disk.")
+        raise SetupError(
+            f"fio got the node {', '.join(sorted(doubled))} for more than one disk; give each disk its own node."
+        )
     options: dict[str, str | None] = {**template.options, "runtime": f"{round(seconds * 1000)}ms"}
     if "randseed" not in options and "randrepeat" not in options:
         options["randseed"] = str(secrets.randbits(31) if seed is None else seed)
     lines = ["[global]", *(name if value is None else f"{name}={value}" for name, value in options.items())]
     for serial, node in disks.items():
         if serial.strip() != serial or not re.fullmatch(r"[^\[\]\s;#][^\[\]\n;#]*", serial) or serial == _GLOBAL:
-            raise SetupError(f"The serial '{serial}' cannot name a job in a fio job file.")
+            raise SetupError(f"The serial '{serial}' is not usable as a job name in a fio job file.")
         if not re.fullmatch(r"/[^\s;#]+", node):
-            raise SetupError(f"Disk '{serial}': '{node}' is no path of a device node.")
+            raise SetupError(f"Disk '{serial}': '{node}' is not the path of a device node.")
         escaped = node.replace(":", "\\:")  # a bare colon separates files
         lines += ["", f"[{serial}]", f"filename={escaped}"]
         if ends and serial in ends:
@@ -143,7 +145,7 @@ def render(
 
 
 def seed_of_run(seed: int, number: int) -> int:
-    """The seed of fio's random numbers in its run `number`, made of the seed of all runs."""
+    """Returns the seed of fio's random numbers in run `number`, derived from the seed of all runs."""
     return int.from_bytes(hashlib.sha256(f"{seed} {number}".encode()).digest()[:4], "big") >> 1
 
 
@@ -163,13 +165,13 @@ def _on(options: Options, name: str) -> bool:
 
 def _names_files(options: Options) -> str | None:
     if found := [name for name in _KIT_CHOOSES if name in options]:
-        return f"it sets {' and '.join(found)}, but which disks are tested is said where fio is started"
+        return f"it sets {' and '.join(found)}, but the step that starts fio chooses the disks"
     return None
 
 
 def _groups(options: Options) -> str | None:
     if _on(options, "group_reporting"):
-        return "group_reporting folds all disks into one result"
+        return "group_reporting merges all disks into one result"
     return None
 
 
@@ -194,7 +196,7 @@ def _buffers(options: Options) -> str | None:
 def _engine(options: Options) -> str | None:
     engine = options.get("ioengine", "psync")
     if engine not in _ENGINES:
-        return f"ioengine={engine} is none that is known to reach the disk (allowed: {', '.join(_ENGINES)})"
+        return f"ioengine={engine} is not known to reach the disk (allowed: {', '.join(_ENGINES)})"
     return None
 
 
@@ -207,7 +209,7 @@ def _writes_nothing(options: Options) -> str | None:
 
 def _verifies_nothing(options: Options) -> str | None:
     if options.get("verify") in (None, "0", "null", "none") or not (_on({"do_verify": "1", **options}, "do_verify")):
-        return "without a verify method such as verify=md5, and do_verify not 0, wrong data goes unnoticed"
+        return "without a verify method such as verify=md5, or with do_verify=0, wrong data goes unnoticed"
     if _on(options, "verify_only"):
         return "verify_only writes nothing"
     return None
@@ -257,22 +259,22 @@ _UNREADABLE = ("offset_increment", "filesize", "zonemode", "zonesize", "zonerang
 
 
 def options_within(path: Path, options: Mapping[str, str | None], disk: str, end: int) -> list[str]:
-    """The lines to add to the job of a disk so that it works below byte `end` only; `disk` names it in messages.
+    """Returns the lines that keep the job of a disk below byte `end`; `disk` names the disk in messages.
 
-    A job file may say `size` and `offset` itself, as numbers of bytes with or without k, m, g or t. Raises `SetupError`
-    when that reaches beyond `end`, or when it says where to work in a way that the kit cannot follow.
+    A job file may set `size` and `offset` itself, as numbers of bytes with or without k, m, g or t. Raises `SetupError`
+    when they reach beyond `end`, or when the file sets the range with an option that the kit does not support.
     """
     if found := [name for name in _UNREADABLE if name in options]:
         raise SetupError(
-            f"The fio job file '{path}' sets {found[0]}, so the kit cannot tell whether fio leaves the end of "
-            f"{disk} alone, which it keeps for its data ledger; use size and offset as numbers of bytes."
+            f"The fio job file '{path}' sets {found[0]}, so the kit cannot tell whether fio writes to the end of "
+            f"{disk}, which is reserved for the data ledger; use size and offset as numbers of bytes."
         )
     offset = _bytes(path, options, "offset", 0)
     size = _bytes(path, options, "size", end - offset)
     if size <= 0 or offset + size > end:
         raise SetupError(
-            f"The fio job file '{path}' works on bytes {offset} to {offset + size}, but on {disk} fio may work "
-            f"below byte {end} only; the rest is kept for the data ledger. "
+            f"The fio job file '{path}' works on bytes {offset} to {offset + size}, but on {disk} fio may only "
+            f"work below byte {end}; the rest is reserved for the data ledger. "
             "Change offset or size."
         )
     return [] if "size" in options else [f"size={size}"]

@@ -1,6 +1,6 @@
-"""What fio says while it runs, with the time at which each line arrived on the host.
+"""What fio prints while it runs, with the time at which each line arrived on the host.
 
-fio prints an I/O error on standard error at once; its JSON comes only when the last job has ended.
+fio prints an I/O error on standard error at once; its JSON comes only after the last job has ended.
 """
 
 import re
@@ -26,14 +26,14 @@ class SeenLine:
 
 @dataclass(frozen=True)
 class VerifyLine(SeenLine):
-    """A line about data that did not compare: on which node, and whether an I/O error on that node came before it."""
+    """A line about wrong data: the node, and whether an I/O error on that node came before."""
 
     node: str | None
     after_error: bool
 
 
 class LiveOutput:
-    """Takes the lines of one fio run, in the thread of its SSH channel; touches nothing but the log."""
+    """Receives the lines of one fio run, in the thread of its SSH channel; writes only to the log."""
 
     def __init__(self, log: BoundedLog) -> None:
         self._log = log

@@ -1,4 +1,4 @@
-"""Whether running fio processes move bytes on each of their disks, seen from the guest's own write counters."""
+"""Checks that running fio processes move bytes on each of their disks, by the guest's own write counters."""
 
 import time
 from collections.abc import Collection, Sequence
@@ -23,13 +23,13 @@ _STALL_CHECK_COMMAND_SECONDS = 3.0
 
 
 def wait_until_moving(runs: Sequence[FioRun], deadline: Deadline | float, *, except_disks: Sequence[str] = ()) -> None:
-    """Waits until each disk of each run has been seen to take writes, between two samples of this wait.
+    """Waits until the samples of this wait show new writes on each disk of each run.
 
-    `except_disks` are serials that need not move. Raises `DeviceFault` when a disk reports an error or takes no
-    write until the deadline although its fio lives, `KitError` when a fio has ended.
+    `except_disks` are serials that need not move. Raises `DeviceFault` when a disk reports an error, or gets no write
+    by the deadline although its fio is alive; raises `KitError` when a fio has ended.
     """
     if not runs:
-        raise KitError("No fio run was given whose disks could move bytes.")
+        raise KitError("No fio run was given; this check needs at least one.")
     began = time.monotonic()
     waiting = [(run, disk) for run in runs for disk in run.disks.values() if disk.serial not in except_disks]
 
@@ -49,7 +49,7 @@ def wait_until_moving(runs: Sequence[FioRun], deadline: Deadline | float, *, exc
         raise fault(
             Check.FIO_MOVES,
             FailureClass.STALL,
-            f"fio moved no byte on {missing} within {seconds:g} s, although fio itself is alive.",
+            f"fio moved no bytes on {missing} within {seconds:g} s, although fio itself is alive.",
             Subject(vm=run.vm, disk=first.serial, fio_run=run.label),
         ) from error
 
@@ -57,9 +57,9 @@ def wait_until_moving(runs: Sequence[FioRun], deadline: Deadline | float, *, exc
 def wait_until_job_ended(run: FioRun, serial: str, event: Event, seconds: float) -> float:
     """Waits until fio's job on a disk has failed and ended because of a detach; returns when that was seen.
 
-    fio itself may run on for its other disks: each job is a process that holds its disk open until it ends. The first
-    error must come after `event` was sent and at most `seconds` after it was answered, and the end of
-    the job as well. Raises `DeviceFault` when not, `KitError` when the guest does not tell.
+    fio itself may continue on its other disks: each job is a process that holds its disk open until it ends. The first
+    error and the end of the job must come after `event` was sent and at most `seconds` after vhost answered it. Raises
+    `DeviceFault` if they do not, `KitError` when the guest does not answer.
     """
     disk = run.disk(serial)
     last = scripts.Jobs()
@@ -91,12 +91,12 @@ def wait_until_job_ended(run: FioRun, serial: str, event: Event, seconds: float)
     if (first := run.first_error(serial)) is None:
         if run.finished:  # names the cause where fio was killed, its guest lost, or its time over before the event
             verdict.enforce(verdict.over_before(run.collect(), serial, event))
-        raise wrong(f"ended after the {event} without reporting an I/O error")
+        raise wrong(f"ended after the {event} but reported no I/O error")
     if first.at < event.sent:
         early = event.sent - first.at
         raise wrong(f"failed {early:.2f} s before the {event}: {first.text.strip()}", Check.FIO_DETACHED)
     if (late := first.at - event.answered) > seconds:
-        raise wrong(f"failed only {late:.1f} s after the {event} (allowed: {seconds:g} s)")
+        raise wrong(f"failed {late:.1f} s after the {event}, which is too late (allowed: {seconds:g} s)")
     return seen
 
 
@@ -109,7 +109,7 @@ def ensure_running(run: FioRun, except_disks: Sequence[str] = ()) -> None:
         if disk.serial in except_disks:
             continue
         if error := run.first_error(disk.serial):
-            raise _failing(run, disk.serial, f"Disk '{disk.serial}' of VM '{run.vm}' fails under fio: {error.text}")
+            raise _failing(run, disk.serial, f"Disk '{disk.serial}' of VM '{run.vm}' failed under fio: {error.text}")
     if run.finished:
         result = run.collect()
         for done in result.disks.values():
@@ -117,8 +117,8 @@ def ensure_running(run: FioRun, except_disks: Sequence[str] = ()) -> None:
                 said = f"Disk '{done.serial}' of VM '{run.vm}' failed under fio: {meaning(done.error)}."
                 raise _failing(run, done.serial, said)
         words = " / ".join(run.live.stderr_lines[:2])
-        reason = f"it said: {words}" if result.exit_code and words else "start it later or for longer"
-        said = f"{run} has ended already, with exit code {result.exit_code}; {reason}."
+        reason = f"it printed: {words}" if result.exit_code and words else "start it later or for longer"
+        said = f"{run} has already ended, with exit code {result.exit_code}; {reason}."
         raise no_verdict(said, Subject(vm=run.vm, fio_run=run.label))
 
 
@@ -128,9 +128,9 @@ def _failing(run: FioRun, disk: str, sentence: str) -> DeviceFault:
 
 
 class StallCheck:
-    """Looks at runs that go on, whenever `check` is called; a look costs little and comes twice a second at most.
+    """Checks running fio for stalls whenever `check` is called, at most twice a second; a check costs little.
 
-    `event` is what happened meanwhile, `except_disks` are the serials of detached disks, which need not move.
+    `event` is the latest event, for the message; `except_disks` are the serials of detached disks, which need not move.
     """
 
     def __init__(
@@ -143,9 +143,9 @@ class StallCheck:
         self._next_look = 0.0
 
     def check(self) -> None:
-        """Raises `DeviceFault` that names the disks which stand still for longer than the bound.
+        """Raises `DeviceFault` that names the disks that have stalled for longer than the bound.
 
-        Stalls of the guest as a whole or of this machine are left to the verdict at the end of fio.
+        The verdict at the end of fio judges stalls of the whole guest or of this machine.
         """
         now = time.monotonic()
         if now < self._next_look:

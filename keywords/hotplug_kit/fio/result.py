@@ -1,7 +1,7 @@
-"""fio's JSON, read into types, with what was seen while it ran.
+"""fio's JSON, parsed into types, with what was seen while fio ran.
 
-Text before, between and after the JSON is tolerated (fio prints job errors there); anything missing or cut short is a
-`KitError`, so that it can be taken neither for a pass nor for an expected failure. Made for fio 3.28 to 3.40.
+Text before, between and after the JSON is ignored (fio prints job errors there). Missing or truncated output is a
+`KitError`, so it counts neither as a pass nor as an expected failure. Supports fio 3.28 to 3.40.
 """
 
 import errno
@@ -32,7 +32,7 @@ class Latency(_Model):
     percentile: dict[str, float] = {}
 
     def at(self, percent: float) -> float | None:
-        """The latency in nanoseconds below which `percent` of the I/Os stayed, or None when fio does not tell."""
+        """Returns the latency in nanoseconds of this percentile, or None when fio does not report it."""
         return next((value for key, value in self.percentile.items() if float(key) == percent), None)
 
 
@@ -67,9 +67,9 @@ class FioOutput(_Model):
 
 @dataclass(frozen=True)
 class Rates:
-    """What a job moved a second of its wall time.
+    """What a job moved per second of its wall time.
 
-    fio's own rates are of no use here: for reads of a backlog verify, fio 3.33 divides by a run time of a few
+    fio's own rates are useless here: for reads of a backlog verify, fio 3.33 divides by a run time of a few
     milliseconds.
     """
 
@@ -84,8 +84,8 @@ class DiskResult:
     """One disk's part of a run. Times without a unit in their name are `time.monotonic()` of the host.
 
     `moving_since` and `moving_last` are when the disk's write counter was first and last seen to grow while fio ran.
-    `name` is the disk's in the guest's sysfs, as the samples have it. `stalls` are the times in which its counters did
-    not move, the longest first.
+    `name` is the disk's name in the guest's sysfs, as in the samples. `stalls` are the times in which its counters
+    did not move, the longest first.
     """
 
     serial: str
@@ -128,10 +128,11 @@ class DiskResult:
 
 @dataclass(frozen=True)
 class RunResult:
-    """One fio process with one job a disk. Times are `time.monotonic()` of the host, `asked_seconds` the run time.
+    """One fio process with one job for each disk.
 
-    `queue_depth` is how many I/Os each job keeps under way. `samples` are the guest's counters while fio ran,
-    `silences` are when the guest told nothing about its disks, `host_pauses` when this machine stood still.
+    Times are `time.monotonic()` of the host, `asked_seconds` is the run time.
+    `queue_depth` is how many I/Os each job keeps in flight. `samples` are the guest's counters while fio ran,
+    `silences` are the times without a sample, `host_pauses` the times in which this machine stood still.
     """
 
     vm: str
@@ -166,15 +167,15 @@ class RunResult:
 
 
 def no_verdict(sentence: str, about: Subject = VHOST_ITSELF) -> KitError:
-    """The error for a fio whose end or output gives no verdict, which is never the device's fault."""
+    """Returns the error for a fio whose exit or output gives no verdict; the device is never to blame for that."""
     finding = Finding(Check.FIO_RESULT, FailureClass.NO_VERDICT, sentence, about, blame=Blame.KIT)
     return KitError(sentence, (finding,))
 
 
 def parse_output(text: str, where: str) -> FioOutput:
-    """The last JSON document in fio's standard output. `where` names the run in messages.
+    """Returns the last JSON document in fio's standard output. `where` names the run in messages.
 
-    Raises `KitError` when there is none, when it is cut short, or when it is not what fio writes.
+    Raises `KitError` when there is none, when it is truncated, or when it does not have fio's form.
     """
     document = _last_document(text, where)
     try:
@@ -188,12 +189,12 @@ def parse_output(text: str, where: str) -> FioOutput:
 def jobs_by_disk(
     output: FioOutput, disks: Mapping[str, str], where: str, about: Subject = VHOST_ITSELF
 ) -> dict[str, FioJob]:
-    """The job of each of `disks`. Raises `KitError` when one is missing, doubled, or none of ours."""
+    """Returns the job of each of `disks`; raises `KitError` when a job is missing, doubled or unknown."""
     names = [job.jobname for job in output.jobs]
     if sorted(names) != sorted(disks):
         raise no_verdict(
-            f"{where}: fio was given one job for each of the disks {_list(disks)} but reports on {_list(names)}; "
-            "no verdict can be read from that.",
+            f"{where}: fio got one job for each of the disks {_list(disks)} but reports on {_list(names)}; "
+            "this gives no verdict.",
             about,
         )
     return {job.jobname: job for job in output.jobs}
@@ -210,13 +211,13 @@ def _last_document(text: str, where: str) -> object:
             found, position = decoder.raw_decode(text, match.start())
         except json.JSONDecodeError as error:
             if error.pos >= len(text.rstrip()) or not text.rstrip().endswith("}"):
-                what = "is cut short"
+                what = "is truncated"
             else:
                 what = f"cannot be read at line {error.lineno} ({error.msg})"
             tail = text.rstrip()[-60:]
-            raise no_verdict(f"{where}: fio's JSON {what}; its last words are {tail!r}.") from error
+            raise no_verdict(f"{where}: fio's JSON {what}; it ends with {tail!r}.") from error
     if found is None:
-        raise no_verdict(f"{where}: fio wrote no JSON; it said: {' / '.join(text.strip().splitlines()[-3:])}")
+        raise no_verdict(f"{where}: fio wrote no JSON; it printed: {' / '.join(text.strip().splitlines()[-3:])}")
     return found
 
 
@@ -225,20 +226,20 @@ def _list(names: Sequence[str] | Mapping[str, str]) -> str:
 
 
 VERIFY = errno.EILSEQ
-"""fio reports data that does not compare as EILSEQ (84)."""
+"""fio reports wrong data as EILSEQ (84)."""
 
 DETACHED = {
-    errno.EIO: "the target rejects I/O to the removed disk; measured with SPDK v26.05 and kernel 6.1",
-    errno.ENODEV: "the guest's kernel has put the device out of use before the target had to reject any I/O; measured "
-    "with the embedded target and kernel 6.1",
-    errno.ENOSPC: "the guest's kernel has set the capacity of the removed disk to 0 while no I/O was on its way, and "
-    "so refuses each write itself; measured with the embedded target and kernel 6.1",
+    errno.EIO: "vhost rejects I/O to the removed disk; measured with SPDK v26.05 and kernel 6.1",
+    errno.ENODEV: "the guest's kernel has disabled the device before vhost had to reject any I/O; measured with the "
+    "embedded vhost and kernel 6.1",
+    errno.ENOSPC: "the guest's kernel has set the capacity of the removed disk to 0 while no I/O was in flight, and "
+    "so rejects each write itself; measured with the embedded vhost and kernel 6.1",
 }
 """Error numbers that a job's first error may have after a detach, each with its reason."""
 
 
 def meaning(number: int) -> str:
-    """A short text for an error number of a fio job, such as "EIO (5), Input/output error"."""
+    """Returns a short text for an error number of a fio job, such as "EIO (5), Input/output error"."""
     if number == 0:
         return "no error"
     if number == VERIFY:

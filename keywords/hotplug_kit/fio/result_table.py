@@ -18,7 +18,7 @@ _NUMBER = "text-align:right;white-space:nowrap;"
 
 
 def html_table(run: RunResult) -> str:
-    """One row a disk: outcome, rates by wall time, completion latency of writes, bytes; below it its first error.
+    """Returns a table with one row for each disk: outcome, rates, completion latency of writes, bytes, first error.
 
     It is narrow enough for a window of 800 pixels.
     """
@@ -33,7 +33,7 @@ def html_table(run: RunResult) -> str:
 
 
 def outcome(disk: DiskResult) -> str:
-    """A few words on how a disk's job ended; whether that was expected is the verdict's business."""
+    """Says in a few words how a disk's job ended; the verdict decides whether that was expected."""
     if disk.error:
         return f"failed: {meaning(disk.error)}"
     return f"failed: {disk.job.total_err or 1} errors" if disk.failed else "no error"

@@ -1,4 +1,4 @@
-"""One fio process in a guest, from its start to its typed result."""
+"""One fio process in a guest, from its preparation to its result."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +21,7 @@ from hotplug_kit.monitor.run_monitor import MONITOR
 from hotplug_kit.process.bounded_log import BoundedLog
 
 DEFAULT_MARGIN = 30.0
-"""Seconds that fio may need beyond its run time: to start, to compare the rest, to report; the guest may be slow."""
+"""Seconds that fio may need beyond its run time to start, compare the rest and report; the guest may be slow."""
 
 SYS_CLASS_BLOCK = "/sys/class/block"
 _PREPARE_SECONDS = 20.0
@@ -33,7 +33,7 @@ _INTERRUPTED = 128  # fio's own exit code after a SIGINT
 
 @dataclass(frozen=True)
 class RunFiles:
-    """Where a run is kept on the host: the job file, fio's standard output and its standard error."""
+    """The files of a run on the host: the job file, fio's standard output and its standard error."""
 
     job: Path
     output: Path
@@ -41,7 +41,7 @@ class RunFiles:
 
 
 class FioRun:
-    """fio on one or more disks of one VM: prepared, at work, or at its end; made by `prepare_fio`."""
+    """fio on one or more disks of one VM: prepared, running or ended; made by `prepare_fio`."""
 
     def __init__(self, guest: Guest, job: RenderedJob, files: RunFiles, label: str, margin: float) -> None:
         self.guest = guest
@@ -79,7 +79,7 @@ class FioRun:
 
     @property
     def finished(self) -> bool:
-        """Whether fio ended or its connection was lost; `collect` tells which."""
+        """Whether fio has ended or its connection was lost; `collect` says which."""
         done = self._command is not None and self._command.finished
         if done and self._ended_at is None:
             assert self._command is not None
@@ -88,18 +88,18 @@ class FioRun:
         return done
 
     def first_error(self, serial: str) -> SeenLine | None:
-        """The first error that fio reported for a disk, so far."""
+        """Returns the first error that fio has reported for a disk so far, or None."""
         return self.live.first_errors.get(self.disk(serial).node)
 
     def disk(self, serial: str) -> FioDisk:
-        """A disk of this run. Raises `KitError` when it has no such disk."""
+        """Returns a disk of this run; raises `KitError` when the run does not use it."""
         try:
             return self.disks[serial]
         except KeyError:
-            raise KitError(f"Disk '{serial}' is none of those that {self} works on.") from None
+            raise KitError(f"Disk '{serial}' is not one of the disks of {self}.") from None
 
     def prepare(self, sys_class_block: str) -> None:
-        """Does in the guest all that takes time, so that the start takes none. Raises as `prepare_fio` says."""
+        """Does all slow work in the guest, so that `begin` is fast; raises the same errors as `prepare_fio`."""
         script = scripts.prepare(self.job.text, self.job.disks, sys_class_block)
         prepared = self.guest.run(script, _PREPARE_SECONDS)
         ready = read_preparation(self.vm, self.job, prepared)
@@ -110,27 +110,28 @@ class FioRun:
         wait_until(lambda: self.live.pid or self.finished, _PREPARE_SECONDS, f"{self} to be loaded", interval=0.01)
         if self.live.pid is None:
             self._command.wait(0)
-            raise KitError(f"{self} did not load: {' / '.join(self.live.stderr_lines) or 'no reason was given'}.")
+            raise KitError(f"{self} did not load: {' / '.join(self.live.stderr_lines) or 'fio gave no reason'}.")
         names = [disk.name for disk in self.disks.values()]
         self.guest.start(scripts.sample(self.pid, names, sys_class_block), self.live.take_sample)
 
     def begin(self) -> None:
-        """Starts fio. Raises `KitError` when it does not start, or was started before."""
+        """Starts fio; raises `KitError` when it does not start or was started before."""
         if self.asked_at is not None:
             raise KitError(f"{self} was started before; prepare another run.")
         MONITOR.pulse.start()
         self.asked_at = time.monotonic()
         begun = self.guest.run(scripts.begin(self.folder, self.pid), _PREPARE_SECONDS)
         if begun.exit_code != 0:
-            words = " / ".join(self.live.stderr_lines) or begun.stderr.strip() or "no reason was given"
+            words = " / ".join(self.live.stderr_lines) or begun.stderr.strip() or "fio gave no reason"
             raise KitError(f"{self} did not start: {words}.")
         self._record(Kind.FIO_START, f"{self.label} runs for {self.job.runtime:g} s", self.asked_at)
 
     def wait(self, watch: Callable[[], None] = lambda: None) -> RunResult:
-        """Waits for fio's end, at most its run time and margin from its start, and returns the result.
+        """Waits until fio has ended, at most its run time and margin from its start, and returns the result.
 
-        `watch` is called again and again meanwhile; what it raises ends the wait. Raises `DeviceFault` when fio
-        hangs in a guest that answers, `DeadlineError` when the guest does not answer either, else as `collect` does.
+        `watch` is called again and again meanwhile; an exception in it ends the wait. Raises `DeviceFault` when fio
+        hangs in a guest that answers, `DeadlineError` when the guest does not answer either, and the errors of
+        `collect`.
         """
         if self.asked_at is None:
             raise KitError(f"{self} was prepared but never started.")
@@ -148,9 +149,9 @@ class FioRun:
         return self.collect()
 
     def progress(self, now: float, held: Sequence[str] = ()) -> RunProgress:
-        """What was seen of the progress until `now`.
+        """Returns the progress seen until `now`.
 
-        A disk's stalls are looked for in the run time; after it, only on the disks `held`, which jobs still work on.
+        Stalls count during the run time; after it, they count only on the disks `held`, which jobs still use.
         """
         assert self.asked_at is not None
         samples = self.live.movement.samples()[-_LIVE_SAMPLES:]
@@ -164,10 +165,10 @@ class FioRun:
         return RunProgress(self.vm, self.asked_at, disks, host_pauses=pauses, label=self.label)
 
     def collect(self) -> RunResult:
-        """The result of a run that has ended; the files of the run are complete then.
+        """Returns the result of a run that has ended; the files of the run are complete then.
 
-        Raises `ConnectionLostError` when the connection was lost in mid run, `KitError` when fio was killed or its
-        output is no complete result. Raises the same again when asked again.
+        Raises `ConnectionLostError` when the connection was lost during the run, `KitError` when fio was killed or its
+        output is not a complete result. A second call raises the same error again.
         """
         if self._failure is not None:
             raise self._failure
@@ -180,7 +181,7 @@ class FioRun:
         return self._result
 
     def stop(self, seconds: float = 10.0) -> None:
-        """Ends fio: asks it to (SIGINT), kills it when it does not end; does nothing when it has ended."""
+        """Ends fio with SIGINT, and with SIGKILL if needed; does nothing when fio has ended."""
         if self.finished or self._command is None:
             return
         self.stopped = True
@@ -191,10 +192,10 @@ class FioRun:
                 self._await_end(Deadline(seconds / 2))
             if self.finished:
                 return
-        raise KitError(f"{self} could not be stopped, not even by SIGKILL; its jobs may hang in the guest's kernel.")
+        raise KitError(f"{self} could not be stopped, even by SIGKILL; its jobs may hang in the guest's kernel.")
 
     def abandon(self) -> None:
-        """Ends fio as far as that goes, and the run's files: for clean-up, never raises."""
+        """Ends fio if possible and closes the run's files: for clean-up, never raises."""
         with suppress(Exception):
             self.stop(4.0)
         self._log.close()
@@ -275,7 +276,7 @@ class FioRun:
         states = ", ".join(f"{pid} in state {state}" for pid, state in jobs.states.items())
         said = (
             f"{self} did not end within {allowed}: its jobs still hold {', '.join(holding) or 'no disk'} "
-            f"(processes: {states or 'none'}; D waits for the kernel). I/O hangs."
+            f"(processes: {states or 'none'}; D means waiting in the kernel). I/O hangs."
         )
         subject = Subject(vm=self.vm, disk=holding[0] if holding else "", fio_run=self.label)
         return fault(Check.DISK_PROGRESS, FailureClass.STALL, said, subject)
@@ -292,8 +293,8 @@ def prepare_fio(
 ) -> FioRun:
     """Prepares fio in a guest, on the disks of `job`, without starting it; `margin` is in seconds.
 
-    Raises `SetupError` when the guest has no fio or fio refuses the job file (with fio's own words), `KitError` when a
-    disk's node is not there, `DeviceFault` with the first cause when vhost or a VM dies meanwhile.
+    Raises `SetupError` when the guest has no fio or fio rejects the job file (with fio's own message), `KitError` when
+    a disk's node does not exist, `DeviceFault` with the first cause when vhost or a VM dies meanwhile.
     """
     files.job.write_text(job.text)
     run = FioRun(guest, job, files, label, margin)

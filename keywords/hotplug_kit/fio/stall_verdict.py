@@ -1,7 +1,7 @@
-"""Whether each disk went on moving bytes: pure functions on results, bounds and an event.
+"""Judges whether each disk kept moving bytes: pure functions on results, bounds and an event.
 
-A stall is blamed on what stood still: a disk, all disks of a VM, the VM as a whole, or this machine (a fault of the
-kit's surroundings, never of the device under test).
+A stall is blamed on what stood still: a disk, all disks of a VM, the whole VM, or this machine (which is never a fault
+of the device under test).
 """
 
 from collections.abc import Collection, Sequence
@@ -15,9 +15,9 @@ from hotplug_kit.fio.verdict import job_on
 def stalled(
     run: RunProgress, bounds: Bounds, event: Event | None = None, except_disks: Collection[str] = ()
 ) -> list[Finding]:
-    """Findings against: every disk of a run went on moving bytes, and answered each I/O soon enough.
+    """Returns a finding for each disk of a run that stopped moving bytes or answered an I/O too late.
 
-    `event` is what happened meanwhile, for the message; `except_disks` are serials of disks that are judged elsewhere.
+    `event` is the event during the run, for the message; `except_disks` are serials of disks that are judged elsewhere.
     """
     disks = [disk for disk in run.disks.values() if disk.serial not in except_disks]
     longest = {disk.serial: disk.stalls[0] for disk in disks if disk.stalls and _over(disk.stalls[0], bounds)}
@@ -46,23 +46,22 @@ def _guest_or_host(run: RunProgress, longest: dict[str, Stall], bounds: Bounds, 
         serial, stall = paused[0]
         said = (
             f"This machine stood still for {stall.common(run.host_pauses):.1f} s {_when(stall, run, event)}, so "
-            f"that nothing is known about disk '{serial}' of VM '{run.vm}' in that time; run it on a machine with "
-            "less load."
+            f"nothing is known about disk '{serial}' of VM '{run.vm}' in that time; use a machine with less load."
         )
         return [_unknown(run, said, serial)]
     silent = [stall for stall in longest.values() if _explained(stall, run.silences, bounds)]
     if silent:
         said = (
             f"VM '{run.vm}' as a whole stood still for {_how_long(silent[0], bounds)}, "
-            f"{_when(silent[0], run, event)}: neither its disks nor anything else in the guest went on, while this "
-            "machine did."
+            f"{_when(silent[0], run, event)}: neither its disks nor anything else in the guest made progress, while "
+            "this machine did."
         )
         return [_stalled(run, said, silent[0])]
     unseen = [silence for silence in run.silences if silence.seconds > bounds.io_gap]
     if unseen:
         said = (
             f"The guest of VM '{run.vm}' reported nothing about its disks for {unseen[0].seconds:.1f} s "
-            f"{_when(unseen[0], run, event)}, so that nothing is known about them in that time."
+            f"{_when(unseen[0], run, event)}, so nothing is known about them in that time."
         )
         return [_unknown(run, said)]
     return []

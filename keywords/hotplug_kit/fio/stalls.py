@@ -1,4 +1,4 @@
-"""When a disk, a whole guest or this machine stood still, read from samples and time stamps. No verdict yet."""
+"""Finds the times in which a disk, a whole guest or this machine stood still, without a verdict."""
 
 from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,10 +16,10 @@ SECTOR = 512
 
 @dataclass(frozen=True)
 class Sample:
-    """The counters of one moment: `uptime` is the guest's, `at` the arrival on the host (`time.monotonic()`).
+    """The counters of one moment: `uptime` is the guest's, `at` is the arrival on the host (`time.monotonic()`).
 
-    `written` are the sectors that each disk has written, by its name in sysfs; `moved` those that it has read as well;
-    `under_way` the I/Os that wait for its answer.
+    `written` has the sectors that each disk has written, by its name in sysfs; `moved` has those written and read;
+    `under_way` has the I/Os that wait for an answer.
     """
 
     at: float
@@ -30,9 +30,9 @@ class Sample:
 
 
 class Movement:
-    """The samples of one run: for each disk's name in sysfs, when it had written how many sectors.
+    """The samples of one run: how many sectors each disk had written at which time, by its name in sysfs.
 
-    Times are arrivals on the host (`time.monotonic()`), so a sample is never younger than its time says.
+    Times are arrivals on the host (`time.monotonic()`), so a sample was taken at that time or earlier.
     `lanes` are the disks' lanes in the chronicle, by name in sysfs.
     """
 
@@ -44,7 +44,7 @@ class Movement:
         self._last_moved: dict[str, float] = {}
 
     def take(self, line: str, at: float) -> None:
-        """Reads one line of `guest_scripts.sample`: mark, uptime, NAME=WRITTEN/READ/UNDER_WAY of each disk."""
+        """Parses one line of `guest_scripts.sample`: mark, uptime, NAME=WRITTEN/READ/UNDER_WAY of each disk."""
         uptime, *words = line.removeprefix(SAMPLE_MARK).split() or ("",)
         written: dict[str, int] = {}
         moved: dict[str, int] = {}
@@ -69,19 +69,19 @@ class Movement:
             self._all.append(Sample(at, float(uptime), written, moved, under_way))
 
     def samples(self) -> Sequence[Sample]:
-        """All samples so far."""
+        """Returns all samples so far."""
         return list(self._all)
 
     def first_moved(self, name: str) -> float | None:
-        """When the disk was first seen to have written more than before."""
+        """Returns when the write counter of the disk was first seen to grow, or None."""
         return self._first_moved.get(name)
 
     def last_moved(self, name: str) -> float | None:
-        """A moment after which the disk has written for sure: the sample before the last one that grew."""
+        """Returns a moment after which the disk certainly wrote: the sample before the last growth, or None."""
         return self._last_moved.get(name)
 
     def moved_after(self, name: str, moment: float) -> bool:
-        """Whether the disk wrote between two samples that both came after `moment`."""
+        """Returns whether the disk wrote between two samples that both came after `moment`."""
         after = [sectors for at, sectors in self._samples.get(name, ()) if at >= moment]
         return bool(after) and after[-1] > after[0]
 
@@ -102,13 +102,13 @@ class Stall:
         return self.ended - self.began
 
     def common(self, others: Iterable["Stall"]) -> float:
-        """How many seconds of it fall into `others`, which do not overlap each other."""
+        """Returns how many of its seconds overlap with `others`, which must not overlap each other."""
         return sum(max(0.0, min(self.ended, other.ended) - max(self.began, other.began)) for other in others)
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """The longest time in seconds that one I/O may take, and that a disk under fio may go without any progress."""
+    """The longest time in seconds for one I/O (`io_latency`), and for a disk without any progress (`io_gap`)."""
 
     io_latency: float
     io_gap: float
@@ -118,7 +118,7 @@ class Bounds:
 class DiskProgress:
     """A disk under fio: the times in which it moved nothing, the longest first, and its longest I/O, in seconds.
 
-    `longest_io` is known at the end of fio only.
+    `longest_io` is known only at the end of fio.
     """
 
     serial: str
@@ -129,9 +129,9 @@ class DiskProgress:
 
 @dataclass(frozen=True)
 class RunProgress:
-    """What was seen of a run's progress, in its midst or at its end; `asked_at` is when fio was started.
+    """The progress of a run, during it or at its end; `asked_at` is when fio was started.
 
-    `silences` are when the guest told nothing about its disks, `host_pauses` when this machine stood still.
+    `silences` are the times without a sample, `host_pauses` the times in which this machine stood still.
     """
 
     vm: str
@@ -143,10 +143,10 @@ class RunProgress:
 
 
 def host_times(samples: Sequence[Sample]) -> list[float]:
-    """When each sample was taken, on the host's clock.
+    """Returns when each sample was taken, on the host's clock.
 
-    A sample may have been under way for long, so its arrival says little; but none was taken later than a later one's
-    arrival and the guest's own clock allow. The guest's clock may stand still with its VM.
+    A sample may arrive late, so its arrival says little. But the arrivals of later samples and the guest's own clock
+    limit when it was taken. The guest's clock may stand still with its VM.
     """
     times: list[float] = []
     ahead = float("inf")
@@ -157,10 +157,10 @@ def host_times(samples: Sequence[Sample]) -> list[float]:
 
 
 def disk_stalls(samples: Sequence[Sample], name: str, since: float, until: float) -> list[Stall]:
-    """The times between `since` and `until` in which the disk `name` owed answers and gave none, the longest first.
+    """Returns the times between `since` and `until` in which the disk `name` answered no I/O, the longest first.
 
-    Each lasts from the first to the last sample with the same counters and with I/O under way. A disk that is asked
-    nothing, because fio got no processor time, does not stall.
+    Each lasts from the first to the last sample with the same counters and with I/O in flight. A disk that gets no I/O
+    because fio has no CPU time is not stalled.
     """
     found: list[Stall] = []
     began, before = 0.0, None
@@ -177,28 +177,28 @@ def disk_stalls(samples: Sequence[Sample], name: str, since: float, until: float
 
 
 def record_stalls(serial: str, stalls: Iterable[Stall]) -> None:
-    """Puts the stalls of a disk that are worth a look into the chronicle."""
+    """Records the longer stalls of a disk in the chronicle."""
     for stall in stalls:
         if stall.seconds >= _SHOWN_SECONDS:
-            text = f"disk '{serial}' moved nothing, with I/O under way, for {stall.seconds:.1f} s"
+            text = f"disk '{serial}' moved nothing, with I/O in flight, for {stall.seconds:.1f} s"
             CHRONICLE.record(disk_lane(serial), Kind.STALL, text, stall.began, seconds=stall.seconds)
 
 
 def silences(samples: Sequence[Sample], since: float, until: float, least: float) -> list[Stall]:
-    """The times of at least `least` seconds in which the guest took no sample: all of it stood still then."""
+    """Returns the times of at least `least` seconds without a sample: the whole guest stood still then."""
     times = [since, *(time for time in host_times(samples) if since < time < until), until]
     return [Stall(a, b) for a, b in pairwise(times) if b - a >= least]
 
 
 def moved_after(samples: Sequence[Sample], name: str, moment: float) -> bool:
-    """Whether the disk `name` read or wrote between two samples that were both taken after `moment`."""
+    """Returns whether the disk `name` read or wrote between two samples that were both taken after `moment`."""
     times = host_times(samples)
     counters = [s.moved[name] for s, time in zip(samples, times, strict=True) if time >= moment and name in s.moved]
     return bool(counters) and counters[-1] > counters[0]
 
 
 def written_between(samples: Sequence[Sample], name: str, since: float, until: float) -> int:
-    """The bytes that the disk `name` has written between the first and the last sample of a time, 0 without two."""
+    """Returns the bytes that the disk `name` wrote between the first and last sample from `since` to `until`, or 0."""
     counters = [
         sample.written[name]
         for sample, time in zip(samples, host_times(samples), strict=True)

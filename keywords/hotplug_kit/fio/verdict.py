@@ -1,7 +1,7 @@
-"""What a run's results say about the device under test: pure functions on results and events.
+"""What a run's results prove about the device under test: pure functions on results and events.
 
-Each returns findings. A finding blames the device, or the kit when the run proves nothing; `enforce` raises for them.
-No finding means: proved.
+Each function returns findings. A finding blames the device, or the kit when the run proves nothing; `enforce` raises an
+exception for them. No finding means: proved.
 """
 
 import re
@@ -22,7 +22,7 @@ RUN_TIME_TOLERANCE = 0.25
 _STALE_BUFFER = re.compile(r"bad header (offset|rand_seed|numberio)")
 
 MOVING_TOLERANCE = 1.0
-"""Seconds without an answer after an event that are no matter: samples are some 0.25 s apart."""
+"""Seconds without an answer after an event that are acceptable: samples are about 0.25 s apart."""
 
 _UNDER_WAY = 4
 """How many times what fio keeps under way a guest may count as written after a detach: what the target had answered
@@ -47,7 +47,7 @@ class _Disk(Protocol):
 
 
 def enforce(findings: Sequence[Finding]) -> None:
-    """Raises `DeviceFault` when a finding blames the device, else `KitError`; says all, the device's first."""
+    """Raises `DeviceFault` if a finding blames the device, else `KitError`, with all findings, the device's first."""
     kit = tuple(finding for finding in findings if finding.blame is not Blame.DEVICE)
     device = tuple(finding for finding in findings if finding.blame is Blame.DEVICE)
     if device:
@@ -69,7 +69,7 @@ def _subject(run: _InVm, disk: _Disk | None) -> Subject:
 
 
 def passed(run: RunResult, except_disks: Collection[str] = ()) -> list[Finding]:
-    """Findings against: every job wrote, compared and ran its full time without an error.
+    """Returns a finding for each job that did not write, compare and run its full time without an error.
 
     `except_disks` are the serials of disks whose jobs are judged elsewhere.
     """
@@ -87,16 +87,15 @@ def passed(run: RunResult, except_disks: Collection[str] = ()) -> list[Finding]:
 def failed_only_on(
     run: RunResult, disk: str, event: Event, seconds: float, except_disks: Collection[str] = ()
 ) -> list[Finding]:
-    """Findings against: the job on `disk` failed as a detach makes it fail, and no other job did.
+    """Returns findings unless the job on `disk` failed as a detach makes it fail, and no other job failed.
 
     `event` is the detach; the first error must come after it was sent and at most `seconds` after it was
-    answered. `except_disks` are serials of other disks that were detached at the same time; each is judged in a call of
-    its own.
+    answered. `except_disks` are serials of other disks that were detached at the same time; judge each in its own call.
     """
     if wrong := _wrong_event(run, event, disk):
         return [wrong]
     if disk not in run.disks:
-        return [_kit(f"{run.name} does not work on disk '{disk}'.", run)]
+        return [_kit(f"{run.name} does not use disk '{disk}'.", run)]
     if cut := _cut_short(run):
         return [cut, *_verify_words(run)]
     findings = list(_job_detached(run, run.disks[disk], event, seconds))
@@ -115,11 +114,11 @@ def failed_only_on(
 def met_event(
     run: RunResult, event: Event, *, detached: str | None = None, except_disks: Collection[str] = ()
 ) -> list[Finding]:
-    """Findings against: every job was moving bytes before `event` was sent, and moved more after it was answered.
+    """Returns findings unless every job moved bytes before `event` was sent, and more after it was answered.
 
-    `detached` is the disk whose job the event ends, which need not have run on. `except_disks` are serials of disks
-    that were detached at the same time, each with an event of its own. A job that never met the event proves nothing,
-    which is the kit's fault; one that ran on without moving a byte is the device's.
+    `detached` is the disk whose job the event ends, so that job need not continue. `except_disks` are serials of disks
+    that were detached at the same time, each with its own event. A job that never met the event proves nothing, which
+    is the kit's fault; a job that continued without moving a byte is the device's fault.
     """
     findings: list[Finding] = []
     for disk in run.disks.values():
@@ -134,7 +133,7 @@ def met_event(
             said = f"{where} failed {early:.1f} s before the {event}: {disk.first_error.text.strip()}."
             findings.append(_device(check, failure, said, run, disk))
         elif disk.moving_since is None or disk.moving_since > event.sent:
-            said = f"{where} was not seen to move bytes before the {event}; wait for that before the event."
+            said = f"{where} was not seen to move bytes before the {event}; wait until fio moves bytes first."
             findings.append(_kit(said, run, disk))
         elif disk.serial != detached:
             findings += over_before(run, disk.serial, event) or _still_after(run, disk, event)
@@ -153,20 +152,21 @@ def _still_after(run: RunResult, disk: DiskResult, event: Event) -> list[Finding
     owed = sum(stall.common([Stall(event.answered, end)]) for stall in disk.stalls)
     said = f"{job_on(run, disk)} was not seen to move a byte after the {event}"
     if owed < max(MOVING_TOLERANCE, ran_on / 2):
-        return [_kit(f"{said}, in the {ran_on:.1f} s that it ran on; give fio a longer run time.", run, disk)]
-    said += f", although I/O was under way for {owed:.1f} of the {ran_on:.1f} s that it ran on."
+        return [_kit(f"{said}, although it ran for {ran_on:.1f} s more; give fio a longer run time.", run, disk)]
+    said += f", although I/O was in flight for {owed:.1f} s of the {ran_on:.1f} s that it still ran."
     return [_device(Check.DISK_PROGRESS, FailureClass.STALL, said, run, disk)]
 
 
 def over_before(run: RunResult, disk: str, event: Event) -> list[Finding]:
-    """A finding when the job on `disk` ended, without an error, before `event` was answered: the kit came too late."""
+    """Returns a finding when the job on `disk` ended without an error before `event` was answered."""
     job = run.disks[disk]
     if job.failed or _ran_at(run, job, event.answered):
         return []
     return [
         _kit(
             f"{job_on(run, job)} had ended after {job.seconds:.1f} s, before the {event} was answered "
-            f"{event.answered - run.asked_at:.1f} s after fio's start, so it met no I/O; give fio a longer run time.",
+            f"{event.answered - run.asked_at:.1f} s after fio's start, so the event met no I/O; "
+            "give fio a longer run time.",
             run,
             job,
         )
@@ -179,18 +179,18 @@ def _job_passed(run: RunResult, disk: DiskResult) -> Iterator[Finding]:
         yield _kit(f"{where} did not start: {meaning(disk.error)}.", run, disk)
     elif disk.failed:
         when = f", {disk.first_error.at - run.asked_at:.1f} s after fio's start" if disk.first_error else ""
-        said = f" fio said: {disk.first_error.text.strip()}." if disk.first_error else ""
+        said = f" fio printed: {disk.first_error.text.strip()}." if disk.first_error else ""
         number = disk.error or (VERIFY if _is_verify(disk) else 0)
-        counted = f"{disk.job.total_err} errors" if disk.job.total_err else "an error that its report does not count"
+        counted = f"{disk.job.total_err} errors" if disk.job.total_err else "an error that is missing in its report"
         error = meaning(number) if number else counted
         wrong_data = number == VERIFY or _first_is_about_data(run, disk)
         failure = FailureClass.CORRUPTION if wrong_data else FailureClass.NEIGHBOUR
         yield _device(Check.FIO_PASSED, failure, f"{where} failed with {error}{when}.{said}", run, disk)
     elif disk.job.write.io_bytes == 0:
-        said = f"{where} wrote no byte in {disk.seconds:.1f} s."
+        said = f"{where} wrote no bytes in {disk.seconds:.1f} s."
         yield _device(Check.FIO_PASSED, FailureClass.STALL, said, run, disk)
     elif disk.job.read.io_bytes == 0:
-        yield _kit(f"{where} compared nothing: no byte was read back.", run, disk)
+        yield _kit(f"{where} compared nothing: it read no bytes back.", run, disk)
     elif disk.seconds < run.asked_seconds - RUN_TIME_TOLERANCE:
         said = f"{where} ended without an error after {disk.seconds:.1f} s instead of {run.asked_seconds:g} s."
         yield _device(Check.FIO_PASSED, FailureClass.NEIGHBOUR, said, run, disk)
@@ -203,10 +203,10 @@ def _job_detached(run: RunResult, disk: DiskResult, event: Event, seconds: float
         said = f"{where} was not seen to move bytes before the {event}, so its end proves nothing{error}."
         yield _kit(said, run, disk)
     elif _is_verify(disk) and not _compared_nothing(run, disk, event):
-        said = f"{where} failed with a {meaning(VERIFY)}: wrong data, not the error of a detach."
+        said = f"{where} failed with a {meaning(VERIFY)}: this is wrong data, not the error that a detach causes."
         yield _device(Check.FIO_DETACHED, FailureClass.CORRUPTION, said, run, disk)
     elif disk.failed and disk.first_error is None and (disk.error in DETACHED or _is_verify(disk)):
-        yield _kit(f"{where} failed with {meaning(disk.error)}, but fio did not say when.", run, disk)
+        yield _kit(f"{where} failed with {meaning(disk.error)}, but fio did not report when.", run, disk)
     elif phrase := _unlike_a_detach(run, disk, event, seconds):
         yield _device(Check.FIO_DETACHED, FailureClass.DETACHED_IO, f"{where} {phrase}.", run, disk)
 
@@ -217,21 +217,21 @@ def _unlike_a_detach(run: RunResult, disk: DiskResult, event: Event, seconds: fl
     if not disk.failed or first is None:
         if disk.failed:
             return f"failed with {meaning(disk.error)}; after a detach {_expected()} comes first"
-        return f"had no error although the {event} took its disk away; it ran {disk.seconds:.1f} s"
+        return f"had no error although the {event} removed its disk; it ran for {disk.seconds:.1f} s"
     if disk.error not in DETACHED and not _is_verify(disk):
         return f"failed with {meaning(disk.error)}; after a detach {_expected()} comes first"
     if not _is_verify(disk) and not any(words in first.text for words in _first_words()):
-        return f"had another first error than a detach causes ({_expected()}): {first.text}"
+        return f"had a first error that a detach does not cause (expected: {_expected()}): {first.text}"
     if first.at < event.sent:
         return f"failed {event.sent - first.at:.2f} s before the {event}: {first.text.strip()}"
     if (late := first.at - event.answered) > seconds:
         return f"had its first error {late:.1f} s after the {event} was answered (allowed: {seconds:g} s)"
     if (least := run.asked_at + disk.seconds - event.answered) > seconds:
-        return f"went on for at least {least:.1f} s after the {event} was answered (allowed: {seconds:g} s)"
+        return f"continued for at least {least:.1f} s after the {event} was answered (allowed: {seconds:g} s)"
     if (wrote := written_between(run.samples, disk.name, event.answered, first.at)) > _still_counted(run, disk):
         return (
-            f"wrote {wrote:,} bytes after the {event} was answered and before its first error came: the disk still "
-            "took writes"
+            f"wrote {wrote:,} bytes between the answer to the {event} and its first error: "
+            "the disk still accepted writes"
         )
     return ""
 
@@ -254,15 +254,15 @@ def _nodes(run: RunResult, serials: Collection[str]) -> set[str]:
 def _cut_short(run: RunResult) -> Finding | None:
     """A run that was ended from outside proves nothing, whatever its jobs say."""
     if run.stopped:
-        return _kit(f"{run.name} was stopped by the suite and gives no verdict.", run)
+        return _kit(f"{run.name} was stopped by the suite, so it gives no verdict.", run)
     if run.exit_code == INTERRUPTED:
-        return _kit(f"{run.name} was interrupted by a signal from outside and gives no verdict.", run)
+        return _kit(f"{run.name} was interrupted by a signal from outside, so it gives no verdict.", run)
     return None
 
 
 def _wrong_event(run: RunResult, event: Event, disk: str) -> Finding | None:
     if event.kind != "detach" or event.disk != disk:
-        return _kit(f"The {event} is not a detach of disk '{disk}', so it explains no failure there.", run)
+        return _kit(f"The {event} is not a detach of disk '{disk}', so it does not explain a failure there.", run)
     return None
 
 
@@ -310,16 +310,16 @@ def _first_words() -> list[str]:
 
 
 def job_on(run: _InVm, disk: _Disk) -> str:
-    """How sentences name a disk's job."""
+    """Returns the name of a disk's job in sentences."""
     return f"fio's job on disk '{disk.serial}' ({disk.node}) of VM '{run.vm}'"
 
 
 def why_passed(run: RunResult, disk: DiskResult, bounds: Bounds) -> str:
-    """For a disk whose job had to pass and did."""
+    """Returns the proof for a disk whose job passed as it had to."""
     gap = f"{disk.stalls[0].seconds:.2f}" if disk.stalls else "0"
     wrote, compared = _megabytes(disk.job.write.io_bytes), _megabytes(disk.job.read.io_bytes)
     return (
-        f"Proved: {job_on(run, disk)} ran {disk.seconds:.1f} s of {run.asked_seconds:g} s without an error, "
+        f"Proved: {job_on(run, disk)} ran for {disk.seconds:.1f} s of {run.asked_seconds:g} s without an error, "
         f"wrote {wrote} and compared {compared}; its longest I/O took {disk.longest_io:.2f} s "
         f"(allowed: {bounds.io_latency:g} s), its longest time without progress was {gap} s "
         f"(allowed: {bounds.io_gap:g} s)."
@@ -327,21 +327,21 @@ def why_passed(run: RunResult, disk: DiskResult, bounds: Bounds) -> str:
 
 
 def why_met(run: RunResult, disk: DiskResult, event: Event) -> str:
-    """For a disk whose job was to meet an event and did."""
+    """Returns the proof for a disk whose job met an event as it had to."""
     before = event.sent - (disk.moving_since or event.sent)
     moved = f"moved bytes from {before:.2f} s before the {event} on"
     after = (disk.moving_last or 0.0) - event.answered
     if disk.failed:
         return f"Proved: {job_on(run, disk)} {moved}."
-    return f"Proved: {job_on(run, disk)} {moved}, until {after:.2f} s after it was answered at least."
+    return f"Proved: {job_on(run, disk)} {moved}, until at least {after:.2f} s after it was answered."
 
 
 def why_failed_rightly(run: RunResult, disk: DiskResult, event: Event) -> str:
-    """For a disk that was detached and whose job failed as a detach makes it fail."""
+    """Returns the proof for a detached disk whose job failed as a detach makes it fail."""
     first = disk.first_error.at - event.sent if disk.first_error else 0.0
     return (
         f"Proved: {job_on(run, disk)} wrote {_megabytes(disk.job.write.io_bytes)}, then failed with "
-        f"{meaning(disk.error)}; its first error was seen {first:.2f} s after the {event} was asked for."
+        f"{meaning(disk.error)}; its first error was seen {first:.2f} s after the {event} was requested."
     )
 
 

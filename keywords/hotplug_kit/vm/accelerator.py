@@ -1,8 +1,8 @@
-"""Chooses what runs the guest's code: KVM where it works, else QEMU's own emulation (TCG).
+"""Chooses what runs the guest's code: KVM if it works, else QEMU's own emulation (TCG).
 
-A `/dev/kvm` that opens proves nothing: where nested virtualization does not work, QEMU starts and the guest
-hangs for ever. So a firmware of four instructions is run with KVM; it ends QEMU with an exit code that only
-executed code gives.
+A `/dev/kvm` that opens proves nothing: if nested virtualization does not work, QEMU starts and the guest hangs
+forever. So the probe runs a firmware of four instructions with KVM. It ends QEMU with an exit code that only
+executed code can produce.
 """
 
 import functools
@@ -26,7 +26,7 @@ _PROBE_EXIT_CODE = (_PROBE_VALUE << 1) | 1  # how isa-debug-exit turns the value
 
 @dataclass(frozen=True)
 class Accelerator:
-    """`name` is what QEMU calls it, `reason` says why it was taken."""
+    """`name` is what QEMU calls it, `reason` says why it was chosen."""
 
     name: Literal["kvm", "tcg"]
     reason: str
@@ -36,9 +36,9 @@ class Accelerator:
 
 
 def choose(wish: Wish, qemu: Path) -> Accelerator:
-    """The accelerator to use with the program `qemu`.
+    """Returns the accelerator to use with the program `qemu`.
 
-    Raises `SetupError` when `kvm` is asked for by name and does not work.
+    Raises `SetupError` when `wish` is `kvm` and KVM does not work.
     """
     if wish == "tcg":
         return Accelerator("tcg", "asked for")
@@ -52,7 +52,7 @@ def choose(wish: Wish, qemu: Path) -> Accelerator:
 
 @functools.cache
 def kvm_obstacle(qemu: Path) -> str | None:
-    """Why KVM cannot be used, or None where it works; found out once for a process."""
+    """Returns why KVM cannot be used, or None if it works; each process probes only once."""
     device = Path("/dev/kvm")
     if not device.exists():
         return "there is no /dev/kvm"
@@ -67,19 +67,19 @@ def kvm_obstacle(qemu: Path) -> str | None:
 
 
 def cpu_has_virtualization(cpuinfo: str) -> bool:
-    """Whether the text of /proc/cpuinfo has the flag vmx (Intel) or svm (AMD)."""
+    """Returns whether the text of /proc/cpuinfo has the flag vmx (Intel) or svm (AMD)."""
     flags = next((line for line in cpuinfo.splitlines() if line.startswith("flags")), "")
     return bool({"vmx", "svm"} & set(flags.split()))
 
 
 def probe_firmware() -> bytes:
-    """A firmware whose reset vector writes one byte to QEMU's debug exit port and halts."""
+    """Returns a firmware whose reset vector writes one byte to QEMU's debug exit port and halts."""
     code = bytes([0xBA, _EXIT_PORT & 0xFF, _EXIT_PORT >> 8, 0xB0, _PROBE_VALUE, 0xEE, 0xF4])  # mov dx; mov al; out; hlt
     return (b"\xf4" * _RESET_VECTOR + code).ljust(_FIRMWARE_BYTES, b"\xf4")
 
 
 def probe_command(qemu: Path, firmware: Path, accelerator: str = "kvm") -> list[str]:
-    """The command line that runs the probe's firmware."""
+    """Returns the command line that runs the probe's firmware."""
     return [
         *(str(qemu), "-accel", accelerator, "-M", "pc", "-nodefaults", "-no-user-config", "-display", "none"),
         *("-m", "16", "-device", f"isa-debug-exit,iobase={_EXIT_PORT:#x},iosize=2", "-bios", str(firmware)),
@@ -87,7 +87,7 @@ def probe_command(qemu: Path, firmware: Path, accelerator: str = "kvm") -> list[
 
 
 def run_probe(qemu: Path, accelerator: str) -> bool:
-    """Whether guest code runs with this accelerator; raises `subprocess.TimeoutExpired` when it hangs."""
+    """Returns whether guest code runs with this accelerator; raises `subprocess.TimeoutExpired` when it hangs."""
     with tempfile.TemporaryDirectory(prefix="hotplug-probe-") as folder:
         firmware = Path(folder) / "probe.bin"
         firmware.write_bytes(probe_firmware())

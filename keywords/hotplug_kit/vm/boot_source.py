@@ -1,4 +1,4 @@
-"""What a VM boots: the kit's own guest, or an image of the user's."""
+"""What a VM boots: the kit's own guest, or a disk image of the user."""
 
 import os
 import shutil
@@ -31,14 +31,14 @@ class KernelBoot:
 
 @dataclass(frozen=True)
 class DiskBoot:
-    """A disk image, opened so that writes go to a file that is thrown away."""
+    """A disk image, opened so that writes go to a temporary file that is discarded."""
 
     path: Path
     format: ImageFormat
 
 
 def kit_guest(log: Callable[[str], None]) -> KernelBoot:
-    """The kit's own guest, built first where the cache lacks it; `log` is told of the steps."""
+    """Returns the kit's own guest. Builds it first if it is not in the cache; `log` receives the steps."""
     try:
         image = guest_image.ensure_image(log)
     except guest_image.GuestImageError as error:
@@ -47,7 +47,7 @@ def kit_guest(log: Callable[[str], None]) -> KernelBoot:
 
 
 def built_kit_guest() -> str | None:
-    """The kernel's version of the kit's own guest; None when it has not been built."""
+    """Returns the kernel version of the kit's own guest, or None when it has not been built."""
     try:
         image = guest_image.find_image()
     except guest_image.GuestImageError:
@@ -56,28 +56,30 @@ def built_kit_guest() -> str | None:
 
 
 def kit_guest_obstacle() -> str | None:
-    """Why the kit's own guest cannot be built here, as a sentence; None when nothing speaks against it."""
+    """Returns a sentence that says why the kit's own guest cannot be built here, or None when it can."""
     try:
         this_distribution()
     except guest_image.GuestImageError as error:
         return str(error)
     if shutil.which("mmdebstrap") is None:
-        return "The guest image cannot be built, mmdebstrap is missing: install the Debian package mmdebstrap."
+        return "The guest image cannot be built because mmdebstrap is missing: install the Debian package mmdebstrap."
     cache = cache_directory()
     there = next(folder for folder in (cache, *cache.parents) if folder.exists())
     if not os.access(there, os.W_OK | os.X_OK):
-        return f"The guest image cannot be built in '{cache}', where this user may not write; set XDG_CACHE_HOME."
+        return (
+            f"The guest image cannot be built in '{cache}' because this user may not write there; set XDG_CACHE_HOME."
+        )
     free = shutil.disk_usage(there).free >> 20
     if free < _BUILD_MIB:
         return (
-            f"The guest image cannot be built in '{cache}': {free} MiB are free there, about {_BUILD_MIB} needed; free "
-            "some, or set XDG_CACHE_HOME."
+            f"The guest image cannot be built in '{cache}': it needs about {_BUILD_MIB} MiB, but only {free} MiB are "
+            "free; free some space, or set XDG_CACHE_HOME."
         )
     return None
 
 
 def user_disk(image: UserImage, vm: str) -> DiskBoot:
-    """Looks at the user's image; raises `SetupError` when it is not there or cannot be booted from."""
+    """Checks the user's image; raises `SetupError` when it is missing or a VM cannot boot it."""
     described = f"The image '{image.path}' of VM '{vm}'"
     try:
         with image.path.open("rb") as file:
@@ -89,9 +91,7 @@ def user_disk(image: UserImage, vm: str) -> DiskBoot:
         return DiskBoot(image.path, "qcow2")
     if len(start) == 512 and start[510:] == b"\x55\xaa":
         return DiskBoot(image.path, "raw")
-    raise SetupError(
-        f"{described} is no image that a VM can boot: it is neither qcow2 nor a raw disk with a boot sector."
-    )
+    raise SetupError(f"{described} is not bootable: it is neither qcow2 nor a raw disk with a boot sector.")
 
 
 def _check_qcow2(path: Path, described: str) -> None:

@@ -20,9 +20,9 @@ _NETWORK_SLOT, _RANDOM_SLOT, _PANIC_SLOT, _DISK_SLOT = 0x3, 0x4, 0x5, 0x6
 
 @dataclass(frozen=True)
 class Launch:
-    """What is known only at the start: QEMU's path, accelerator, what to boot, QMP socket, the run's public key.
+    """What is known only when a VM starts: QEMU's path, accelerator, what to boot, QMP socket, the run's public key.
 
-    `public_key` is the base64 blob of an ed25519 key; only the kit's own guest is told of it.
+    `public_key` is the base64 blob of an ed25519 key; only the kit's own guest receives it.
     """
 
     qemu: Path
@@ -33,10 +33,11 @@ class Launch:
 
 
 def qemu_command(vm: VmDefinition, launch: Launch) -> list[str]:
-    """The command line.
+    """Returns the command line.
 
-    The guest's memory is a shared memfd, as vhost-user demands. The machine starts paused, so that QMP sees every
-    event from the first instruction on. The console is QEMU's standard output, QEMU's own messages its standard error.
+    The guest's memory is a shared memfd, as vhost-user requires. The machine starts paused, so that QMP sees every
+    event from the first instruction on. The console goes to QEMU's standard output, QEMU's own messages go to its
+    standard error.
     """
     command = [str(launch.qemu), "-name", vm.name, "-nodefaults", "-no-user-config", "-display", "none", "-S"]
     command += ["-M", "pc,hpet=off,memory-backend=memory"]  # one NUMA node, backed by the shared memory below

@@ -14,9 +14,9 @@ MOST_CONTROLLERS = 0x20 - FIRST_CONTROLLER_SLOT
 
 @dataclass(frozen=True)
 class UserImage:
-    """A disk image of the user's own, with an SSH server and fio in it; it is never written.
+    """A disk image of the user, with an SSH server and fio in it; QEMU never writes to it.
 
-    Either `key_file` or `password` lets `user` in.
+    `user` logs in with either `key_file` or `password`.
     """
 
     path: Path
@@ -30,8 +30,8 @@ class VmDefinition:
     """A VM: `controllers` maps each controller's name to its vhost-user socket, in the order of their PCI slots.
 
     `image` is None for the kit's own guest. `ssh_port` 0 lets the kernel choose. `queues` is the number of request
-    queues of each controller, `memory` is in MiB. `extra_arguments` end QEMU's command line as they are; PCI
-    slots 0x8 to 0xf are left for their devices.
+    queues of each controller, `memory` is in MiB. `extra_arguments` are appended to QEMU's command line unchanged;
+    their devices can use PCI slots 0x8 to 0xf.
     """
 
     name: str
@@ -48,7 +48,7 @@ class VmDefinition:
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]{0,40}", self.name):
             raise SetupError(
-                f"A VM cannot be called '{self.name}': the name becomes its host name, so use letters, digits and '-'."
+                f"A VM cannot be named '{self.name}': the name becomes its host name, so use letters, digits and '-'."
             )
         if len(self.controllers) > MOST_CONTROLLERS:
             raise SetupError(
@@ -57,12 +57,12 @@ class VmDefinition:
             )
         for what, value, least in (("memory", self.memory, 128), ("vcpus", self.vcpus, 1), ("queues", self.queues, 1)):
             if value < least:
-                raise SetupError(f"VM '{self.name}' is defined with {what}={value}; it needs {least} at least.")
+                raise SetupError(f"VM '{self.name}' is defined with {what}={value}; the minimum is {least}.")
         if not 0 <= self.ssh_port <= 65535:
             raise SetupError(f"VM '{self.name}' is defined with ssh_port={self.ssh_port}; a port is 0 to 65535.")
         if self.image is not None and (self.image.key_file is None) == (self.image.password is None):
             raise SetupError(
-                f"VM '{self.name}' boots the image '{self.image.path}' of your own, so give a key_file or a password."
+                f"VM '{self.name}' boots your image '{self.image.path}', so give either a key_file or a password."
             )
 
     def pci_slot(self, controller: str) -> int:
@@ -74,7 +74,7 @@ class VmDefinition:
         return f"0000:00:{self.pci_slot(controller):02x}.0"
 
     def controller_at(self, pci_address: str) -> str | None:
-        """The controller at a PCI address, or None where there is none."""
+        """Returns the name of the controller at a PCI address, or None if there is none."""
         return next((name for name in self.controllers if self.pci_address(name) == pci_address), None)
 
     def _index(self, controller: str) -> int:
@@ -87,7 +87,7 @@ class VmDefinition:
 
 
 def check_controllers_are_free(definition: VmDefinition, others: Mapping[str, VmDefinition]) -> None:
-    """Raises `SetupError` when another VM was given one of the definition's sockets: a socket serves one QEMU."""
+    """Raises `SetupError` when another VM already has one of the definition's sockets: a socket serves one QEMU."""
     for name, socket in definition.controllers.items():
         for other in others.values():
             for its_name, its_socket in other.controllers.items():

@@ -1,7 +1,7 @@
 """Compares three sides: what the run attached (the model), what vhost reports as attached, what the guests have.
 
-Each guest is compared with what it should have. Then all guests are compared together, so that a disk which shows in
-another VM, in two VMs, or in exchange for another one is named as that.
+Each guest is compared with what it should have. Then all guests are compared together, to find disks that appear in
+another VM, appear in two VMs, or are swapped.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -27,7 +27,7 @@ Explain = Callable[[str, Attachment], Reason | None]
 
 @dataclass(frozen=True)
 class Difference:
-    """One thing in which the sides differ: a phrase, the class of failure, and what it is about."""
+    """One difference between the sides: a phrase, the class of failure, and the subject."""
 
     phrase: str
     failure: FailureClass = FailureClass.WRONG_DISKS
@@ -46,7 +46,7 @@ class Side:
 
 
 def disk_at(vm: VmDefinition, disks: Sequence[GuestDisk], controller: str, target: int) -> GuestDisk:
-    """The disk at a controller's target. Raises `SetupError`, which names the disks there are, when there is none."""
+    """Returns the disk at a controller's target; raises `SetupError` that names the existing ones if it is missing."""
     for disk in disks:
         if (disk.controller, disk.target) == (controller, target):
             return disk
@@ -57,7 +57,7 @@ def disk_at(vm: VmDefinition, disks: Sequence[GuestDisk], controller: str, targe
 
 
 def compare(model: Sequence[Attachment], vhost: Sequence[Attachment], guests: Sequence[Side]) -> list[Difference]:
-    """One difference for each thing in which the three sides disagree; none when they agree.
+    """Returns the differences between the three sides; none when they agree.
 
     `model` and `vhost` may have controllers of other VMs than `guests`; these two sides are compared in full.
     """
@@ -69,7 +69,7 @@ def compare(model: Sequence[Attachment], vhost: Sequence[Attachment], guests: Se
 
 
 def three_sides(model: Sequence[Attachment], vhost: Sequence[Attachment], guests: Sequence[Side]) -> str:
-    """The places at which the three sides do not show the same disk of the same size, with what each shows there."""
+    """Describes each place where the three sides differ in disk or size, with what each side shows there."""
     places: dict[tuple[str, int], dict[str, Attachment]] = {}
     shown = [
         Attachment(disk.controller, disk.target, disk.serial, disk.size) for side in guests for disk in side.found.disks
@@ -99,8 +99,8 @@ def wait_until_agreed(
 ) -> None:
     """Waits until the guests have what vhost reports. Model and vhost must agree at once.
 
-    Raises `DeviceFault` that names each difference and shows all three sides: at the deadline, or as soon as waiting
-    cannot help. At the deadline, `explain` is asked about the first disk that is missing.
+    Raises `DeviceFault` that names each difference and shows all three sides: at the deadline, or as soon as more
+    waiting cannot help. At the deadline, `explain` says why the first missing disk is missing.
     """
     limit = Deadline(seconds)
     found: list[Difference] = []
@@ -163,7 +163,7 @@ def _guest_against_vhost(side: Side, expected: Sequence[Attachment]) -> Iterator
     for serial, disks in _by_serial(found.disks).items():
         if serial and len(disks) > 1:
             places = ", ".join(f"{d.controller} target {d.target}" for d in disks)
-            yield differs(f"disk '{serial}' is there {len(disks)} times: {places}", disk=serial)
+            yield differs(f"disk '{serial}' appears {len(disks)} times: {places}", disk=serial)
     for node in sorted(found.nodes - {disk.node for disk in found.disks}):
         yield differs(f"block node {node} is left over from a disk that is gone")
     places_in_use = {(disk.pci_address, disk.target) for disk in found.disks}
@@ -209,10 +209,10 @@ def _model_against_vhost(model: Sequence[Attachment], vhost: Sequence[Attachment
         elif there.disk != each.disk:
             yield _vhost_differs(f"vhost reports that {there} is attached instead of disk '{each.disk}'", each)
         elif each.size is not None and there.size != each.size:
-            yield _vhost_differs(f"vhost reports {there.size} bytes for {there}, it had {each.size}", each)
+            yield _vhost_differs(f"vhost reports {there.size} bytes for {there}, but it had {each.size} bytes", each)
     for place, each in told.items():
         if place not in wanted:
-            said = f"vhost reports that {each} is attached, which was not asked for or was detached"
+            said = f"vhost reports that {each} is attached, but the run never attached it or has detached it"
             yield _vhost_differs(said, each)
 
 
@@ -245,11 +245,11 @@ def _in_other_vms(vhost: Sequence[Attachment], guests: Sequence[Side]) -> Iterat
         place = belongs.get(serial)
         vms = sorted({vm for vm, _ in held})
         if len(vms) > 1:
-            yield Difference(f"disk '{serial}' shows in several VMs: {', '.join(vms)}", subject=Subject(disk=serial))
+            yield Difference(f"disk '{serial}' appears in several VMs: {', '.join(vms)}", subject=Subject(disk=serial))
         elif place is not None and owners.get(place.controller) not in (None, vms[0]):
             phrase = (
-                f"disk '{serial}' shows in VM '{vms[0]}' at controller '{held[0][1].controller}' target "
-                f"{held[0][1].target}, but it is attached for VM '{owners[place.controller]}'"
+                f"disk '{serial}' appears in VM '{vms[0]}' at controller '{held[0][1].controller}' target "
+                f"{held[0][1].target}, but it is attached to VM '{owners[place.controller]}'"
             )
             yield Difference(phrase, subject=Subject(vm=vms[0], disk=serial))
 

@@ -1,4 +1,4 @@
-"""Waits until a disk can be used, until it is gone, and says how long the guest took to follow."""
+"""Waits until a guest can use a disk or until the disk is gone, and measures how long the guest took."""
 
 import time
 from dataclasses import dataclass, replace
@@ -13,10 +13,10 @@ from hotplug_kit.vm.missing_disks import Reason
 
 
 class DiskWaitTimedOut(DeviceFault):
-    """A disk did not appear, or did not go, by the deadline; what the guest has then may tell why."""
+    """A disk did not appear or did not go by the deadline; `explained` adds the reason."""
 
     def explained(self, reason: Reason, quotes: str) -> DeviceFault:
-        """The same fault with the reason that was found, its class, and what others have to say (`quotes`)."""
+        """Returns the same fault with its reason, the class of that reason, and lines of other logs (`quotes`)."""
         finding = self.findings[0]
         sentence = f"{finding.sentence.rstrip('.')}. {reason.sentence} {quotes}".rstrip()
         return DeviceFault(replace(finding, sentence=sentence, failure=reason.failure))
@@ -24,7 +24,7 @@ class DiskWaitTimedOut(DeviceFault):
 
 @dataclass(frozen=True)
 class Gone:
-    """A disk is gone: seen at `at`, and still there at `not_before` if a look found it (`time.monotonic()`)."""
+    """A disk is gone: first seen gone at `at`, and last seen present at `not_before` (`time.monotonic()`), if ever."""
 
     at: float
     not_before: float | None = None
@@ -38,11 +38,11 @@ _WRONG_SERIAL_SECONDS = 2.0  # the disk that was there before may take this long
 def wait_until_present(
     vm: VmDefinition, read: Read, controller: str, target: int, serial: str, seconds: float
 ) -> tuple[GuestDisk, float | None]:
-    """Waits until the disk can be used: block node there, size known, serial as expected.
+    """Waits until the guest can use the disk: its block node exists, its size is known, its serial is as expected.
 
-    Returns the disk and the last moment (`time.monotonic()`) at which it could not be used yet, None when the first
-    look found it. Raises `DiskWaitTimedOut` at the deadline, and `DeviceFault` soon when another disk stays at that
-    place.
+    Returns the disk and the last moment (`time.monotonic()`) at which it was not usable yet, or None when the first
+    look found it usable. Raises `DiskWaitTimedOut` at the deadline, and `DeviceFault` after 2 s when another disk
+    stays at that place.
     """
     pci = vm.pci_address(controller)
     limit = Deadline(seconds)
@@ -94,8 +94,8 @@ def wait_until_gone(
 ) -> Gone:
     """Waits until nothing is left of a disk: no SCSI device, not even in removal, no block node, no link by path.
 
-    `node` is the block node that it had ("/dev/sdb") and `serial` its name, if known. Raises `DiskWaitTimedOut` at the
-    deadline, saying what is left.
+    `node` is the block node that it had ("/dev/sdb") and `serial` is its name, if known. Raises `DiskWaitTimedOut`
+    at the deadline; its message says what is left.
     """
     pci = vm.pci_address(controller)
     limit = Deadline(seconds)
@@ -113,7 +113,7 @@ def wait_until_gone(
         owned_by_others = {d.node for d in disks.disks if d not in there}
         rest = [f"its SCSI device {d.hctl} (state {d.state or 'unknown'}, serial '{d.serial}')" for d in there]
         rest += [
-            f"its SCSI device {hctl} (in removal, which waits for an answer of the disk)"
+            f"its SCSI device {hctl} (in removal: the kernel waits for the disk to answer)"
             for address, number, hctl in disks.leaving
             if (address, number) == (pci, target)
         ]
@@ -133,12 +133,12 @@ def wait_until_gone(
         error=lambda said: DiskWaitTimedOut(Finding(Check.DISK_GONE, FailureClass.DISK_STAYS, said, subject)),
     )
     place = place_of(controller, target)
-    CHRONICLE.record(vm_lane(vm.name), Kind.GONE, f"nothing is left of the disk at {place}", gone, place=place)
+    CHRONICLE.record(vm_lane(vm.name), Kind.GONE, f"the disk at {place} is completely gone", gone, place=place)
     return Gone(gone, not_before)
 
 
 def wait_until_hosts_are_up(vm: VmDefinition, read: Read, limit: Deadline) -> None:
-    """Waits until the guest's driver has taken all controllers; raises `DeviceFault` naming those without one."""
+    """Waits until the guest has a SCSI host for each controller; raises `DeviceFault` that names the missing ones."""
     missing: list[str] = list(vm.controllers)
 
     def all_up() -> bool:
@@ -176,10 +176,10 @@ EXACT_SECONDS = 0.5
 
 @dataclass(frozen=True)
 class EventLatency:
-    """How long the guest of `vm` took to follow `event`.
+    """How long the guest of `vm` took to apply `event`.
 
-    `followed` is when it was seen to have followed; `not_before` is the last moment at which it had not, None when
-    nobody looked before. Times are `time.monotonic()`.
+    `followed` is the first moment at which the guest was seen to have applied it; `not_before` is the last moment at
+    which it had not, or None if the first look was too late. Times are `time.monotonic()`.
     """
 
     vm: str
@@ -189,17 +189,17 @@ class EventLatency:
 
     @property
     def seconds(self) -> float:
-        """From the request until the guest was seen to have followed."""
+        """Seconds from the request until the guest was seen to have applied the event."""
         return self.followed - self.event.sent
 
     @property
     def at_least(self) -> float:
-        """From the request to the last moment at which the guest had not followed."""
+        """Seconds from the request to the last moment at which the guest had not applied the event."""
         return max(0.0, (self.not_before or self.event.sent) - self.event.sent)
 
     @property
     def exact(self) -> bool:
-        """Whether `seconds` is when the guest followed, and not only when somebody looked."""
+        """Whether `seconds` says when the guest applied the event, not only when the kit looked."""
         return self.seconds - self.at_least <= EXACT_SECONDS
 
     def __str__(self) -> str:
@@ -212,9 +212,9 @@ class EventLatency:
         )
 
     def judge(self, bound: float | None) -> None:
-        """Records the latency; raises `DeviceFault` when the guest had not followed within `bound` seconds.
+        """Records the latency; raises `DeviceFault` when the guest needed more than `bound` seconds.
 
-        Only a look that found the disk as it was before is evidence; a late look proves nothing.
+        Only a look that still found the old state is evidence; a late look proves nothing.
         """
         place = place_of(self.event.controller, self.event.target)
         figures = {"seconds": self.seconds, "exact": float(self.exact)}

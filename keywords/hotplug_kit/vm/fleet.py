@@ -1,4 +1,4 @@
-"""The VMs of a run: their definitions, and those that run."""
+"""The VMs of a run: all definitions, and the started VMs."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from hotplug_kit.vm.vm_watch import DEFAULT_LONGEST_BLOCK, VmWatch
 
 @dataclass(frozen=True)
 class Member:
-    """A started VM with what reads its disks, what judges its health when asked, and what watches it all the time."""
+    """A started VM with its disk reader, its health check, and its background watch."""
 
     machine: VirtualMachine
     disks: DiskReader
@@ -28,7 +28,7 @@ class Member:
     watch: VmWatch
 
     def wait_ready(self, seconds: float) -> None:
-        """Waits for the first boot: SSH answers and all controllers have a driver."""
+        """Waits for the first boot: SSH answers and every controller has a driver."""
         limit = Deadline(seconds)
         self.machine.wait_ready(seconds)
         wait_until_hosts_are_up(self.machine.definition, self.disks.read, limit)
@@ -40,7 +40,7 @@ class Member:
         self.machine.reboot()
 
     def wait_rebooted(self, seconds: float) -> None:
-        """Waits for the end of a reboot: a new boot id, and all controllers have a driver."""
+        """Waits for the end of a reboot: a new boot id, and every controller has a driver."""
         limit = Deadline(seconds)
         self.machine.wait_rebooted(seconds)
         wait_until_hosts_are_up(self.machine.definition, self.disks.read, limit)
@@ -49,8 +49,8 @@ class Member:
     def check_health(self, seconds: float, detached: Sequence[GuestDisk] = ()) -> list[str]:
         """Raises `DeviceFault` with what the watch has found, or what `GuestHealthCheck.check` finds now.
 
-        Raises `KitError` when the watch itself has broken. Returns a sentence for each of its streams that has ended,
-        after beginning them anew.
+        Raises `KitError` when the watch itself is broken. Restarts the streams of the watch that have ended and returns
+        a sentence for each of them.
         """
         if (finding := self.watch.finding) is not None:
             raise DeviceFault(finding)
@@ -74,28 +74,28 @@ class Fleet:
         self._machines: list[VirtualMachine] = []
 
     def define(self, definition: VmDefinition) -> None:
-        """Adds a definition; one of the same name gives way unless its VM runs. Raises `SetupError`."""
+        """Adds a definition, or replaces the one of the same name; raises `SetupError` when that VM runs."""
         if definition.name in self._members and self._members[definition.name].machine.exit_status is None:
-            raise SetupError(f"VM '{definition.name}' runs; shut it down before it is defined anew.")
+            raise SetupError(f"VM '{definition.name}' is running; shut it down before you define it again.")
         check_controllers_are_free(definition, self._definitions)
         self._definitions[definition.name] = definition
 
     def remove(self, name: str) -> None:
-        """Takes a definition away, so that its controllers may go to another VM; the VM must not run."""
+        """Removes a definition, so that another VM can have its controllers; the VM must not run."""
         self._definition(name)
         if name in self._members:
-            raise SetupError(f"VM '{name}' runs; shut it down before its definition is removed.")
+            raise SetupError(f"VM '{name}' is running; shut it down before you remove its definition.")
         del self._definitions[name]
 
     def definition(self, name: str) -> VmDefinition:
-        """A VM's definition."""
+        """Returns a VM's definition."""
         return self._definition(name)
 
     def start(self, name: str, log: Callable[[str], None]) -> Member:
         """Starts a VM; returns before it has booted."""
         definition = self._definition(name)
         if name in self._members:
-            raise SetupError(f"VM '{name}' was started already; shut it down or kill it before it is started again.")
+            raise SetupError(f"VM '{name}' is already started; shut it down or kill it before you start it again.")
         files = self._files()
         if self._key is None or not self._key.file.exists():
             self._key = make_ssh_key(files.sockets)
@@ -109,22 +109,22 @@ class Fleet:
         return self._members[name]
 
     def member(self, name: str) -> Member:
-        """A started VM, even when it has died since. Raises `SetupError` for any other."""
+        """Returns a started VM, even if it has died since. Raises `SetupError` for any other."""
         if name not in self._members:
             self._definition(name)
             raise SetupError(f"VM '{name}' was not started; use Start Vm first.")
         return self._members[name]
 
     def files(self) -> list[Path]:
-        """The files of all VMs that were started, the latest first."""
+        """Returns the files of all VMs that were started, the latest VM first."""
         return [path for vm in reversed(self._machines) for path in (vm.console_log, vm.qemu_log, vm.qmp_log)]
 
     def started(self) -> list[str]:
-        """The names of the VMs that were started and not ended by a keyword."""
+        """Returns the names of the VMs that were started and that no keyword has ended."""
         return list(self._members)
 
     def shut_down(self, name: str, seconds: float) -> None:
-        """Shuts a VM down; it may be started again whatever came of it."""
+        """Shuts a VM down; it can be started again even if that failed."""
         member = self.member(name)
         del self._members[name]
         member.watch.stop()
@@ -147,5 +147,5 @@ class Fleet:
     def _definition(self, name: str) -> VmDefinition:
         if name not in self._definitions:
             known = ", ".join(self._definitions) or "none"
-            raise SetupError(f"There is no VM '{name}'; defined are: {known}.")
+            raise SetupError(f"There is no VM '{name}'; the defined VMs are: {known}.")
         return self._definitions[name]

@@ -29,7 +29,7 @@ _DIRECT_ACCESS = "0"  # peripheral device type of disks, SPC-4
 class GuestDisk:
     """One SCSI disk as the guest's kernel knows it.
 
-    `controller` is the VM definition's name for it, or the PCI address of one that it does not know. `node` is the
+    `controller` is its name in the VM definition, or its PCI address if the definition does not have it. `node` is the
     block node of this moment ("/dev/sdb"), empty while there is none. `size` is in bytes. `by_path` is udev's link
     name, empty where there is none. `state` is the SCSI device's ("running", "offline", ...). `seen` is the host's
     monotonic time when the guest was asked.
@@ -54,7 +54,7 @@ class GuestDisk:
 
 @dataclass(frozen=True)
 class DiskList:
-    """All SCSI disks of a guest at one moment, and what may be left over of others.
+    """All SCSI disks of a guest at one moment, and the leftovers of other disks.
 
     `links` are (PCI address, target, link name) of all whole-disk links by path; `nodes` all /dev/sdX; `hosts` the PCI
     addresses of the controllers that have a SCSI host. `leaving` are (PCI address, target, HCTL) of SCSI devices that
@@ -69,11 +69,11 @@ class DiskList:
     leaving: Sequence[tuple[str, int, str]] = ()
 
     def at(self, pci_address: str, target: int) -> list[GuestDisk]:
-        """The disks (logical units) at a place."""
+        """Returns the disks (logical units) at a place."""
         return [disk for disk in self.disks if (disk.pci_address, disk.target) == (pci_address, target)]
 
     def link_at(self, pci_address: str, target: int) -> str:
-        """The name of the link by path at a place; empty where there is none."""
+        """Returns the name of the link by path at a place; empty if there is none."""
         return next((name for pci, number, name in self.links if (pci, number) == (pci_address, target)), "")
 
 
@@ -82,7 +82,7 @@ Read = Callable[[Deadline], DiskList]
 
 
 def parse_disks(answer: bytes, vm: VmDefinition, seen: float) -> DiskList:
-    """Reads what list_disks.sh printed; raises `KitError` on a line that it does not print."""
+    """Parses the output of list_disks.sh; raises `KitError` on an unknown line."""
     rows: dict[str, list[str]] = {"host": [], "device": [], "scsi": [], "node": [], "link": []}
     devices: list[dict[str, str]] = []
     for line in answer.decode("latin-1").split("\n"):
@@ -93,7 +93,7 @@ def parse_disks(answer: bytes, vm: VmDefinition, seen: float) -> DiskList:
             devices[-1][kind] = rest
             continue
         if kind not in rows:
-            raise KitError(f"The list of disks of VM '{vm.name}' has a line that cannot be read: {line!r}.")
+            raise KitError(f"The list of disks of VM '{vm.name}' has a line that the kit cannot read: {line!r}.")
         if kind == "scsi":
             devices.append({})
         rows[kind].append(rest)
@@ -119,7 +119,7 @@ def parse_disks(answer: bytes, vm: VmDefinition, seen: float) -> DiskList:
 
 
 def serial_of_page_80(first: str, second: str) -> str:
-    """The unit serial number in VPD page 0x80 (SPC-4, 7.8.15), from the two lines that a shell reads of it.
+    """Returns the unit serial number of VPD page 0x80 (SPC-4, 7.8.15), from the two lines that a shell reads of it.
 
     The shell drops the NULs of the header 00 80 00 LENGTH; the length is the character after 0x80, unless it is 10: a
     newline, which ends the first line.
@@ -134,7 +134,7 @@ def _parse_device(
 ) -> GuestDisk | None:
     fields = row.split("|")
     if len(fields) != 6 or not re.fullmatch(r"\d+:\d+:\d+:\d+", fields[0]):
-        raise KitError(f"The list of disks of VM '{vm.name}' has a SCSI device that cannot be read: {row!r}.")
+        raise KitError(f"The list of disks of VM '{vm.name}' has a SCSI device that the kit cannot read: {row!r}.")
     hctl, path, kind, state, node, sectors = fields
     if kind not in ("", _DIRECT_ACCESS):
         return None
@@ -161,7 +161,7 @@ def _pci_address(path: str) -> str:
 
 
 class DiskReader:
-    """Reads the list of disks of one VM's guest; keeps those of the last time in `last_seen`."""
+    """Reads the list of disks of one VM's guest; `last_seen` has the disks of the last read."""
 
     def __init__(self, vm: VirtualMachine) -> None:
         self.last_seen: Sequence[GuestDisk] = ()
@@ -169,7 +169,7 @@ class DiskReader:
         self._conversation: Conversation | None = None
 
     def read(self, deadline: Deadline | float) -> DiskList:
-        """The disks of this moment; connects anew once when the connection of the last request is gone."""
+        """Returns the disks of this moment; reconnects once when the connection of the last request is gone."""
         limit = deadline if isinstance(deadline, Deadline) else Deadline(deadline)
         if self._conversation is not None and self._conversation.open:
             with contextlib.suppress(ConnectionLostError):
@@ -179,7 +179,7 @@ class DiskReader:
         return self._ask(self._conversation, limit)
 
     def last_at(self, controller: str, target: int) -> GuestDisk | None:
-        """The disk that was at a controller's target when the guest was last asked, without asking it again."""
+        """Returns the disk at a controller's target as of the last read, without asking the guest again."""
         return next((d for d in self.last_seen if (d.controller, d.target) == (controller, target)), None)
 
     def _ask(self, conversation: Conversation, limit: Deadline) -> DiskList:

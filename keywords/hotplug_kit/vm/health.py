@@ -1,4 +1,4 @@
-"""Looks whether a VM is well: QEMU, its monitor, the console, the guest kernel's messages."""
+"""Checks the health of a VM: QEMU, its monitor, the console, the guest kernel's messages."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -30,13 +30,13 @@ class KernelMessage:
 
 
 def parse_kernel_messages(text: str) -> list[KernelMessage]:
-    """Reads records of /dev/kmsg (Documentation/ABI/testing/dev-kmsg); continuation lines are left out."""
+    """Parses records of /dev/kmsg (Documentation/ABI/testing/dev-kmsg); skips continuation lines."""
     matches = (_RECORD.fullmatch(line) for line in text.splitlines())
     return [KernelMessage(int(m["number"]), int(m["microseconds"]) / 1e6, m["text"]) for m in matches if m]
 
 
 def lost_controller(vm: VmDefinition, chardevs: object) -> Finding | None:
-    """A finding about the controllers whose connection QEMU has lost, by its answer to `query-chardev`."""
+    """Returns a finding about the controllers that QEMU is disconnected from, by its answer to `query-chardev`."""
     lost = []
     for index, controller in enumerate(vm.controllers):
         for chardev in chardevs if isinstance(chardevs, list) else []:
@@ -54,8 +54,8 @@ def lost_controller(vm: VmDefinition, chardevs: object) -> Finding | None:
 
 
 def kernel_finding(vm: str, found: str, disk: GuestDisk | None = None) -> Finding:
-    """The finding for what the kernel of a guest said (see `find_fault`), about `disk` where it is known."""
-    named = f"; that is {disk}." if disk is not None else ""
+    """Returns the finding for a message of a guest's kernel (see `find_fault`), about `disk` if it is known."""
+    named = f"; this is {disk}." if disk is not None else ""
     subject = Subject(vm=vm)
     if disk is not None:
         subject = Subject(vm=vm, controller=disk.controller, target=disk.target, disk=disk.serial)
@@ -65,9 +65,9 @@ def kernel_finding(vm: str, found: str, disk: GuestDisk | None = None) -> Findin
 
 
 class GuestHealthCheck:
-    """Judges one VM; each check looks only at what is new since the check before.
+    """Checks one VM; each check looks only at what is new since the previous check.
 
-    `disks` tells which disks the guest had lately, so that the one that a line is about can be named.
+    `disks` returns the disks that the guest had lately, so that a finding can name the disk of a line.
     """
 
     def __init__(self, vm: VirtualMachine, disks: Callable[[], Sequence[GuestDisk]] = lambda: ()) -> None:
@@ -80,20 +80,20 @@ class GuestHealthCheck:
         self._superseded: list[GuestDisk] = []
 
     def expect_detach(self, disk: GuestDisk) -> None:
-        """What the kernel prints about `disk` because it is detached is no fault from now on."""
+        """From now on, what the kernel prints about `disk` because of its detach is not a fault."""
         self._detached.append(disk)
 
     def expect_disk(self, disk: GuestDisk) -> None:
-        """`disk` is there to stay: after the next check, no line about its node or address is forgiven any more."""
+        """`disk` is attached: after the next check, a line about its node or address is a fault again."""
         same = [gone for gone in self._detached if gone.node == disk.node or gone.hctl == disk.hctl]
         self._detached = [gone for gone in self._detached if gone not in same]
         self._superseded += same
 
     def check(self, seconds: float, detached: Sequence[GuestDisk] = ()) -> None:
-        """Raises `DeviceFault` with the telling line when the VM is not well.
+        """Raises `DeviceFault` that quotes the first bad line when the VM is not healthy.
 
         `detached` are disks, as they were known before, that were detached since the last check: what the kernel
-        prints about them is no fault. Those of `expect_detach` are counted in.
+        prints about their detach is not a fault. Those of `expect_detach` are included.
         """
         detached = [*detached, *self._detached, *self._superseded]
         self._superseded = []
@@ -107,14 +107,14 @@ class GuestHealthCheck:
             raise DeviceFault(kernel_finding(self._vm.name, found, disk))
 
     def check_qemu(self, limit: Deadline) -> None:
-        """Looks at QEMU alone: process, events, run state, and its connections to the controllers."""
+        """Checks only QEMU: its process, events, run state, and connections to the controllers."""
         vm = self._vm
         if (trouble := vm.trouble()) is not None:
             raise DeviceFault(trouble)
         status = vm.qmp.execute("query-status", seconds=max(limit.slice(5.0), 0.1))
         state = status.get("status") if isinstance(status, dict) else None
         if state != "running":
-            said = f"VM '{vm.name}' does not run: QEMU's state is '{state}', expected 'running'."
+            said = f"VM '{vm.name}' is not running: QEMU's state is '{state}', expected 'running'."
             raise fault(Check.VM_ALIVE, FailureClass.GUEST, said, Subject(vm=vm.name))
         chardevs = vm.qmp.execute("query-chardev", seconds=max(limit.slice(5.0), 0.1))
         if (lost := lost_controller(vm.definition, chardevs)) is not None:
@@ -124,8 +124,8 @@ class GuestHealthCheck:
         text = self._vm.console()
         if len(text) > _CONSOLE_FLOOD_BYTES:
             said = (
-                f"The console of VM '{self._vm.name}' is flooded: more than {_CONSOLE_FLOOD_BYTES >> 20} MiB, "
-                f"lately {text[-200:]!r}."
+                f"The console of VM '{self._vm.name}' is flooded: more than {_CONSOLE_FLOOD_BYTES >> 20} MiB. "
+                f"It ends with {text[-200:]!r}."
             )
             raise fault(Check.GUEST_KERNEL, FailureClass.GUEST, said, Subject(vm=self._vm.name))
         end = text.rfind("\n") + 1  # the rest of a line is read with its end
@@ -137,7 +137,7 @@ class GuestHealthCheck:
         messages = parse_kernel_messages(result.stdout)
         if not messages:
             raise KitError(
-                f"The kernel messages of VM '{self._vm.name}' cannot be read: /dev/kmsg gives none "
+                f"The kernel messages of VM '{self._vm.name}' cannot be read: /dev/kmsg has none "
                 f"({result.stderr.strip() or 'no reason given'})."
             )
         if self._vm.boot_id != self._boot_id:

@@ -1,4 +1,4 @@
-"""What the guest's kernel prints when it is in trouble, and what of it a hot detach is known to print.
+"""Kernel messages that show a fault, and those of them that a hot detach is known to cause.
 
 Both tables are data: to allow a line, add an entry with its reason.
 """
@@ -13,9 +13,9 @@ from hotplug_kit.vm.guest_disks import GuestDisk
 
 @dataclass(frozen=True)
 class Fault:
-    """A line that matches `pattern` means `meaning`; a `mild` one is named only where there is no other fault.
+    """A line that matches `pattern` means `meaning`; a `mild` one is reported only if there is no other fault.
 
-    `failure` is the class of the fault where no disk is known that it is about.
+    `failure` is the class of the fault if its disk is unknown.
     """
 
     pattern: re.Pattern[str]
@@ -26,7 +26,7 @@ class Fault:
 
 @dataclass(frozen=True)
 class Allowed:
-    """A line that matches `pattern` is no fault, for `reason`; it must be about a disk that was detached."""
+    """A line that matches `pattern` is not a fault, for `reason`; it must be about a disk that was detached."""
 
     pattern: re.Pattern[str]
     reason: str
@@ -55,7 +55,7 @@ FAULTS: Sequence[Fault] = [
     Fault(re.compile(r"NETDEV WATCHDOG"), "the guest's network stalled"),
     Fault(
         re.compile(r"\btag#\d+ Done: (NEEDS_RETRY|ADD_TO_MLQUEUE|SOFT_ERROR|FAILED)\b"),
-        "a SCSI command failed and was repeated, which fio does not see",
+        "a SCSI command failed and was retried, which fio does not see",
         mild=True,
     ),
 ]
@@ -87,7 +87,7 @@ _DISK_OF_LINE = re.compile(r"\bsd (?P<hctl>\d+:\d+:\d+:\d+)|\bscsi (?P<scsi>\d+:
 
 
 def find_fault(lines: Iterable[str], detached: Sequence[GuestDisk] = ()) -> str | None:
-    """The first line that is a fault, with its meaning; `detached` are disks that were detached meanwhile."""
+    """Returns the first line that is a fault, with its meaning; `detached` are disks that were detached meanwhile."""
     told = list(lines)
     mild = None
     for number, line in enumerate(told):
@@ -102,12 +102,12 @@ def find_fault(lines: Iterable[str], detached: Sequence[GuestDisk] = ()) -> str 
 
 
 def failure_of(line: str) -> FailureClass:
-    """The class of the fault that a line is, where no disk is known that it is about."""
+    """Returns the class of the fault in a line whose disk is unknown."""
     return next((fault.failure for fault in FAULTS if fault.pattern.search(line)), FailureClass.GUEST)
 
 
 def find_unforgivable(lines: Iterable[str]) -> str | None:
-    """The first line that is a fault which not even the detach of its disk would explain, with its meaning."""
+    """Returns the first line that is a fault even if its disk was detached, with its meaning."""
     return next(
         (
             found
@@ -119,7 +119,7 @@ def find_unforgivable(lines: Iterable[str]) -> str | None:
 
 
 def disk_of(line: str, disks: Sequence[GuestDisk]) -> GuestDisk | None:
-    """Which of `disks` a kernel line is about, by its SCSI address or its node; None for none of them."""
+    """Returns which of `disks` a kernel line is about, by SCSI address or node, or None if none of them."""
     match = _DISK_OF_LINE.search(line)
     if match is None:
         return None

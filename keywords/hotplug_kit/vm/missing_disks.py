@@ -1,4 +1,4 @@
-"""Why a disk did not appear or did not go, by what the guests find when they are made to look."""
+"""Finds out why a disk did not appear or did not go: asks all guests, rescans the target, reads the disk."""
 
 import shlex
 from collections.abc import Callable, Sequence
@@ -19,11 +19,11 @@ _BLOCK_BYTES = 4096
 _NO_HOST = 64
 
 Run = Callable[[str], int]
-"""Runs a command as root in the guest; its exit code."""
+"""Runs a command as root in the guest and returns its exit code."""
 
 
 def runner(vm: VirtualMachine) -> Run:
-    """Runs commands in a VM's guest, each under a bound."""
+    """Returns a function that runs commands in a VM's guest, each with a time limit."""
     return lambda command: vm.run(vm.as_root(command), _COMMAND_SECONDS).exit_code
 
 
@@ -36,9 +36,9 @@ class Reason:
 
 
 def where_else(serial: str, missing_at: tuple[str, str, int], guests: Sequence[tuple[str, Read]]) -> Reason | None:
-    """The disk with a serial, looked for in all guests (name and reader of each) except at the place given.
+    """Looks for the disk with a serial in all guests (name and reader of each), except at `missing_at`.
 
-    That place is VM, controller and target. None when the disk is nowhere else, or no guest answers.
+    That place is VM, controller and target. Returns None when the disk is nowhere else, or no guest answers.
     """
     found = []
     for vm, read in guests:
@@ -52,9 +52,9 @@ def where_else(serial: str, missing_at: tuple[str, str, int], guests: Sequence[t
 
 
 def after_missing_attach(run: Run, read: Read, pci_address: str, target: int) -> Reason:
-    """Whether a rescan of its target, on its controller's SCSI host, finds a disk that did not appear.
+    """Says whether a rescan of its target, on its controller's SCSI host, finds a disk that did not appear.
 
-    Only that target is rescanned: a look at all targets takes a slow guest longer than anybody waits.
+    Only that target is rescanned: a slow guest would need too long for all targets.
     """
     try:
         code = run(
@@ -66,36 +66,36 @@ def after_missing_attach(run: Run, read: Read, pci_address: str, target: int) ->
         if code == _TIMED_OUT:
             return Reason(
                 FailureClass.STALL,
-                f"Target silent: a rescan of it in the guest hangs for {_RESCAN_SECONDS} s, because it, or another "
-                "target of that controller, does not answer.",
+                f"Target silent: a rescan of it in the guest hangs for {_RESCAN_SECONDS} s, because this or another "
+                "target of the controller does not answer.",
             )
         if code != 0:
             return Reason(FailureClass.LOST_EVENT, f"A rescan in the guest failed (exit code {code}).")
         found = read(Deadline(_COMMAND_SECONDS)).at(pci_address, target)
     except KitError as error:
-        return Reason(FailureClass.LOST_EVENT, f"Whether the event was lost is unknown: {error}")
+        return Reason(FailureClass.LOST_EVENT, f"It is unknown whether the event was lost: {error}")
     if found:
         said = f"Event lost: the disk is present after a rescan of its target ({found[0]})."
         return Reason(FailureClass.LOST_EVENT, said)
-    return Reason(FailureClass.WRONG_ANSWER, "Target absent: not even a rescan finds it.")
+    return Reason(FailureClass.WRONG_ANSWER, "Target absent: even a rescan does not find it.")
 
 
 def after_missing_detach(run: Run, disks: DiskList, pci_address: str, target: int) -> Reason:
-    """Whether a disk that did not go is still served, or only its removal event was lost."""
+    """Says whether a disk that did not go is still served, or only its removal event was lost."""
     nodes = [disk.node for disk in disks.at(pci_address, target) if disk.node]
     if not nodes:
-        return Reason(FailureClass.DISK_STAYS, "Only leftovers of the disk are there, none that could be read.")
+        return Reason(FailureClass.DISK_STAYS, "Only leftovers of the disk are there, and none of them can be read.")
     node = shlex.quote(nodes[0])
     try:
         code = run(_read_whole_block(node))
     except KitError as error:
-        return Reason(FailureClass.DISK_STAYS, f"Whether the event was lost is unknown: {error}")
+        return Reason(FailureClass.DISK_STAYS, f"It is unknown whether the event was lost: {error}")
     if code == 0:
         return Reason(FailureClass.DISK_STAYS, f"Target still served: {nodes[0]} can be read.")
     if code == _TIMED_OUT:
         said = f"Target neither served nor gone: a read of {nodes[0]} hangs for {_READ_SECONDS} s."
         return Reason(FailureClass.DETACHED_IO, said)
-    return Reason(FailureClass.LOST_EVENT, f"Event lost: {nodes[0]} is a stale node, a read of it gives no data.")
+    return Reason(FailureClass.LOST_EVENT, f"Event lost: {nodes[0]} is a stale node; a read of it returns no data.")
 
 
 def _read_whole_block(node: str) -> str:

@@ -1,4 +1,4 @@
-"""QEMU's monitor (QMP) as plain calls with deadlines; `qemu.qmp` does the talking in a thread of its own."""
+"""QEMU's monitor (QMP) as plain calls with deadlines; `qemu.qmp` runs in its own thread."""
 
 import asyncio
 import contextlib
@@ -39,7 +39,7 @@ class QmpEvent:
 class QmpConnection:
     """The connection to one QEMU.
 
-    `on_event` sees each event when it arrives, in a thread of its own. Commands, answers and events go to the file
+    `on_event` is called with each event when it arrives, in another thread. Commands, answers and events go to the file
     `trace`, one JSON object a line, with the host's clocks.
     """
 
@@ -59,12 +59,12 @@ class QmpConnection:
 
     @property
     def connected(self) -> bool:
-        """Whether QEMU's monitor can be asked."""
+        """Whether QEMU's monitor is connected."""
         return self._client.runstate == Runstate.RUNNING
 
     def connect(self, socket: Path, deadline: Deadline | float, check: Callable[[], None]) -> None:
         """Connects as soon as QEMU listens; `check` is called between the attempts and raises when QEMU has ended."""
-        seen = "its socket is not there"
+        seen = "its socket does not exist"
 
         def attempt() -> bool:
             nonlocal seen
@@ -89,7 +89,7 @@ class QmpConnection:
         *,
         traced: bool = True,
     ) -> object:
-        """Runs a QMP command and returns its answer; `traced` is for all but what is asked over and over.
+        """Runs a QMP command and returns its answer; without `traced`, the trace does not show it.
 
         Raises `KitError` when QEMU answers with an error, `ConnectionLostError` when it ended, `DeadlineError` when it
         does not answer within `seconds`.
@@ -126,9 +126,7 @@ class QmpConnection:
     def _call(self, work: Coroutine[object, object, T], seconds: float, what: str) -> T:
         if self._loop.is_closed():
             work.close()
-            raise ConnectionLostError(
-                f"The QMP connection to VM '{self.vm}' was closed before '{what}' could be asked."
-            )
+            raise ConnectionLostError(f"The QMP connection to VM '{self.vm}' was closed before '{what}' could be sent.")
         future = asyncio.run_coroutine_threadsafe(asyncio.wait_for(work, seconds), self._loop)
         try:
             return future.result(seconds + 1)
@@ -178,7 +176,7 @@ FAULTS: Mapping[str, str] = {
     "MEMORY_FAILURE": "VM '{vm}' met a memory failure",
     "BLOCK_IO_ERROR": "QEMU could not read or write the system image of VM '{vm}'",
 }
-"""Events that nobody ever asks for, with the beginning of their sentence."""
+"""Events that are always faults, with the beginning of their sentence."""
 
 ON_REQUEST: Mapping[str, str] = {
     "RESET": "The guest of VM '{vm}' was reset though nobody asked for it",
@@ -189,7 +187,7 @@ ON_REQUEST: Mapping[str, str] = {
 
 
 class QmpEventFilter:
-    """Keeps all events of one QEMU and the first one that is a fault."""
+    """Keeps all events of one QEMU, and the first event that is a fault."""
 
     def __init__(self, vm: str) -> None:
         self.vm = vm
@@ -211,16 +209,16 @@ class QmpEventFilter:
             return tuple(self._events)
 
     def count(self, name: str) -> int:
-        """How many events of this name came so far."""
+        """Returns how many events of this name came so far."""
         return sum(event.name == name for event in self.events)
 
     def expect(self, name: str) -> None:
-        """Announces one event of `ON_REQUEST`: the next one is no fault."""
+        """Announces one event of `ON_REQUEST`: the next one is not a fault."""
         with self._lock:
             self._expected[name] = True
 
     def see(self, event: QmpEvent) -> None:
-        """Takes in an event."""
+        """Receives an event."""
         CHRONICLE.record(vm_lane(self.vm), Kind.QMP, f"{event.name}{_details(event.data)}", event.monotonic)
         with self._lock:
             self._events.append(event)

@@ -37,9 +37,9 @@ _STAMPS_OUT_OF_ORDER_SECONDS = 0.5
 _FORWARD = re.compile(r"HOST_FORWARD\]\s+\d+\s+127\.0\.0\.1\s+(\d+)\s")
 _REMEDIES = {
     "Could not set up host forwarding": "The SSH port is taken: with ssh_port=0 the kernel chooses a free one.",
-    "Failed to connect to": "Nobody serves a controller's socket: start vhost and create the controller first.",
-    "Cannot allocate memory": "There is too little memory: give the VM less or free some.",
-    "cannot set up guest memory": "There is too little memory: give the VM less or free some.",
+    "Failed to connect to": "No vhost serves a controller's socket: start vhost and create the controller first.",
+    "Cannot allocate memory": "Memory is too low: give the VM less memory or free some.",
+    "cannot set up guest memory": "Memory is too low: give the VM less memory or free some.",
 }
 """What to do, by what QEMU says when it cannot start."""
 
@@ -90,13 +90,13 @@ class VirtualMachine:
     ) -> "VirtualMachine":
         """Starts QEMU and lets the guest boot; returns at once, before it has booted.
 
-        `log` is told of slow steps. Raises `SetupError`, with everything ended again, when something is missing.
+        `log` receives slow steps. When something is missing, ends everything again and raises `SetupError`.
         """
         qemu = shutil.which(definition.qemu)
         if qemu is None:
             raise SetupError(
                 f"VM '{definition.name}' cannot start: there is no program '{definition.qemu}'; "
-                "install Debian's package qemu-system-x86 or name another program."
+                "install the Debian package qemu-system-x86 or name another program."
             )
         _check_sockets(definition)
         _check_memory(definition)
@@ -138,7 +138,7 @@ class VirtualMachine:
         return self._process.exit_status
 
     def trouble(self) -> Finding | None:
-        """What is wrong: QEMU died, or the guest did what nobody asked for; None while all is well."""
+        """Returns what is wrong: QEMU died, or the guest did what nobody asked for; None if nothing is wrong."""
         if self.events.fault is not None:
             return self.events.fault
         if self._qmp.connected:
@@ -158,8 +158,8 @@ class VirtualMachine:
     def wait_ready(self, seconds: float) -> SshConnection:
         """Waits until the guest answers over SSH, and notes its boot id.
 
-        Raises `SetupError` when its user cannot become root, `DeadlineError` with the end of the console when it does
-        not.
+        Raises `SetupError` when its user cannot become root, and `DeadlineError` with the end of the console when it
+        does not answer.
         """
         limit = Deadline(seconds)
         try:
@@ -169,8 +169,8 @@ class VirtualMachine:
             require_root(connection)
         except (DeadlineError, ConnectionLostError) as error:
             raise DeadlineError(
-                f"VM '{self.name}' was not ready within {seconds:g} s; if its console shows that it is only slow, give "
-                f"it a longer deadline (timeouts.boot of a test bed). {error} {_console_end(self.console_log)}"
+                f"VM '{self.name}' was not ready within {seconds:g} s; if its console shows that it is only slow, set "
+                f"a longer deadline (timeouts.boot of a test bed). {error} {_console_end(self.console_log)}"
             ) from error
         self._record_ready("the guest has booted and answers over SSH")
         return connection
@@ -189,14 +189,14 @@ class VirtualMachine:
             result = connection.run(self.as_root("reboot"), limit.remaining)
             if result.exit_code != 0:
                 raise KitError(
-                    f"VM '{self.name}' did not take the command 'reboot': exit code {result.exit_code}, "
+                    f"VM '{self.name}' refused the command 'reboot': exit code {result.exit_code}, "
                     f"{(result.stderr or result.stdout).strip()!r}."
                 )
 
     def wait_rebooted(self, seconds: float) -> SshConnection:
-        """Waits until the guest runs with a new boot id, seen over a new connection after QEMU's RESET event.
+        """Waits until the guest has a new boot id, read over a new connection after QEMU's RESET event.
 
-        Raises `DeviceFault`: a guest that does not come back is a fault.
+        Raises `DeviceFault` when the guest does not come back.
         """
         limit = Deadline(seconds)
         try:
@@ -216,9 +216,9 @@ class VirtualMachine:
         return connection
 
     def wait_reboot_reaches(self, moment: RebootMoment, seconds: float) -> None:
-        """Waits until the reboot that `reboot` asked for has come to `moment`; `wait_rebooted` must still prove it.
+        """Waits until the reboot that `reboot` requested has reached `moment`; `wait_rebooted` must still prove it.
 
-        Raises `DeviceFault` when the guest does not come so far. Where a user's image prints no kernel line on its
+        Raises `DeviceFault` when the guest does not get that far. If a user's image prints no kernel line on its
         console, `kernel` raises `DeadlineError`.
         """
         limit = Deadline(seconds)
@@ -246,7 +246,7 @@ class VirtualMachine:
 
     def _await_reset(self, limit: Deadline) -> None:
         if not self._rebooting_from:
-            raise SuiteError(f"VM '{self.name}' was not asked to reboot; put 'Reboot Vm    {self.name}' before.")
+            raise SuiteError(f"VM '{self.name}' was not asked to reboot; call 'Reboot Vm    {self.name}' first.")
         wait_until(
             lambda: self.events.count("RESET") > self._resets_before,
             limit,
@@ -278,25 +278,25 @@ class VirtualMachine:
             )
 
     def connection(self, deadline: Deadline | float) -> SshConnection:
-        """The connection to the guest, opened anew when it broke."""
+        """Returns the connection to the guest; reopens it when it is broken."""
         if self._connection is None or not self._connection.alive:
             self._drop_connection()
             self._connection = SshConnection.open(self._address, deadline, monitor=self._monitor)
         return self._connection
 
     def run(self, command: str, seconds: float) -> CommandResult:
-        """Runs a shell command in the guest; whatever its exit code, the result is returned."""
+        """Runs a shell command in the guest and returns its result, whatever the exit code."""
         limit = Deadline(seconds)
         return self.connection(limit).run(command, limit.remaining)
 
     def as_root(self, command: str) -> str:
-        """The command as it must be given so that it runs as root."""
+        """Returns the command in the form that runs as root."""
         return as_root(self._address.user, command)
 
     def shut_down(self, seconds: float) -> None:
-        """Powers the guest off and waits for QEMU's end; ends QEMU by force when that fails.
+        """Powers the guest off and waits until QEMU has ended; ends QEMU by force when that fails.
 
-        Raises `DeviceFault` when force was needed or QEMU did not end with exit code 0.
+        Raises `DeviceFault` when force was needed or QEMU did not exit with code 0.
         """
         trouble = self.trouble()
         if trouble is not None:
@@ -316,12 +316,12 @@ class VirtualMachine:
             ended = self._end()
         if status is None:
             raise self._boot_fault(
-                f"VM '{self.name}' did not shut down within {seconds:g} s; QEMU was ended by force. "
+                f"VM '{self.name}' did not shut down within {seconds:g} s; the kit ended QEMU by force. "
                 f"{_console_end(self.console_log)}"
             )
         if ended.code != 0:
             said = (
-                f"QEMU of VM '{self.name}' ended with {ended} at shutdown, not exit code 0. "
+                f"QEMU of VM '{self.name}' ended with {ended} at shutdown, expected exit code 0. "
                 f"{_last_words(self.qemu_log)}"
             )
             raise fault(Check.VM_ALIVE, FailureClass.CRASH, said, Subject(vm=self.name))
@@ -334,7 +334,7 @@ class VirtualMachine:
         self._end()
 
     def console(self) -> str:
-        """What the guest printed on its console so far."""
+        """Returns what the guest has printed on its console so far."""
         return read_log(self.console_log)
 
     def _launch(self, launch: Launch, files: RunDirectory, key: SshKey) -> None:
@@ -378,13 +378,13 @@ class VirtualMachine:
         answer = str(self._qmp.execute("human-monitor-command", {"command-line": "info usernet"}))
         match = _FORWARD.search(answer)
         if match is None:
-            raise KitError(f"QEMU of VM '{self.name}' does not tell the port of its SSH forward: {answer!r}.")
+            raise KitError(f"QEMU of VM '{self.name}' does not report the port of its SSH forward: {answer!r}.")
         return int(match.group(1))
 
     def _read_boot_id(self, connection: SshConnection, limit: Deadline) -> str:
         result = connection.run(_BOOT_ID, limit.remaining)
         if result.exit_code != 0 or not result.stdout.strip():
-            raise KitError(f"VM '{self.name}' does not tell its boot id: {result.stderr.strip()!r}.")
+            raise KitError(f"VM '{self.name}' does not report its boot id: {result.stderr.strip()!r}.")
         boot_id, *uptime = result.stdout.split()
         if uptime:
             self._booted_at = time.monotonic() - float(uptime[0])
@@ -440,12 +440,12 @@ def _check_memory(definition: VmDefinition) -> None:
     if definition.memory > available:
         raise SetupError(
             f"VM '{definition.name}' needs {definition.memory} MiB of memory, but {available} MiB are available; "
-            "give it less or free some."
+            "give it less memory or free some."
         )
 
 
 def kernel_starts(console: str) -> int:
-    """How often a kernel has started, by the time stamps of its lines on a console: they begin again at 0."""
+    """Returns how often a kernel has started, from the time stamps on a console: each start begins again at 0."""
     last, starts = float("inf"), 0
     for stamp in _KERNEL_STAMP.findall(console):
         starts += float(stamp) < last - _STAMPS_OUT_OF_ORDER_SECONDS
@@ -464,7 +464,7 @@ def _console_end(log: Path) -> str:
 
 
 def read_versions(vm: VirtualMachine, seconds: float) -> dict[str, str]:
-    """The versions of QEMU, guest kernel and fio, and the accelerator with the reason why it was taken."""
+    """Returns the versions of QEMU, guest kernel and fio, and the accelerator with the reason for its choice."""
     limit = Deadline(seconds)
     answer = vm.qmp.execute("query-version", seconds=max(limit.remaining, 0.1))
     result = vm.run("uname -r; fio --version 2>/dev/null || echo missing", limit.remaining)

@@ -1,7 +1,7 @@
 """Watches a VM for as long as it runs: console and kernel messages, hanging tasks, connections to the controllers.
 
-The console is read on the host, so a guest that is too sick to answer is heard, too. What the kernel says beyond its
-console's log level comes over SSH, in a stream that may break without any fault of the device.
+The console is read on the host, so it also works when the guest no longer answers. Kernel messages below the log level
+of the console come over SSH, in a stream that can break without a fault of the device.
 """
 
 import re
@@ -25,10 +25,10 @@ KERNEL_STREAM = (
     "echo 4096 2>/dev/null >/proc/sys/dev/scsi/logging_level; "
     "[ -r /dev/kmsg ] || exit 2; while :; do cat /dev/kmsg; [ $? -eq 1 ] || exit; sleep 1; done"
 )
-"""Prints kernel messages as they come. A read that was overtaken fails, and another begins with the oldest message.
+"""Prints kernel messages as they come. A read that was overtaken fails; the next one begins with the oldest message.
 
-Before, the kernel is told to print each SCSI command that does not succeed at once (SCSI_LOG_MLCOMPLETE, level 1): else
-a command that succeeds when it is repeated leaves no trace.
+First makes the kernel print each SCSI command that does not succeed at once (SCSI_LOG_MLCOMPLETE, level 1): otherwise a
+command that succeeds on a retry leaves no trace.
 """
 
 DEFAULT_LONGEST_BLOCK = 10.0
@@ -38,10 +38,10 @@ _ANSWER_SECONDS = 1.5
 
 
 class VmWatch:
-    """Watches `vm` from `start` to `stop`, in threads of its own; keeps the first finding.
+    """Watches `vm` from `start` to `stop`, in its own threads; keeps the first finding.
 
-    `longest_block` is how many seconds a task may hang in the guest's kernel. What a detach is known to print is left
-    to the health checks at the steps of a case, which know the disks that were detached.
+    `longest_block` is how many seconds a task may hang in the guest's kernel. The watch ignores lines that a detach may
+    cause; the health checks at the steps of a case judge them, because they know the detached disks.
     """
 
     def __init__(
@@ -62,12 +62,12 @@ class VmWatch:
         self._blocked = BlockedTasks(longest_block)
 
     def start(self) -> None:
-        """Begins on the host's side; whatever waits ends at the first finding."""
+        """Starts the watch on the host's side; the first finding ends every wait."""
         self._monitor.watch(self._name, lambda: self.finding)
         self._looks.start()
 
     def follow_guest(self, connection: SshConnection) -> None:
-        """Begins the streams from a guest that has booted; raises `KitError` when the guest does not start them."""
+        """Starts the streams from a guest that has booted; raises `KitError` when the guest does not start them."""
         self.leave_guest()
         self._next_message = 0
         self._blocked = BlockedTasks(self._longest_block)
@@ -78,13 +78,13 @@ class VmWatch:
             self._streams[what] = connection.start(self._vm.as_root(command), take)
 
     def leave_guest(self) -> None:
-        """Ends the streams, for use before a boot that is wanted."""
+        """Ends the streams; call it before an intended reboot."""
         streams, self._streams = self._streams, {}
         for stream in streams.values():
             stream.close()
 
     def lost_streams(self) -> list[str]:
-        """A sentence for each stream that has ended, each told once: no fault of the device, but less is seen."""
+        """Returns a sentence for each stream that has ended since the last call; that is not a fault of the device."""
         lost = []
         for what, stream in list(self._streams.items()):
             if stream.finished:
@@ -93,14 +93,14 @@ class VmWatch:
         return lost
 
     def check_works(self) -> None:
-        """Raises `KitError` when the watch itself has broken."""
+        """Raises `KitError` when the watch itself is broken."""
         if (failure := self._looks.failure) is not None:
             raise KitError(
                 f"The watch of VM '{self._vm.name}' has ended: {type(failure).__name__}: {failure}."
             ) from failure
 
     def stop(self) -> None:
-        """Ends the watch, for use before an end that is wanted."""
+        """Ends the watch; call it before an intended end of the VM."""
         self._monitor.forget(self._name)
         self._looks.stop()
         self.leave_guest()
@@ -124,8 +124,8 @@ class VmWatch:
             self._unanswered_since = asked if since is None else since
             if since is not None:  # a second time: not this machine that stood still for a moment
                 said = (
-                    f"QEMU of VM '{self._vm.name}' is alive as a process but does not answer its monitor, for "
-                    f"{time.monotonic() - since:.0f} s now. {describe_state(self._vm.pid)}"
+                    f"The QEMU process of VM '{self._vm.name}' is alive, but its monitor has not answered for "
+                    f"{time.monotonic() - since:.0f} s. {describe_state(self._vm.pid)}"
                 )
                 subject = Subject(vm=self._vm.name)
                 self._find(Finding(Check.VM_ALIVE, FailureClass.BLOCKED, said.rstrip(), subject, at=since))
@@ -162,7 +162,7 @@ def _reason(stream: RunningCommand) -> str:
         result = stream.wait(0)
     except Exception as error:
         return str(error).partition(" Its output")[0]
-    return f"exit code {result.exit_code}, {result.stderr.strip()[-200:] or 'no word'}."
+    return f"exit code {result.exit_code}, {result.stderr.strip()[-200:] or 'no output'}."
 
 
 SAMPLE_SECONDS = 2
@@ -176,7 +176,7 @@ SAMPLE = (
     f"  echo {_END} || exit; sleep {SAMPLE_SECONDS}\n"
     "done"
 )
-"""Prints the tasks in D state, again and again; costs two small programs a sample while there are none."""
+"""Prints the tasks in D state, again and again; each sample runs two small programs while there are none."""
 
 _FIELD = re.compile(r"(?P<name>\w+):\s*(?P<value>.*)")
 
@@ -189,10 +189,10 @@ class _Task:
 
 
 class BlockedTasks:
-    """Takes the samples of one guest; `longest` is the bound in seconds.
+    """Receives the samples of one guest; `longest` is the bound in seconds.
 
-    A task that is blocked in the first sample and stays so has hung since the boot, from no event of the run: some
-    drivers have such tasks all the time. It is left out.
+    A task that is blocked from the first sample on has hung since the boot, so no event of the run caused it: some
+    drivers always have such tasks. It is ignored.
     """
 
     def __init__(self, longest: float) -> None:
@@ -202,7 +202,7 @@ class BlockedTasks:
         self._fields: list[tuple[str, str]] = []
 
     def take(self, line: str, at: float) -> str | None:
-        """Receives one line that `SAMPLE` printed; a phrase about a task that hangs, or None."""
+        """Receives one line that `SAMPLE` printed; returns a phrase about a task that hangs, or None."""
         if line != _END:
             if match := _FIELD.fullmatch(line):
                 self._fields.append((match["name"], match["value"].strip()))
@@ -214,7 +214,7 @@ class BlockedTasks:
             if at - since > self._longest and task not in self._always:
                 return (
                     f"task '{task.name}' (process {task.pid}) has waited in the kernel (state D) for "
-                    f"{at - since:.0f} s without a break, more than {self._longest:g} s"
+                    f"{at - since:.0f} s without a break (allowed: {self._longest:g} s)"
                 )
         return None
 

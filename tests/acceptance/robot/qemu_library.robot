@@ -34,7 +34,7 @@ No Such Socket
 Images That Are None
     [Documentation]    A text file, and a qcow2 image of which only the beginning is there.
     Image Should Be Refused    ${TEXT_FILE}
-    ...    is no image that a VM can boot: it is neither qcow2 nor a raw disk with a boot sector*
+    ...    is not bootable: it is neither qcow2 nor a raw disk with a boot sector*
     Image Should Be Refused    ${TORN_IMAGE}    cannot be used: *
     Image Should Be Refused    /nowhere/guest.qcow2    cannot be read: No such file*
 

@@ -94,7 +94,7 @@ def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
     ("text", "words"),
     [
         ("", "empty"),
-        ("bs=4k\n", "no job file"),
+        ("bs=4k\n", "my.job' is not valid"),
         (GOOD + "[a]\n[b]\n", "a, b"),
         (GOOD + "include other.job\n", "includes"),
         (GOOD.replace("runtime=10", "runtime=soon"), "runtime=soon"),

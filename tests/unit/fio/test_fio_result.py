@@ -69,7 +69,7 @@ def test_text_around_the_json_is_tolerated_and_the_last_document_counts() -> Non
 
 def test_a_whole_document_before_one_cut_short_does_not_count() -> None:
     good = Recording.load("success").out
-    with pytest.raises(KitError, match="cut short"):
+    with pytest.raises(KitError, match="truncated"):
         parse_output(good + good[:2000], "run")
 
 

@@ -236,5 +236,7 @@ def test_rdma_without_its_module(vhost: Vhost, subsystem: TransportId, tmp_path:
 
 
 def test_fields_that_make_no_transport_id() -> None:
-    with pytest.raises(SetupError, match=r"'traddr': '127\.0\.0\.1'.*no NVMe transport id; trtype TCP needs subnqn"):
+    with pytest.raises(
+        SetupError, match=r"'traddr': '127\.0\.0\.1'.*not an NVMe transport id; trtype TCP needs subnqn"
+    ):
         TransportId.of({"trtype": "TCP", "traddr": "127.0.0.1"})

@@ -47,6 +47,6 @@ def test_cache_without_room_or_rights(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: Usage(100 << 20))
     said = str(kit_guest_obstacle())
     assert f"'{tmp_path}/" in said
-    assert "100 MiB are free there, about 1024 needed" in said
+    assert "it needs about 1024 MiB, but only 100 MiB are free" in said
     monkeypatch.setattr(os, "access", lambda path, mode: False)
-    assert "may not write; set XDG_CACHE_HOME" in str(kit_guest_obstacle())
+    assert "may not write there; set XDG_CACHE_HOME" in str(kit_guest_obstacle())

@@ -83,7 +83,7 @@ def test_three_sides_that_agree() -> None:
             disk_list(A, B, disk("naa.1", 1, "A", "sdc")),
             [
                 ("extra disk 'A'", in_vm1("naa.1", 1, "A")),
-                ("disk 'A' is there 2 times", Subject("vm1", disk="A")),
+                ("disk 'A' appears 2 times", Subject("vm1", disk="A")),
             ],
         ),
         (disk_list(replace(A, size=512), B), [("wrong size of disk 'A'", PLACE_A)]),
@@ -112,7 +112,7 @@ def test_disk_of_any_size_has_no_wrong_one() -> None:
             [C, replace(B, controller="naa.4")],
             [
                 ("VM 'vm2': extra disk 'B'", Subject("vm2", "naa.4", 3, "B")),
-                ("'B' shows in several VMs: vm1, vm2", Subject(disk="B")),
+                ("'B' appears in several VMs: vm1, vm2", Subject(disk="B")),
             ],
         ),
         (
@@ -122,7 +122,7 @@ def test_disk_of_any_size_has_no_wrong_one() -> None:
                 ("VM 'vm1': disk 'B' at controller 'naa.2' target 3 is missing", PLACE_B),
                 ("VM 'vm2': extra disk 'B'", Subject("vm2", "naa.4", 3, "B")),
                 (
-                    "disk 'B' shows in VM 'vm2' at controller 'naa.4' target 3, but it is attached for VM 'vm1'",
+                    "disk 'B' appears in VM 'vm2' at controller 'naa.4' target 3, but it is attached to VM 'vm1'",
                     Subject("vm2", disk="B"),
                 ),
             ],
@@ -134,8 +134,8 @@ def test_disk_of_any_size_has_no_wrong_one() -> None:
                 ("'C', expected 'A'", in_vm1("naa.1", 0, "C")),
                 ("'A', expected 'C'", Subject("vm2", "naa.3", 0, "A")),
                 ("swapped", Subject(disk="A")),
-                ("'C' shows in VM 'vm1'", Subject("vm1", disk="C")),
-                ("'A' shows in VM 'vm2'", Subject("vm2", disk="A")),
+                ("'C' appears in VM 'vm1'", Subject("vm1", disk="C")),
+                ("'A' appears in VM 'vm2'", Subject("vm2", disk="A")),
             ],
         ),
     ],
@@ -159,7 +159,12 @@ def test_disks_of_several_vms_are_told_apart(first: list[GuestDisk], second: lis
         ),
         (
             [*VHOST, Attachment("naa.9", 0, "X")],
-            [("'X' at controller 'naa.9' target 0 is attached, which was not", Subject("", "naa.9", 0, "X"))],
+            [
+                (
+                    "'X' at controller 'naa.9' target 0 is attached, but the run never attached it",
+                    Subject("", "naa.9", 0, "X"),
+                )
+            ],
         ),
         (
             [*VHOST[:2], replace(VHOST[2], disk="X")],
@@ -169,7 +174,7 @@ def test_disks_of_several_vms_are_told_apart(first: list[GuestDisk], second: lis
             [*VHOST[:2], replace(VHOST[2], target=5)],
             [
                 ("is not attached, but has disk 'C'", Subject("", "naa.3", 0, "C")),
-                ("target 5 is attached, which", Subject("", "naa.3", 5, "C")),
+                ("target 5 is attached, but the run", Subject("", "naa.3", 5, "C")),
             ],
         ),
     ],

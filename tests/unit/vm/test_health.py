@@ -77,7 +77,7 @@ def test_other_disk_is_never_forgiven(vm: Vm, watch: GuestHealthCheck) -> None:
 def test_disk_in_trouble_is_named(line: str, vm: Vm) -> None:
     watch = GuestHealthCheck(vm, lambda: [GONE, OTHER])  # type: ignore[arg-type]
     vm.say(line)
-    words = r"that is disk 'T' at controller 'naa\.1' target 1 \(/dev/sdb"
+    words = r"this is disk 'T' at controller 'naa\.1' target 1 \(/dev/sdb"
     where = Subject("vm1", "naa.1", 1, "T")
     with raises_fault(Check.GUEST_KERNEL, FailureClass.NEIGHBOUR, words, where):
         watch.check(5)

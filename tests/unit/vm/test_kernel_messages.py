@@ -47,7 +47,7 @@ REPEATED = """\
 
 
 def test_repeated_command_is_a_fault_but_for_a_detached_disk_and_the_mildest() -> None:
-    assert "failed and was repeated" in str(find_fault(REPEATED.splitlines()))
+    assert "failed and was retried" in str(find_fault(REPEATED.splitlines()))
     assert find_fault(REPEATED.splitlines(), [DETACHED]) is None
     assert "timed out" in str(find_fault(REPEATED.replace("NEEDS_RETRY", "TIMEOUT_ERROR").splitlines(), [DETACHED]))
     assert find_fault(REPEATED.replace("NEEDS_RETRY", "SUCCESS").splitlines()) is None

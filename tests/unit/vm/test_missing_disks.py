@@ -58,7 +58,7 @@ def test_lost_connection_hides_no_failure() -> None:
     def lost(command: str) -> int:
         raise ConnectionLostError("The guest is away.")
 
-    words = "unknown: The guest is away."
+    words = "unknown whether the event was lost: The guest is away."
     expect(after_missing_attach(lost, lambda limit: THERE, PCI, 2), FailureClass.LOST_EVENT, words)
     expect(after_missing_detach(lost, THERE, PCI, 2), FailureClass.DISK_STAYS, words)
 

@@ -124,7 +124,7 @@ def test_events_that_nobody_asked_for(start: Start, monitor: RunMonitor, name: s
 
 def test_guest_that_does_not_power_off_is_ended_by_force(start: Start) -> None:
     vm = start("deaf")
-    words = r"did not shut down within 0\.3 s; QEMU was ended by force"
+    words = r"did not shut down within 0\.3 s; the kit ended QEMU by force"
     with raises_fault(Check.GUEST_BOOT, FailureClass.GUEST, words, VM1):
         vm.shut_down(0.3)
     assert vm.exit_status is not None
@@ -189,7 +189,7 @@ def test_reboot_that_does_not_get_so_far_is_told_with_its_console(
 
 
 def test_moment_of_a_reboot_that_nobody_asked_for(start: Start) -> None:
-    with pytest.raises(SuiteError, match=r"VM 'vm1' was not asked to reboot; put 'Reboot Vm    vm1' before\."):
+    with pytest.raises(SuiteError, match=r"VM 'vm1' was not asked to reboot; call 'Reboot Vm    vm1' first\."):
         start().wait_reboot_reaches("firmware", 1)
 
 
@@ -244,7 +244,7 @@ def test_what_is_missing_is_named_before_anything_starts(start: Start, more: dic
 def test_file_that_is_no_image(tmp_path: Path) -> None:
     text = tmp_path / "notes.txt"
     text.write_text("not an image " * 100)
-    with pytest.raises(SetupError, match=r"is no image that a VM can boot"):
+    with pytest.raises(SetupError, match=r"is not bootable"):
         user_disk(UserImage(text, password="x"), "vm1")
     text.write_bytes(bytes(510) + b"\x55\xaa")
     assert user_disk(UserImage(text, password="x"), "vm1").format == "raw"
@@ -254,9 +254,9 @@ def test_names_that_are_unknown_or_not_started(start: Start, fleet: Fleet) -> No
     with pytest.raises(SetupError, match=r"no VM 'vm9'"):
         fleet.start("vm9", print)
     start()
-    with pytest.raises(SetupError, match=r"was started already"):
+    with pytest.raises(SetupError, match=r"is already started"):
         fleet.start("vm1", print)
-    with pytest.raises(SetupError, match=r"runs; shut it down before"):
+    with pytest.raises(SetupError, match=r"is running; shut it down before"):
         fleet.define(VmDefinition("vm1", {}))
     fleet.kill("vm1")
     fleet.kill("vm1")

@@ -18,12 +18,12 @@ def test_pci_addresses_follow_the_order_of_definition() -> None:
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"name": "a b"}, "cannot be called 'a b'"),
-        ({"memory": 64}, "memory=64; it needs 128"),
+        ({"name": "a b"}, "cannot be named 'a b'"),
+        ({"memory": 64}, "memory=64; the minimum is 128"),
         ({"vcpus": 0}, "vcpus=0"),
         ({"ssh_port": 70000}, "ssh_port=70000"),
-        ({"image": UserImage(Path("/i"))}, "give a key_file or a password"),
-        ({"image": UserImage(Path("/i"), key_file=Path("/k"), password="p")}, "give a key_file or a password"),
+        ({"image": UserImage(Path("/i"))}, "give either a key_file or a password"),
+        ({"image": UserImage(Path("/i"), key_file=Path("/k"), password="p")}, "give either a key_file or a password"),
         ({"controllers": {f"c{n}": Path(f"/{n}") for n in range(17)}}, "has slots for 16"),
     ],
 )
