@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.context import Context
+from hotplug_kit.guest.ssh import make_ssh_key
 from hotplug_kit.monitor.deadline import Deadline
 from hotplug_kit.vhost.attachments import attach_target
 from hotplug_kit.vhost.controllers import create_controller
@@ -19,7 +20,6 @@ from hotplug_kit.vhost.vhost import Vhost
 from hotplug_kit.vm.definition import VmDefinition
 from hotplug_kit.vm.disk_waits import wait_until_hosts_are_up, wait_until_present
 from hotplug_kit.vm.guest_disks import DiskReader
-from hotplug_kit.vm.ssh_key import make_ssh_key
 from hotplug_kit.vm.virtual_machine import VirtualMachine
 
 DISK_BYTES = 64 << 20

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from hotplug_kit.guest.ssh import make_ssh_key
 from hotplug_kit.process.run_directory import RunDirectory
 from hotplug_kit.vm.definition import VmDefinition
-from hotplug_kit.vm.ssh_key import make_ssh_key
 from hotplug_kit.vm.virtual_machine import VirtualMachine
 from tests.acceptance.images import write_image_that_never_boots, write_text_image, write_torn_image
 from tests.acceptance.kit_run import KitRun, StartRobot

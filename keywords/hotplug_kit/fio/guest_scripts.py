@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from hotplug_kit.domain.errors import KitError, SetupError
 from hotplug_kit.fio import guest_scripts as scripts
 from hotplug_kit.fio.job_file import RenderedJob
-from hotplug_kit.fio.live_output import PID_MARK
+from hotplug_kit.fio.result import PID_MARK
 from hotplug_kit.fio.stalls import SAMPLE_MARK
 from hotplug_kit.guest.ssh import CommandResult
 

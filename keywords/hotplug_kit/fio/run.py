@@ -11,8 +11,16 @@ from hotplug_kit.domain.finding import Check, FailureClass, Subject, fault
 from hotplug_kit.fio import guest_scripts as scripts
 from hotplug_kit.fio.guest_scripts import FioDisk, read_preparation
 from hotplug_kit.fio.job_file import RenderedJob
-from hotplug_kit.fio.live_output import LiveOutput, SeenLine
-from hotplug_kit.fio.result import DiskResult, FioJob, RunResult, jobs_by_disk, no_verdict, parse_output
+from hotplug_kit.fio.result import (
+    DiskResult,
+    FioJob,
+    LiveOutput,
+    RunResult,
+    SeenLine,
+    jobs_by_disk,
+    no_verdict,
+    parse_output,
+)
 from hotplug_kit.fio.stalls import DiskProgress, RunProgress, Sample, Stall, disk_stalls, record_stalls, silences
 from hotplug_kit.guest.ssh import Guest, GuestCommand
 from hotplug_kit.monitor.chronicle import CHRONICLE, Kind, disk_lane

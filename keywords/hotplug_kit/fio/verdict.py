@@ -11,8 +11,7 @@ from typing import Protocol
 from hotplug_kit.domain.attachment import Event
 from hotplug_kit.domain.errors import KitError
 from hotplug_kit.domain.finding import Blame, Check, DeviceFault, FailureClass, Finding, Subject
-from hotplug_kit.fio.live_output import VerifyLine
-from hotplug_kit.fio.result import DETACHED, VERIFY, DiskResult, RunResult, meaning
+from hotplug_kit.fio.result import DETACHED, VERIFY, DiskResult, RunResult, VerifyLine, meaning
 from hotplug_kit.fio.stalls import Bounds, Stall, moved_after, written_between
 
 RUN_TIME_TOLERANCE = 0.25

@@ -6,6 +6,7 @@ has sent its exit status. If not, `ConnectionLostError` is raised, with the outp
 
 import contextlib
 import logging
+import os
 import select
 import socket
 import threading
@@ -16,6 +17,8 @@ from pathlib import Path
 from typing import Protocol
 
 import paramiko
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from hotplug_kit.domain.errors import ConnectionLostError, DeadlineError, SetupError
 from hotplug_kit.guest.commands import CommandResult, Conversation, LineSink, RunningCommand, short
@@ -314,3 +317,22 @@ def connect_to_banner(host: str, port: int, limit: Deadline, monitor: RunMonitor
         for attempt in attempts:
             with contextlib.suppress(OSError):
                 attempt.close()
+
+
+@dataclass(frozen=True)
+class SshKey:
+    """`file` holds the private key, readable by its owner only; `public` is the public key's base64 blob."""
+
+    file: Path
+    public: str
+
+
+def make_ssh_key(folder: Path) -> SshKey:
+    """Makes an ed25519 key pair in `folder`."""
+    key = Ed25519PrivateKey.generate()
+    file = folder / "id_ed25519"
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()))
+    public = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
+    return SshKey(file, public.split()[1])

@@ -21,7 +21,8 @@ _PAGE = """<!DOCTYPE html>
 body {{ font-family: sans-serif; margin: 1.5em auto; max-width: 60em; padding: 0 1em }}
 .wide {{ overflow-x: auto }}
 table {{ border-collapse: collapse }} td, th {{ border: 1px solid currentColor; padding: 2px 6px; text-align: left }}
-th {{ max-width: 12em }} td.figure {{ text-align: right; white-space: nowrap }} td.P, td.F, td.K, td.S {{ text-align: center }}
+th {{ max-width: 12em }}
+td.figure {{ text-align: right; white-space: nowrap }} td.P, td.F, td.K, td.S {{ text-align: center }}
 .F {{ background: #ce3e01; color: white }} .P {{ background: #97bd61; color: black }}
 .K, .S {{ background: #fed84f; color: black }}
 </style></head><body><h1>Trends</h1>{body}</body></html>

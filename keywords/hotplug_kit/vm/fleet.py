@@ -6,6 +6,7 @@ from pathlib import Path
 
 from hotplug_kit.domain.errors import SetupError
 from hotplug_kit.domain.finding import DeviceFault
+from hotplug_kit.guest.ssh import SshKey, make_ssh_key
 from hotplug_kit.monitor.deadline import Deadline
 from hotplug_kit.monitor.run_monitor import MONITOR, RunMonitor
 from hotplug_kit.process.run_directory import RunDirectory
@@ -13,7 +14,6 @@ from hotplug_kit.vm.definition import VmDefinition, check_controllers_are_free
 from hotplug_kit.vm.disk_waits import wait_until_hosts_are_up
 from hotplug_kit.vm.guest_disks import DiskReader, GuestDisk
 from hotplug_kit.vm.health import GuestHealthCheck
-from hotplug_kit.vm.ssh_key import SshKey, make_ssh_key
 from hotplug_kit.vm.virtual_machine import VirtualMachine
 from hotplug_kit.vm.vm_watch import DEFAULT_LONGEST_BLOCK, VmWatch
 

@@ -15,7 +15,7 @@ import psutil
 from hotplug_kit.domain.errors import ConnectionLostError, DeadlineError, KitError, SetupError, SuiteError
 from hotplug_kit.domain.finding import Check, DeviceFault, FailureClass, Finding, Subject, fault
 from hotplug_kit.guest.root import as_root, require_root
-from hotplug_kit.guest.ssh import CommandResult, SshAddress, SshConnection
+from hotplug_kit.guest.ssh import CommandResult, SshAddress, SshConnection, SshKey
 from hotplug_kit.monitor.chronicle import CHRONICLE, Kind, vm_lane
 from hotplug_kit.monitor.deadline import Deadline, wait_until
 from hotplug_kit.monitor.run_monitor import MONITOR, RunMonitor
@@ -27,7 +27,6 @@ from hotplug_kit.vm.boot_source import SSH_LISTENS, kit_guest, user_disk
 from hotplug_kit.vm.command_line import Launch, qemu_command
 from hotplug_kit.vm.definition import VmDefinition
 from hotplug_kit.vm.qmp import QmpConnection, QmpEventFilter
-from hotplug_kit.vm.ssh_key import SshKey
 
 _LOG_BYTES = 16 << 20
 _LAUNCH_SECONDS = 15.0

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from hotplug_kit.domain.attachment import Event
-from hotplug_kit.fio.live_output import LiveOutput
-from hotplug_kit.fio.result import DiskResult, RunResult, jobs_by_disk, parse_output
+from hotplug_kit.fio.result import DiskResult, LiveOutput, RunResult, jobs_by_disk, parse_output
 from hotplug_kit.process.bounded_log import BoundedLog
 
 DATA = Path(__file__).parents[2] / "data" / "fio"

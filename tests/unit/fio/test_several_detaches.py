@@ -8,8 +8,7 @@ import pytest
 from hotplug_kit.domain.attachment import Event
 from hotplug_kit.domain.finding import Finding
 from hotplug_kit.fio import verdict
-from hotplug_kit.fio.live_output import SeenLine
-from hotplug_kit.fio.result import RunResult
+from hotplug_kit.fio.result import RunResult, SeenLine
 from tests.unit.fio.recordings import DETACH, Recording
 
 FIRST, SECOND = "ctrlr5-0", "ctrlr5-1"
@@ -46,7 +45,7 @@ def test_without_the_second_event_the_second_failure_is_a_neighbours(tmp_path: P
 
 
 @pytest.mark.parametrize(
-    ("second", "words"), [({"error": 22}, "EINVAL (22)"), ({"job_runtime": 7900}, "went on for at least 5.6 s")]
+    ("second", "words"), [({"error": 22}, "EINVAL (22)"), ({"job_runtime": 7900}, "continued for at least 5.6 s")]
 )
 def test_second_disk_that_fails_another_way_is_named(tmp_path: Path, second: dict[str, object], words: str) -> None:
     (finding,) = judged(both_failed(tmp_path, **second))
