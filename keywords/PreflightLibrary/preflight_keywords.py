@@ -10,8 +10,7 @@ from robot.api.deco import keyword
 
 from hotplug_kit.domain.errors import SetupError
 from hotplug_kit.preflight.checks import run_checks
-from hotplug_kit.preflight.machine import Machine
-from hotplug_kit.preflight.requirement import complaint, html_table
+from hotplug_kit.preflight.machine import Machine, complaint, html_table
 from hotplug_kit.testbed.schema import TestBed
 from kit_library import Component
 

@@ -3,8 +3,7 @@
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from hotplug_kit.preflight.machine import Machine
-from hotplug_kit.preflight.requirement import Requirement
+from hotplug_kit.preflight.machine import Machine, Requirement
 from hotplug_kit.preflight.room_checks import (
     check_leftovers,
     check_loopback,

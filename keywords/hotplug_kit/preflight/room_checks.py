@@ -4,8 +4,7 @@ import os
 import socket
 from pathlib import Path
 
-from hotplug_kit.preflight.machine import Machine
-from hotplug_kit.preflight.requirement import Requirement, met, missing, note
+from hotplug_kit.preflight.machine import Machine, Requirement, met, missing, note
 from hotplug_kit.process.run_directory import SOCKET_PATH_BYTES
 from hotplug_kit.testbed.schema import TestBed
 from hotplug_kit.vhost.rpc.client import socket_is_served

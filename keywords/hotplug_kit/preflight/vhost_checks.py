@@ -7,8 +7,7 @@ from pathlib import Path
 
 from hotplug_kit.domain.errors import SetupError
 from hotplug_kit.domain.transport_id import TransportId
-from hotplug_kit.preflight.machine import Machine
-from hotplug_kit.preflight.requirement import Requirement, met, missing, note
+from hotplug_kit.preflight.machine import Machine, Requirement, met, missing, note
 from hotplug_kit.testbed.schema import TestBed
 from hotplug_kit.vhost.nvme import USER_SPACE_DRIVERS, nvme_obstacle
 from hotplug_kit.vhost.process.hugepages import (

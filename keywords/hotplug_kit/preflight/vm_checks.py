@@ -7,8 +7,7 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
 from hotplug_kit.domain.errors import SetupError
-from hotplug_kit.preflight.machine import Machine
-from hotplug_kit.preflight.requirement import Requirement, met, missing, note
+from hotplug_kit.preflight.machine import Machine, Requirement, met, missing, note
 from hotplug_kit.testbed.schema import TestBed
 from hotplug_kit.vm.accelerator import kvm_obstacle
 from hotplug_kit.vm.boot_source import built_kit_guest, kit_guest_obstacle, user_disk

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from hotplug_kit.preflight import vm_checks
-from hotplug_kit.preflight.machine import Machine
-from hotplug_kit.preflight.requirement import Requirement
+from hotplug_kit.preflight.machine import Machine, Requirement
 from hotplug_kit.preflight.room_checks import (
     check_leftovers,
     check_loopback,

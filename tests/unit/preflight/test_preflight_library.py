@@ -6,7 +6,7 @@ import pytest
 
 from hotplug_kit.domain.errors import SetupError
 from hotplug_kit.preflight.checks import run_checks
-from hotplug_kit.preflight.requirement import complaint, html_table, met, missing, note
+from hotplug_kit.preflight.machine import complaint, html_table, met, missing, note
 from PreflightLibrary import PreflightLibrary, preflight_keywords
 from tests.unit.preflight.made_up_machine import MadeUpMachine, bed
 
