@@ -213,7 +213,7 @@ class FioRun:
             CHRONICLE.record(disk_lane(serial), kind, text, at)
 
     def _await_end(self, limit: Deadline) -> None:
-        while not self.finished and not limit.expired:  # without vital signs: this is clean-up
+        while not self.finished and not limit.expired:  # no monitor: this is clean-up
             time.sleep(limit.slice(0.02))
 
     def _collect(self) -> RunResult:
