@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from robot.libdocpkg import LibraryDocumentation
+from robot.libdocpkg import LibraryDocumentation  # type: ignore[import-untyped]
 
 from tests.unit.test_architecture import KEYWORDS
 
@@ -15,7 +15,8 @@ RESOURCES = sorted(ROOT.glob("resources/*.resource"))
 # Rejected as the word for one thing only; right for another thing, or ordinary English.
 _WORDS = """
 target backend server drive slot device ctrlr partition address plug insert mapping limit within environment config
-assertion verification alarm category hang freeze pattern version track history trace bug deviation exception mock cleaner
+assertion verification alarm category hang freeze pattern version track history trace bug deviation exception mock
+cleaner
 """
 ELSEWHERE = frozenset(_WORDS.split())
 
