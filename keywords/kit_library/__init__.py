@@ -108,6 +108,8 @@ class KitLibrary(DynamicCore):  # type: ignore[misc]
                 f"There is no space left for the files of the run in '{self.run_directory.root}'; free some space, or "
                 f"name another output folder. Noticed by keyword '{_title(name)}': {error.strerror}."
             )
+        if cause is None and isinstance(error, AssertionError) and not isinstance(error, DeviceFault):
+            return KitError(f"Keyword '{_title(name)}' has an error; please report it: {error!r}")
         if cause is None or (isinstance(error, DeviceFault) and _has_finding(error, cause)):
             return error
         return CausedFault(cause, f"Noticed when keyword '{_title(name)}' failed: {error}")

@@ -24,6 +24,10 @@ LOST = (Check.CONTROLLER_CONNECTION, FailureClass.DISCONNECTED)
 
 class Keywords:
     @keyword
+    def trip_over_itself(self) -> None:
+        raise AssertionError("a number was expected")
+
+    @keyword
     def break_down(self, message: str) -> None:
         raise ValueError(message)
 
@@ -74,6 +78,11 @@ def test_error_of_a_keyword_stays_what_it_is(library: Library) -> None:
 
 
 @pytest.mark.usefixtures("dead_vhost")
+def test_assertion_in_the_kits_own_code_is_no_fault_of_the_device(library: Library) -> None:
+    with pytest.raises(KitError, match=r"^Keyword 'Trip Over Itself' has an error; please report it: AssertionError"):
+        library.run_keyword("trip_over_itself", [])
+
+
 def test_first_cause_replaces_the_symptom(library: Library) -> None:
     with raises_fault(*CRASH, r"^vhost died: exit code 1\. Noticed when keyword 'Break Down'.*: no$") as caught:
         library.run_keyword("break_down", ["no"])
