@@ -17,7 +17,7 @@ from robot.utils import ErrorDetails  # type: ignore[import-untyped]
 from robotlibcore import DynamicCore
 
 from hotplug_kit.domain.errors import ConnectionLostError, KitError, SetupError
-from hotplug_kit.domain.finding import DeviceFault, Finding, Symptom
+from hotplug_kit.domain.finding import DeviceFault, Finding, Symptom, is_error_of_the_code
 from hotplug_kit.monitor.chronicle import CHRONICLE
 from hotplug_kit.monitor.deadline import Deadline
 from hotplug_kit.monitor.run_monitor import MONITOR, RunMonitor
@@ -108,7 +108,7 @@ class KitLibrary(DynamicCore):  # type: ignore[misc]
                 f"There is no space left for the files of the run in '{self.run_directory.root}'; free some space, or "
                 f"name another output folder. Noticed by keyword '{_title(name)}': {error.strerror}."
             )
-        if cause is None and isinstance(error, AssertionError) and not isinstance(error, DeviceFault):
+        if cause is None and is_error_of_the_code(error):
             return KitError(f"Keyword '{_title(name)}' has an error; please report it: {error!r}")
         if cause is None or (isinstance(error, DeviceFault) and _has_finding(error, cause)):
             return error

@@ -161,6 +161,11 @@ class DeviceFault(AssertionError):
         super().__init__(" ".join(finding.sentence for finding in findings))
 
 
+def is_error_of_the_code(error: Exception) -> bool:
+    """Whether an error is a failed `assert` of the kit's own code, which says nothing about the device."""
+    return isinstance(error, AssertionError) and not isinstance(error, DeviceFault)
+
+
 class Symptom(DeviceFault):
     """A device fault whose cause may be another fault that appears a moment later."""
 

@@ -77,12 +77,12 @@ def test_error_of_a_keyword_stays_what_it_is(library: Library) -> None:
         library.run_keyword("break_down", ["no"])
 
 
-@pytest.mark.usefixtures("dead_vhost")
-def test_assertion_in_the_kits_own_code_is_no_fault_of_the_device(library: Library) -> None:
+def test_assertion_in_the_kits_own_code_is_not_a_fault_of_the_device(library: Library) -> None:
     with pytest.raises(KitError, match=r"^Keyword 'Trip Over Itself' has an error; please report it: AssertionError"):
         library.run_keyword("trip_over_itself", [])
 
 
+@pytest.mark.usefixtures("dead_vhost")
 def test_first_cause_replaces_the_symptom(library: Library) -> None:
     with raises_fault(*CRASH, r"^vhost died: exit code 1\. Noticed when keyword 'Break Down'.*: no$") as caught:
         library.run_keyword("break_down", ["no"])
