@@ -40,7 +40,7 @@ def verdict_html(findings: Sequence[Finding], explanations: Mapping[FailureClass
     blamed = f"<p><b>{_BLAMED[findings[0].blame]}</b></p>" if findings else ""
     items = "".join(dict.fromkeys(f"<li>{_in_words(finding)}</li>" for finding in findings))
     kinds = "".join(
-        f"<p><b>What this kind of failure is:</b> {escape(explanations[failure])}</p>"
+        f"<p><b>What this kind of failure is</b> (<code>{failure}</code>): {escape(explanations[failure])}</p>"
         for failure in dict.fromkeys(finding.failure for finding in findings)
     )
     return f"{blamed}<ul>{items}</ul>{kinds}"

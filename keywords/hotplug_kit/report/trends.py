@@ -25,7 +25,10 @@ th {{ max-width: 12em }}
 td.figure {{ text-align: right; white-space: nowrap }} td.P, td.F, td.K, td.S {{ text-align: center }}
 .F {{ background: #ce3e01; color: white }} .P {{ background: #97bd61; color: black }}
 .K, .S {{ background: #fed84f; color: black }}
-</style></head><body><h1>Trends</h1>{body}</body></html>
+</style></head><body><h1>Trends</h1>
+<p>P: passed. F: the device under test failed. K: the kit or its set-up failed. S: the suite has an error. Rest the pointer on
+a letter for check and class of the failure. Run 0 is the newest.</p>
+{body}</body></html>
 """
 
 
@@ -73,11 +76,7 @@ def _verdicts(entries: Sequence[Entry], runs: Sequence[str], numbers: Mapping[st
         + "</tr>"
         for case, number in numbers.items()
     )
-    return (
-        f'<div class="wide"><table><tr><th></th><th>Case</th>{head}</tr>{rows}</table></div>'
-        "<p>P: passed. F: the device under test failed. K: the kit or its set-up failed. S: the suite has an error. "
-        "Rest the pointer on a letter for check and class of the failure. Run 0 is the newest.</p>"
-    )
+    return f'<div class="wide"><table><tr><th></th><th>Case</th>{head}</tr>{rows}</table></div>'
 
 
 def _verdict(entry: Entry | None) -> str:
