@@ -16,7 +16,7 @@ DEFAULT = ROOT / "resources" / "testbed.yaml"
 TABLE = ROOT / "docs" / "configuration.md"
 OWN_TO_THE_PLAN = ("vms", "suites")
 """The schema has no default for these; testbed.yaml has the plan's."""
-DEFAULT_IN_WORDS = {"vms": "four VMs", "controllers": "those of all VMs", "suites": "the plan's", "seed": "drawn"}
+DEFAULT_IN_WORDS = {"vms": "four VMs", "controllers": "those of all VMs", "suites": "the plan's", "seed": "random"}
 
 
 def keys(model: type[BaseModel], above: str = "") -> Iterator[str]:
