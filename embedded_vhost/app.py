@@ -1,4 +1,4 @@
-"""The program: puts the components together, runs the loop and shuts down cleanly."""
+"""The program: connects the components, runs the loop and shuts down cleanly."""
 
 import errno
 import gc
@@ -49,7 +49,7 @@ class App:
         log.notice("app", f"{self._description} is running, controllers in {self._options.socket_dir.resolve()}")
 
     def run(self) -> None:
-        """Serves until SIGINT or SIGTERM. All sockets are removed on return."""
+        """Serves until SIGINT or SIGTERM. Removes all sockets before it returns."""
         wake_receiver, wake_sender = socket.socketpair()
         wake_receiver.setblocking(False)
         wake_sender.setblocking(False)
@@ -58,7 +58,9 @@ class App:
             signal.signal(number, self._stop)
         self._loop.add_reader(wake_receiver.fileno(), lambda: wake_receiver.recv(4096))
         if self._options.ignored:
-            log.notice("app", f"ignored, because they have no meaning here: {' '.join(self._options.ignored)}")
+            log.notice(
+                "app", f"ignored these options, because they have no effect here: {' '.join(self._options.ignored)}"
+            )
         if not self._options.wait_for_rpc:
             self._start()
         else:

@@ -4,7 +4,7 @@ import re
 
 
 def parse_core_mask(text: str) -> int:
-    """Returns the mask as a number; raises `ValueError` when the text has neither form or names no core."""
+    """Returns the mask as a number; raises `ValueError` when the text has another form or names no core."""
     text = text.strip()
     if not text.startswith("["):
         mask = int(text, 16)

@@ -7,21 +7,21 @@ LEVELS = ("DISABLED", "ERROR", "WARNING", "NOTICE", "INFO", "DEBUG")
 
 
 class Log:
-    """Writes lines up to a level. A process has one, whose methods are this module's functions."""
+    """Writes lines up to a level. A process has one Log; its methods are this module's functions."""
 
     def __init__(self, level: str = "NOTICE") -> None:
         self._level = LEVELS.index(level)
 
     def set_level(self, name: str) -> None:
-        """Writes lines of this level and of all graver ones from now on; raises `ValueError` for an unknown level."""
+        """Writes only lines of this or a more severe level from now on; raises `ValueError` for an unknown level."""
         self._level = LEVELS.index(name.upper())
 
     def get_level(self) -> str:
-        """Returns the name of the least grave level that is written."""
+        """Returns the name of the least severe level that is written."""
         return LEVELS[self._level]
 
     def error(self, module: str, text: str) -> None:
-        """Writes that something failed that was asked for, or that a guest broke the protocol."""
+        """Writes that a request failed, or that a guest broke the protocol."""
         self._write("ERROR", module, text)
 
     def notice(self, module: str, text: str) -> None:
@@ -50,7 +50,7 @@ error, notice, info = _LOG.error, _LOG.notice, _LOG.info
 
 
 class RateLimitedLog:
-    """Logs an error the first few times, then only at every power of ten, so that no fault floods the log."""
+    """Logs an error the first few times, then only at each power of ten, so that a fault does not flood the log."""
 
     def __init__(self, module: str, first: int = 5) -> None:
         self._module = module
@@ -58,7 +58,7 @@ class RateLimitedLog:
         self._count = 0
 
     def error(self, text: str) -> None:
-        """Counts the error, and logs it unless there were too many."""
+        """Counts the error, and logs it unless there were too many before."""
         self._count += 1
         if self._count <= self._first:
             error(self._module, text)

@@ -27,7 +27,7 @@ class Loop:
         self._readers[fd] = callback
 
     def set_writer(self, fd: int, callback: Callback | None) -> None:
-        """Calls back also whenever `fd`, which must have a reader, is writable; None ends that."""
+        """Calls back also whenever `fd`, which must have a reader, is writable; None stops these calls."""
         if callback is None:
             self._writers.pop(fd, None)
             self._epoll.modify(fd, select.EPOLLIN)
@@ -36,7 +36,7 @@ class Loop:
             self._epoll.modify(fd, select.EPOLLIN | select.EPOLLOUT)
 
     def remove(self, fd: int) -> None:
-        """Forgets `fd`. Must be called before it is closed."""
+        """Removes `fd`. Call this before you close `fd`."""
         self._writers.pop(fd, None)
         if self._readers.pop(fd, None) is not None:
             self._epoll.unregister(fd)

@@ -16,8 +16,8 @@ from embedded_vhost.quirks import Quirk, QuirkError, describe_quirks, parse_quir
 class Options:
     """The options of one run.
 
-    `ignored` are SPDK's options that have no meaning here, as they were written. `faults` are injected to test the
-    tests. `quirks` are what the embedded vhost does only when asked to, because SPDK does it.
+    `ignored` are the given options of SPDK that have no effect here. `faults` are injected to test the tests. `quirks`
+    are behaviours of SPDK that the embedded vhost shows only on request.
     """
 
     rpc_socket: Path
@@ -31,7 +31,7 @@ class Options:
 
 
 def parse(arguments: list[str]) -> Options:
-    """Reads the command line; ends the process with a usage message when it is wrong."""
+    """Parses the command line; ends the process with a usage message when it is wrong."""
     parser = argparse.ArgumentParser(
         prog="python -m embedded_vhost",
         description=f"{DESCRIPTION}: serves virtio-scsi disks to QEMU over vhost-user, with SPDK's JSON-RPC methods.",
@@ -40,18 +40,20 @@ def parse(arguments: list[str]) -> Options:
     parser.add_argument("-r", "--rpc-socket", type=Path, default=Path("/var/tmp/spdk.sock"), help="RPC socket")  # noqa: S108
     parser.add_argument("-S", "--vhost-dir", type=Path, default=Path(), help="directory of the controllers' sockets")
     parser.add_argument("--wait-for-rpc", action="store_true", help="serve only after framework_start_init")
-    parser.add_argument("-m", "--cpumask", default="0x1", help="cores that controllers may name; one thread is used")
-    parser.add_argument("-L", "--logflag", action="append", default=[], help="log more; every flag has the same effect")
-    parser.add_argument("-s", "--mem-size", help="accepted because SPDK has it, ignored")
-    parser.add_argument("--no-huge", action="store_true", help="accepted because SPDK has it, ignored")
-    parser.add_argument("-u", "--no-pci", action="store_true", help="accepted because SPDK has it, ignored")
+    parser.add_argument(
+        "-m", "--cpumask", default="0x1", help="cores that controllers may name; the program uses one thread"
+    )
+    parser.add_argument("-L", "--logflag", action="append", default=[], help="log more; all flags have the same effect")
+    parser.add_argument("-s", "--mem-size", help="ignored; exists because SPDK has it")
+    parser.add_argument("--no-huge", action="store_true", help="ignored; exists because SPDK has it")
+    parser.add_argument("-u", "--no-pci", action="store_true", help="ignored; exists because SPDK has it")
     parser.add_argument("-v", "--version", action="version", version=DESCRIPTION)
     parser.add_argument(
         "--fault",
         action="append",
         default=[],
         metavar="NAME[:PARAMETER]",
-        help="inject a fault on purpose, to prove that a test notices it; may be given several times",
+        help="inject a fault, to prove that a test notices it; can be repeated",
     )
     parser.add_argument(
         "--quirk", action="append", default=[], metavar="NAME", help=f"show a quirk of SPDK: {describe_quirks()}"

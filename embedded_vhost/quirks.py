@@ -1,4 +1,4 @@
-"""What SPDK v26.05 does and the embedded vhost does only when asked to: `--quirk NAME`.
+"""Behaviours of SPDK v26.05 that the embedded vhost shows only on request: `--quirk NAME`.
 
 Each quirk is a trap for SPDK's users, so their tests need a vhost that has it. A quirk is not a fault.
 """
@@ -19,7 +19,7 @@ from embedded_vhost.rpc.params import Params
 _ADD, _REMOVE = "vhost_scsi_controller_add_target", "vhost_scsi_controller_remove_target"
 _DELETE = "vhost_delete_controller"
 LINGER_SECONDS = 0.3
-"""In SPDK it takes as long as the disk's outstanding requests, and at least 5 ms."""
+"""In SPDK this takes as long as the disk's outstanding requests, and at least 5 ms."""
 
 
 class QuirkError(Exception):
@@ -37,7 +37,7 @@ class Quirk(ABC):
 
     @abstractmethod
     def install(self, components: Components) -> None:
-        """Hooks into the components; called once, before the embedded vhost serves."""
+        """Hooks into the components; called once, before the embedded vhost starts to serve."""
 
 
 class DeleteWaits(Quirk):

@@ -45,7 +45,7 @@ def bind_unix(path: Path) -> socket.socket:
 
 
 class Listener:
-    """Accepts connections at a path and hands them on; the constructor raises `OSError` as bind_unix() does."""
+    """Accepts connections at a path and passes them on; the constructor raises `OSError` as bind_unix() does."""
 
     def __init__(self, loop: Loop, path: Path, on_connection: Callable[[socket.socket], None]) -> None:
         self.path = path
@@ -67,7 +67,7 @@ class Listener:
         self._on_connection(connection)
 
     def close(self) -> None:
-        """Stops listening and removes the socket, unless another process has put its own there."""
+        """Stops listening and removes the socket, unless another process has created its own there."""
         self._loop.remove(self._socket.fileno())
         self._socket.close()
         with contextlib.suppress(OSError):

@@ -48,13 +48,13 @@ class AioBdev(Bdev):
         return length // block_size
 
     def rescan(self) -> bool:
-        """Takes over the size of a file that has grown; returns whether it has.
+        """Adopts the size of a file that has grown; returns whether it has grown.
 
         Raises `BdevError`: EINVAL when the file is now too small, EBUSY when it has shrunk, which SPDK never accepts.
         """
         blocks = self._count_blocks(self.filename, self.block_size)
         if blocks < self.num_blocks:
-            raise BdevError(errno.EBUSY, f"{self.filename} has become smaller; bdev {self.name} keeps its size")
+            raise BdevError(errno.EBUSY, f"{self.filename} has shrunk; bdev {self.name} keeps its size")
         changed = blocks != self.num_blocks
         self.num_blocks = blocks
         return changed
@@ -70,7 +70,7 @@ class AioBdev(Bdev):
         _transfer(os.pwritev, self._fd, offset, buffers)
 
     def write_zeroes(self, offset: int, length: int) -> None:
-        """Writes zeroes to the file; makes no hole."""
+        """Writes zeroes to the file; does not make a hole."""
         while length:
             part = min(length, len(_ZEROES))
             self.writev(offset, [_ZEROES[:part]])
@@ -99,7 +99,7 @@ class AioBdev(Bdev):
 
 
 def _transfer(call: object, fd: int, offset: int, buffers: Buffers) -> None:
-    """Repeats preadv or pwritev until all is done: a file may transfer less than was asked for."""
+    """Repeats preadv or pwritev until all is done, because a call may transfer less than requested."""
     assert callable(call)
     todo = list(buffers)
     while todo:

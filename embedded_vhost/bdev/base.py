@@ -53,12 +53,12 @@ class Bdev(ABC):
         """Makes a range read as zeroes."""
 
     def unmap(self, offset: int, length: int) -> None:
-        """Gives the storage of a range back; it reads as zeroes afterwards."""
+        """Releases the storage of a range; it reads as zeroes afterwards."""
         self.write_zeroes(offset, length)
 
     @abstractmethod
     def flush(self) -> None:
-        """Returns when all that was written is on stable storage."""
+        """Returns when all written data is on stable storage."""
 
     @abstractmethod
     def close(self) -> None:

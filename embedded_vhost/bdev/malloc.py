@@ -43,7 +43,7 @@ class MallocBdev(Bdev):
             offset = end
 
     def write_zeroes(self, offset: int, length: int) -> None:
-        """Gives whole pages back to the host and clears the rest."""
+        """Returns whole pages to the host and clears the rest."""
         end = offset + length
         first_page = -(-offset // _PAGE) * _PAGE
         last_page = end // _PAGE * _PAGE
@@ -65,6 +65,6 @@ class MallocBdev(Bdev):
         """Does nothing: memory has no cache to flush."""
 
     def close(self) -> None:
-        """Gives the memory back."""
+        """Releases the memory."""
         self._view.release()
         self._memory.close()

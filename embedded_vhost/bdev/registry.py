@@ -15,8 +15,8 @@ from embedded_vhost.bdev.split import SplitBdev
 class BdevRegistry:
     """Makes, finds and deletes bdevs.
 
-    A bdev that was split is claimed: nobody else may open it. A bdev that is deleted while it is in use is first taken
-    from its users (`on_removal`), like a disk that is pulled out.
+    A bdev that was split is claimed: nobody else may open it. When a bdev in use is deleted, its users lose it first
+    (`on_removal`), like a disk that is pulled out.
     """
 
     def __init__(self) -> None:
@@ -62,13 +62,13 @@ class BdevRegistry:
     def create_malloc(self, name: str | None, block_size: int, num_blocks: int, uuid: str | None) -> Bdev:
         """Makes a bdev in memory.
 
-        Without a name it becomes Malloc0, Malloc1 and so on; `block_size` is in bytes. Raises `BdevError`: EINVAL,
+        Without a name, it is called Malloc0, Malloc1 and so on; `block_size` is in bytes. Raises `BdevError`: EINVAL,
         EEXIST or ENOMEM.
         """
         if num_blocks <= 0:
             raise BdevError(errno.EINVAL, "Disk num_blocks must be greater than 0")
         if block_size == 0:
-            raise BdevError(errno.ENOMEM, "a block size of 0 bytes is not possible")
+            raise BdevError(errno.ENOMEM, "the block size must not be 0 bytes")
         if block_size % 512:
             raise BdevError(errno.EINVAL, f"Data block size must be a multiple of 512, got {block_size}")
         if name == "":
@@ -83,7 +83,7 @@ class BdevRegistry:
         return self._add(AioBdev(name, filename, block_size, readonly, uuid))
 
     def rescan_aio(self, name: str) -> None:
-        """Takes over the size of a file that has grown.
+        """Adopts the size of a file that has grown.
 
         Raises `BdevError`: ENODEV when there is no AIO bdev of that name, EINVAL when the file is now too small, EBUSY
         when it has shrunk.
@@ -116,7 +116,7 @@ class BdevRegistry:
             blocks = (size_mb << 20) // base.block_size
             count = min(count, base.num_blocks // blocks) if blocks else 0
         if not blocks or not count:
-            raise BdevError(errno.EINVAL, f"bdev {base_name} is too small for the parts that were asked for")
+            raise BdevError(errno.EINVAL, f"bdev {base_name} is too small for the requested parts")
         parts = [SplitBdev(base, number, number * blocks, blocks) for number in range(count)]
         for part in parts:
             self._check_new(part.name, None)
@@ -139,7 +139,7 @@ class BdevRegistry:
         parts[0].base.claimed_by = None
 
     def delete(self, name: str, kind: type[Bdev]) -> None:
-        """Takes a bdev from its users and deletes it; raises `BdevError` (ENODEV) when there is none of that kind."""
+        """Removes a bdev from its users and deletes it; raises `BdevError` (ENODEV) when there is none of that kind."""
         bdev = self.get(name)
         if not isinstance(bdev, kind):
             raise BdevError(errno.ENODEV, f"bdev {name} is a {bdev.product_name}")

@@ -40,8 +40,8 @@ class ControllerError(Exception):
 class Controller:
     """One controller. Targets can be added and removed at any time; drivers that run are told.
 
-    A driver that does not run, because the VM boots or is paused, is not told, as in SPDK. It looks for targets when
-    it starts. The constructor raises `OSError` when the socket cannot be made.
+    As in SPDK, a driver that does not run, because the VM boots or is paused, is not told. It looks for targets when it
+    starts. The constructor raises `OSError` when the socket cannot be made.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Numbers that are handed out, given back and handed out again."""
+"""Numbers that are allocated, released and allocated again."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""What all faults have in common."""
+"""The base class of all faults."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from embedded_vhost.rpc.dispatcher import Dispatcher
 
 
 class FaultError(Exception):
-    """A fault cannot be installed as it was asked for."""
+    """A fault cannot be installed as requested."""
 
 
 @dataclass
@@ -29,7 +29,7 @@ class Components:
     def replace_device(self, make: MakeDevice) -> None:
         """Lets VMs that connect get this device; raises `FaultError` when another fault has already replaced it."""
         if self.device_is_replaced:
-            raise FaultError("two faults that both change what a VM sees of its controller cannot be combined")
+            raise FaultError("two faults that both change how a VM sees its controller cannot be combined")
         self.device_is_replaced = True
         self.controllers.make_device = make
 
@@ -54,7 +54,7 @@ class Fault(ABC):
 
     @abstractmethod
     def install(self, components: Components) -> None:
-        """Hooks into the components; called once, before the embedded vhost serves.
+        """Hooks into the components; called once, before the embedded vhost starts to serve.
 
         Raises `FaultError` for a wrong parameter, and when another fault already uses the same hook.
         """

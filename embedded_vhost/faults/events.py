@@ -1,4 +1,4 @@
-"""Faults of the events that tell a guest's driver of disks: lost, sent twice, for another target, late."""
+"""Faults of the events that tell a guest's driver about disks: lost, sent twice, for another target, late."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Faults of where a guest finds a disk and how the disk identifies itself; the RPC shows what was asked for."""
+"""Faults of where a guest finds a disk and how the disk identifies itself; the RPC shows what was requested."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Faults that a guest meets after a reboot: a disk too many, one too few, or one that does not answer."""
+"""Faults that a guest sees after a reboot: an extra disk, a missing disk, or a disk that does not answer."""
 
 from abc import abstractmethod
 
@@ -48,7 +48,7 @@ class LostAfterReboot(RebootFault):
 
     def disturb(self, device: RebootedDevice, slot: int) -> None:
         """Hides the disk."""
-        self.log_effect(f"{device.controller.name} target {slot} is not there any more")
+        self.log_effect(f"{device.controller.name} target {slot} is no longer there")
         device.seen[slot] = None
 
 
@@ -56,12 +56,12 @@ class DoubledAfterReboot(RebootFault):
     """The guest finds a disk twice after its reboot."""
 
     name = "doubled-after-reboot"
-    summary = "shows one disk in a second slot, too, after a reboot"
+    summary = "also shows one disk in a second slot after a reboot"
 
     def disturb(self, device: RebootedDevice, slot: int) -> None:
         """Shows the disk in another slot, too."""
         other = device.free_slot()
-        self.log_effect(f"{device.controller.name} target {slot} is target {other}, too")
+        self.log_effect(f"{device.controller.name} target {slot} is also target {other}")
         device.seen[other] = device.seen[slot]
 
 

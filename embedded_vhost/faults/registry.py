@@ -23,7 +23,7 @@ FAULTS: Mapping[str, type[Fault]] = {
 
 
 def parse_faults(words: Sequence[str]) -> list[Fault]:
-    """Returns the faults that are asked for as NAME or NAME:PARAMETER; raises `FaultError` for an unknown name."""
+    """Returns the faults that are requested as NAME or NAME:PARAMETER; raises `FaultError` for an unknown name."""
     faults = []
     for word in words:
         name, _, parameter = word.partition(":")

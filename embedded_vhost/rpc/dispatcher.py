@@ -57,7 +57,7 @@ class Dispatcher:
         return entry.state is RpcState.ALWAYS or (entry.state is RpcState.RUNTIME) == self.running
 
     def call(self, name: str, params: object) -> object:
-        """Calls a method and returns its result; raises `RpcError` with what the client is told."""
+        """Calls a method and returns its result; raises `RpcError` with the answer for the client."""
         entry = self._entries.get(name)
         if entry is None:
             raise RpcError(METHOD_NOT_FOUND, "Method not found")

@@ -12,7 +12,7 @@ INVALID_STATE = -1
 
 
 class RpcError(Exception):
-    """The client is answered with an error object of this code and message."""
+    """The client gets an error object with this code and message."""
 
     def __init__(self, code: int, message: str) -> None:
         super().__init__(message)

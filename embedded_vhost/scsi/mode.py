@@ -50,7 +50,7 @@ def _block_descriptor(block_size: int, num_blocks: int, long_lba: bool) -> bytes
 def sense(cdb: bytes, block_size: int, num_blocks: int) -> bytes:
     """Returns the data-in of MODE SENSE(6) or (10), not yet cut to the allocation length.
 
-    Raises `CheckCondition` when saved values are asked for.
+    Raises `CheckCondition` when saved values are requested.
     """
     ten = cdb[0] == 0x5A
     control, code, subpage = cdb[2] >> 6, cdb[2] & 0x3F, cdb[3]

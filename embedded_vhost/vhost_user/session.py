@@ -341,7 +341,7 @@ class Session:
         except OSError:
             alive = b""
         if not alive:  # not an eventfd, or a broken one, which would stay readable forever
-            log.error("vhost_user", f"({self.name}) the kick descriptor of vring {vring.index} is useless")
+            log.error("vhost_user", f"({self.name}) the kick descriptor of vring {vring.index} is not usable")
             self._forget_kick(vring)
         self._schedule(vring)
 

@@ -89,7 +89,7 @@ class VirtioScsiDevice:
         self.events.clear()
 
     def target_attached(self, target: int) -> None:
-        """Tells the driver that a slot has got a target."""
+        """Tells the driver that a slot now has a target."""
         self._removed.discard(target)
         if self._features & FEATURE_HOTPLUG:
             self.events.target_attached(target)
@@ -97,7 +97,7 @@ class VirtioScsiDevice:
             log.notice("virtio_scsi", f"{self._name}: the driver takes no events; target {target} needs a rescan")
 
     def target_removed(self, target: int) -> None:
-        """Tells the driver by sense data and by an event that a slot has lost its target."""
+        """Tells the driver by sense data and by an event that a slot no longer has a target."""
         self._removed.add(target)
         if self._features & FEATURE_HOTPLUG:
             self.events.target_removed(target)

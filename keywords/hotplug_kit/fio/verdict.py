@@ -24,8 +24,8 @@ MOVING_TOLERANCE = 1.0
 """Seconds without an answer after an event that are acceptable: samples are about 0.25 s apart."""
 
 _UNDER_WAY = 4
-"""How many times what fio keeps under way a guest may count as written after a detach: what the target had answered
-before and the guest had not taken, and what fails, which the kernel counts like any other."""
+"""How many times fio's I/O in flight a guest may count as written after a detach: vhost may have answered I/O that the
+guest had not counted yet, and the kernel also counts I/O that fails."""
 
 INTERRUPTED = 128
 """fio's own exit code after SIGINT or SIGTERM."""

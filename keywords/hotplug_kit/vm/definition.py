@@ -1,4 +1,4 @@
-"""What a virtual machine is made of, as the test bed asks for it."""
+"""The definition of a virtual machine, as the test bed describes it."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -66,11 +66,11 @@ class VmDefinition:
             )
 
     def pci_slot(self, controller: str) -> int:
-        """The PCI slot of a controller; it stays the same for as long as the definition does."""
+        """Returns the PCI slot of a controller; it depends only on the definition."""
         return FIRST_CONTROLLER_SLOT + self._index(controller)
 
     def pci_address(self, controller: str) -> str:
-        """The controller's PCI address as the guest's sysfs writes it."""
+        """Returns the controller's PCI address in the form of the guest's sysfs."""
         return f"0000:00:{self.pci_slot(controller):02x}.0"
 
     def controller_at(self, pci_address: str) -> str | None:

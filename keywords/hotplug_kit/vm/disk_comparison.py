@@ -16,7 +16,7 @@ from hotplug_kit.vm.guest_disks import DiskList, GuestDisk, Read
 from hotplug_kit.vm.missing_disks import Reason
 
 _SETTLING_SECONDS = 2.0
-"""A disk too many, or a wrong one, may be about to go for this long; a missing one has the whole deadline."""
+"""An extra or wrong disk may stay for this long, because it may be about to go. A missing disk has the deadline."""
 
 _PAUSE_SECONDS = 0.1
 _ANSWER_SECONDS = 5.0

@@ -171,7 +171,7 @@ def _what_is_at(disks: DiskList, pci: str, controller: str, target: int, serial:
 
 
 EXACT_SECONDS = 0.5
-"""A moment is known when the look before it was no longer ago than this."""
+"""A moment is exact if the look before it was not longer ago than this."""
 
 
 @dataclass(frozen=True)
@@ -222,9 +222,7 @@ class EventLatency:
         if bound is None or self.at_least <= bound:
             return
         event = self.event
-        followed = (
-            f"made {event.attachment} usable" if event.kind == "attach" else f"noticed the end of {event.attachment}"
-        )
+        followed = f"made {event.attachment} usable" if event.kind == "attach" else f"removed {event.attachment}"
         raise fault(
             Check.EVENT_LATENCY,
             FailureClass.WRONG_EVENT,

@@ -1,4 +1,4 @@
-"""What SCSI disks a guest has: asked from its sysfs, named by controller, target and serial, never by sdX."""
+"""The SCSI disks of a guest: read from its sysfs, and named by controller, target and serial, never by sdX."""
 
 import contextlib
 import re
@@ -30,8 +30,8 @@ class GuestDisk:
     """One SCSI disk as the guest's kernel knows it.
 
     `controller` is its name in the VM definition, or its PCI address if the definition does not have it. `node` is the
-    block node of this moment ("/dev/sdb"), empty while there is none. `size` is in bytes. `by_path` is udev's link
-    name, empty where there is none. `state` is the SCSI device's ("running", "offline", ...). `seen` is the host's
+    block node of this moment ("/dev/sdb"), empty if there is none. `size` is in bytes. `by_path` is udev's link
+    name, empty if there is none. `state` is the SCSI device's ("running", "offline", ...). `seen` is the host's
     monotonic time when the guest was asked.
     """
 

@@ -179,9 +179,9 @@ FAULTS: Mapping[str, str] = {
 """Events that are always faults, with the beginning of their sentence."""
 
 ON_REQUEST: Mapping[str, str] = {
-    "RESET": "The guest of VM '{vm}' was reset though nobody asked for it",
-    "SHUTDOWN": "VM '{vm}' shut down though nobody asked for it",
-    "STOP": "VM '{vm}' was stopped though nobody asked for it",
+    "RESET": "The guest of VM '{vm}' was reset unexpectedly",
+    "SHUTDOWN": "VM '{vm}' shut down unexpectedly",
+    "STOP": "VM '{vm}' was stopped unexpectedly",
 }
 """Events that are faults unless `QmpEventFilter.expect` announced them."""
 
@@ -235,7 +235,7 @@ class QmpEventFilter:
                 CHRONICLE.record_finding(self._fault)
 
     def _is_the_firmwares(self, event: QmpEvent) -> bool:
-        """Whether a reset belongs to the one before: SeaBIOS adds one or two when it finds the memory in use."""
+        """Returns whether a reset belongs to the previous one: SeaBIOS adds one or two if the memory is in use."""
         return event.name == "RESET" and event.monotonic - self._reset_at < _FIRMWARE_RESET_SECONDS
 
 

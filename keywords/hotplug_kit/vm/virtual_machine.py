@@ -43,7 +43,7 @@ _REMEDIES = {
 """What to do, by what QEMU says when it cannot start."""
 
 RebootMoment = Literal["firmware", "kernel", "login"]
-"""How far a reboot has come: the machine was reset; the new kernel has printed its first line; SSH answers again."""
+"""How far a reboot has got: the machine was reset; the new kernel has printed its first line; SSH answers again."""
 
 
 class VirtualMachine:
@@ -113,7 +113,7 @@ class VirtualMachine:
 
     @property
     def address(self) -> SshAddress:
-        """Where the guest's SSH server is reached."""
+        """The address of the guest's SSH server."""
         return self._address
 
     @property
@@ -137,7 +137,7 @@ class VirtualMachine:
         return self._process.exit_status
 
     def trouble(self) -> Finding | None:
-        """Returns what is wrong: QEMU died, or the guest did what nobody asked for; None if nothing is wrong."""
+        """Returns what is wrong: QEMU died, or the guest did something unexpected; None if nothing is wrong."""
         if self.events.fault is not None:
             return self.events.fault
         if self._qmp.connected:
@@ -183,7 +183,7 @@ class VirtualMachine:
         self._marks_before = self._marks()
         self._kernels_before = kernel_starts(self.console())
         self.events.expect("RESET")
-        self._record(Kind.REBOOT, "the guest is told to reboot")
+        self._record(Kind.REBOOT, "the kit asked the guest to reboot")
         with contextlib.suppress(ConnectionLostError):  # the guest may go down before it answers
             result = connection.run(self.as_root("reboot"), limit.remaining)
             if result.exit_code != 0:

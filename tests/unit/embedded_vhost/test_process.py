@@ -103,7 +103,7 @@ def test_options_of_spdk_are_taken(start: Start, tmp_path: Path) -> None:
     assert call(tmp_path / "rpc", "spdk_kill_instance", sig_name="SIGINT") is True
     _, log = process.communicate(timeout=DEADLINE)
     assert process.returncode == 0
-    assert "ignored, because they have no meaning here: -s 1024 --no-huge --no-pci" in log
+    assert "ignored these options, because they have no effect here: -s 1024 --no-huge --no-pci" in log
 
 
 def test_injected_faults_are_named_wherever_the_program_says_what_it_is(start: Start, tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def test_reboot_with_the_firmwares_own_resets() -> None:
 
 
 def test_second_reboot_is_a_fault() -> None:
-    words = r"reset though nobody asked for it \(QMP event RESET: guest=True, reason=guest-reset\)"
+    words = r"reset unexpectedly \(QMP event RESET: guest=True, reason=guest-reset\)"
     found = expect_finding(seen(("RESET", 10.0), ("RESET", 14.0), expected=("RESET",)), *FAULT, words, VM1)
     assert found.at == 14.0
 

@@ -110,8 +110,8 @@ def test_killed_qemu_ends_waits(start: Start) -> None:
     ("name", "words"),
     [
         ("GUEST_PANICKED", r"The guest of VM 'vm1' panicked \(QMP event GUEST_PANICKED"),
-        ("RESET", "was reset though nobody asked for it"),
-        ("SHUTDOWN", "shut down though nobody asked for it"),
+        ("RESET", "was reset unexpectedly"),
+        ("SHUTDOWN", "shut down unexpectedly"),
     ],
 )
 def test_events_that_nobody_asked_for(start: Start, monitor: RunMonitor, name: str, words: str) -> None:
