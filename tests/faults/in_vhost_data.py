@@ -80,7 +80,7 @@ ENTRIES: Sequence[Entry] = (
         Check.GUEST_KERNEL,
         FailureClass.NEIGHBOUR,
         _NEIGHBOUR,
-        ["Done:"],
+        ["sdb"],
         cases=["detach-1"],
     ),
     Entry(
