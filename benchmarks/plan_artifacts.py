@@ -1,8 +1,8 @@
 """Reads from the files of a run of the plan what it spent its time on, and how many RPC calls a step made.
 
-The moments come from `artifacts/timeline.jsonl` (see `hotplug_kit.monitor.chronicle`). fio counts on each disk from
-its start to its end, a boot from QEMU's start until the guest answers, and a reboot from the request until the guest
-answers again. Whatever else happens during a phase counts as part of it, because it does not make the run longer.
+The moments come from `artifacts/latest/timeline.jsonl` (see `hotplug_kit.monitor.chronicle`). fio counts on each disk
+from its start to its end, a boot from QEMU's start until the guest answers, and a reboot from the request until the
+guest answers again. Whatever else happens during a phase counts as part of it, because it does not make the run longer.
 Robot's `output.xml` tells when the run and each step began and ended.
 """
 
@@ -59,7 +59,7 @@ class PlanArtifacts:
 
     def __init__(self, folder: Path) -> None:
         self._result = ExecutionResult(str(folder / "output.xml"))
-        lines = (folder / "artifacts" / "timeline.jsonl").read_text().splitlines()
+        lines = (folder / "artifacts" / "latest" / "timeline.jsonl").read_text().splitlines()
         entries = [json.loads(line) for line in lines]
         self._moments = [TimedMoment(entry["wall"], entry["lane"], entry["kind"]) for entry in entries]
 

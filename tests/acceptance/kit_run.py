@@ -114,11 +114,11 @@ class KitRun:
         return self.output / "artifacts" / LATEST
 
     def target(self) -> psutil.Process:
-        """The embedded target of this run."""
+        """The embedded vhost of this run."""
         found = [
             each for each in self.processes() if "embedded_vhost" in _command(each) and "keeper" not in _command(each)
         ]
-        assert len(found) == 1, f"The run has {len(found)} embedded targets: {self.describe(found)}"
+        assert len(found) == 1, f"The run has {len(found)} embedded vhosts: {self.describe(found)}"
         return found[0]
 
     def interrupt(self) -> None:

@@ -1,6 +1,6 @@
 """A vhost that runs already and belongs to somebody else: used, and left as it was found, however the run ends.
 
-It is the embedded target, or with `make acceptance SPDK_VHOST=/path/to/vhost` SPDK.
+It is the embedded vhost, or with `make acceptance SPDK_VHOST=/path/to/vhost` SPDK.
 """
 
 import os

@@ -35,5 +35,5 @@ def test_test_bed_without_the_prerequisites_of_the_plan(variable: str, words: st
     assert run.wait(30) == 4
     message = one_message(run)
     assert message.startswith("SetupError: ") and words in message, message
-    assert not list((run.output / "artifacts").glob("vhost*"))
+    assert not list((run.output / "artifacts").rglob("vhost*"))
     run.assert_nothing_is_left()

@@ -103,6 +103,6 @@ def _steps_called(name: str, run: KitRun) -> Iterator[Any]:
 def _calls_during(step: Any, run: KitRun) -> int:
     """How many RPC calls began during a step."""
     began, ended = step.start_time.timestamp(), step.end_time.timestamp()
-    traces = (run.output / "artifacts").rglob("rpc*.jsonl")
+    traces = run.artifacts.glob("rpc*.jsonl")
     calls = [json.loads(line) for trace in traces for line in trace.read_text().splitlines()]
     return sum(began <= call["wall"] <= ended for call in calls)

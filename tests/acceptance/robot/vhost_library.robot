@@ -1,5 +1,5 @@
 *** Settings ***
-Documentation       VhostLibrary alone, against the embedded target and against sockets that no vhost serves.
+Documentation       VhostLibrary alone, against the embedded vhost and against sockets that no vhost serves.
 
 Library             VhostLibrary    rpc_deadline=5s
 
