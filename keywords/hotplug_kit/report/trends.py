@@ -26,8 +26,8 @@ td.figure {{ text-align: right; white-space: nowrap }} td.P, td.F, td.K, td.S {{
 .F {{ background: #ce3e01; color: white }} .P {{ background: #97bd61; color: black }}
 .K, .S {{ background: #fed84f; color: black }}
 </style></head><body><h1>Trends</h1>
-<p>P: passed. F: the device under test failed. K: the kit or its set-up failed. S: the suite has an error. Rest the pointer
-on a letter for check and class of the failure. Run 0 is the newest.</p>
+<p>P: passed. F: the device under test failed. K: the kit or its set-up failed. S: the suite has an error.
+Rest the pointer on a letter for check and class of the failure. Run 0 is the newest.</p>
 {body}</body></html>
 """
 

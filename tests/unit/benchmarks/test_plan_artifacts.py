@@ -110,8 +110,8 @@ def output(tmp_path: Path) -> Path:
         (45, DISK1, Kind.FIO_START),
     ):
         chronicle.record(lane, kind, "something happened", 700.0 + second)
-    (tmp_path / "artifacts").mkdir()
-    chronicle.write(tmp_path / "artifacts" / "timeline.jsonl")
+    (tmp_path / "artifacts" / "latest").mkdir(parents=True)
+    chronicle.write(tmp_path / "artifacts" / "latest" / "timeline.jsonl")
     return tmp_path
 
 
@@ -131,11 +131,11 @@ def test_rpc_calls_are_counted_in_each_run_of_the_step_alone(output: Path) -> No
 
 
 def test_missing_timeline_is_named(output: Path) -> None:
-    (output / "artifacts" / "timeline.jsonl").unlink()
+    (output / "artifacts" / "latest" / "timeline.jsonl").unlink()
     with pytest.raises(FileNotFoundError, match=r"timeline\.jsonl"):
         PlanArtifacts(output)
 
 
 def test_timeline_names_moments_as_the_chronicle_does(output: Path) -> None:
-    entry = json.loads((output / "artifacts" / "timeline.jsonl").read_text().splitlines()[0])
+    entry = json.loads((output / "artifacts" / "latest" / "timeline.jsonl").read_text().splitlines()[0])
     assert (entry["wall"], entry["lane"], entry["kind"]) == (BEGAN + 0.5, VHOST, Kind.START)
