@@ -12,65 +12,6 @@ _DEADLINE = 420.0
 _MOST_CALLS_OF_AN_ATTACH = 8
 """RPC calls; more would say less about the attach that they surround."""
 
-_STEPS = {
-    "Hotattach.Test Case 1": ["Attach NVMe To Ctrlr", "Run Fio Integrity On Attached Device"],
-    "Hotattach.Test Case 2": [
-        "Run Fio Integrity On Attached Device From Test Case 1",
-        "During Fio Attach Another NVMe To Ctrlr",
-        "Run Fio Integrity On Both Devices",
-    ],
-    "Hotattach.Test Case 3": [
-        "Run Fio Integrity On Attached Devices From Previous Test Cases",
-        "During Fio Attach NVMe To Ctrlr",
-        "Run Fio Integrity On All Devices",
-    ],
-    "Hotattach.Test Case 4": [
-        "Run Fio Integrity On Attached Devices From Previous Test Cases",
-        "During Fio Attach NVMe To Ctrlr",
-        "Run Fio Integrity On All Devices",
-        "Reboot VMs",
-        "Run Fio Integrity Again On All Devices",
-    ],
-    "Hotdetach.Test Case 1": [
-        "Run Fio On All Devices",
-        "Detach NVMe From Ctrlr During Fio",
-        "Check Vhost Or VMs Did Not Crash",
-        "Check That Detached Device Is Gone From VM",
-        "Check That Fio Job Run On Detached Device Stopped And Failed",
-    ],
-    "Hotdetach.Test Case 2": [
-        "Attach NVMe To Ctrlr",
-        "Run Fio On 1 Device From Ctrlr",
-        "Detach NVMe From Ctrlr During Fio Traffic",
-        "Check Vhost Or VMs Did Not Crash",
-        "Check That Fio Job Run On Detached Device Stopped And Failed",
-        "Check That Detached Device Is Gone From VM",
-    ],
-    "Hotdetach.Test Case 3": [
-        "Attach NVMe To Ctrlr",
-        "Run Fio With Integrity On All Devices Except One",
-        "Detach NVMe Without Traffic During Fio Running On Other Devices",
-        "Check Vhost Or VMs Did Not Crash",
-        "Check That Fio Jobs Did Not Fail",
-        "Check That Detached Device Is Gone From VM",
-    ],
-    "Hotdetach.Test Case 4": [
-        "Attach NVMe To Ctrlr",
-        "Run Fio On 1 Device From Ctrlr",
-        "Run Separate Fio With Integrity On All Other Devices",
-        "Detach NVMe From Ctrlr During Fio Traffic",
-        "Check Vhost Or VMs Did Not Crash",
-        "Check That Fio Job Run On Detached Device Stopped And Failed",
-        "Check That Other Fio Jobs Did Not Fail",
-        "Check That Detached Device Is Gone From VM",
-        "Reboot VMs",
-        "Check That Detached Device Is Gone From VM",
-        "Check That All Other Devices Are In Place",
-        "Run Fio Integrity On All Remaining Devices",
-    ],
-}
-"""The plan's steps of each case, in the plan's order."""
-
 
 def test_the_whole_plan_passes_and_leaves_nothing_behind(start_robot: StartRobot) -> None:
     run = start_robot("-v", "FIO_RUNTIME:6s", "-v", f"FIO_JOB:{SHORT_FIO}", SUITES)
@@ -81,8 +22,6 @@ def test_the_whole_plan_passes_and_leaves_nothing_behind(start_robot: StartRobot
     assert {case.name: case.message for case in report.cases if not case.passed} == {}
     assert (code, len(report.cases), report.errors) == (0, 8, [])
     assert "embedded vhost" in report.metadata["Vhost"] and "not SPDK" in report.metadata["Vhost"]
-    for name, steps in _STEPS.items():
-        assert [line for line in run.case(name).lines if line in steps] == steps, f"the steps of {name}"
     for part in ("log.html", "report.html"):
         assert (run.output / part).stat().st_size > 0
     kept = {path.name for path in run.artifacts.iterdir()}
