@@ -31,19 +31,27 @@ def test_a_killed_vhost_fails_its_case_and_the_next_case_gets_another(start_robo
 
 
 @pytest.mark.parametrize(
-    ("step", "message"),
+    ("step", "words"),
     [
-        ("QemuLibrary.Wait Until Vm Is Ready", "Test execution stopped due to a fatal error."),
-        ("FioLibrary.Fio Should Have Passed", "Execution terminated by signal"),
+        (
+            "QemuLibrary.Wait Until Vm Is Ready",
+            (
+                "Parent suite setup failed:\nExecution terminated by signal",
+                "Test execution stopped due to a fatal error.",
+            ),
+        ),
+        ("FioLibrary.Fio Should Have Passed", ("Execution terminated by signal",)),
     ],
+    ids=["while VMs boot", "during fio"],
 )
-def test_an_interrupted_robot_ends_cleanly(start_robot: StartRobot, step: str, message: str) -> None:
+def test_an_interrupted_robot_ends_cleanly(start_robot: StartRobot, step: str, words: tuple[str, ...]) -> None:
     run = _run_until(start_robot, step)
 
     run.interrupt()
 
     run.wait(40)
-    assert run.case("Case 1: Attach").message == message
+    message = run.case("Case 1: Attach").message
+    assert message.startswith(words) and "fault=device" not in message, message
     run.assert_nothing_is_left()
 
 
