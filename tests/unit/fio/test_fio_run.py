@@ -245,7 +245,7 @@ def test_disk_that_stands_still_ends_the_wait_long_before_fio_ends(
 
 
 def test_io_that_hangs_at_the_end_is_named_before_the_margin_is_over(guest: LocalGuest) -> None:
-    with fio(guest, runtime=0.4, margin=30) as run:
+    with fio(guest, runtime=1.5, margin=30) as run:
         moving(run, guest)
         for order in ("hang", "still-sda"):
             guest.order(order)
