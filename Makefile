@@ -34,7 +34,7 @@ test: setup lint unit contract guest-contract acceptance ## set up what is missi
 	@echo "    make contract VHOST=spdk SPDK_VHOST=/path/to/vhost"
 
 unit: $(VENV)/ready ## run the fast tests: no QEMU, no root
-	@$(VENV)/bin/pytest -n 2 tests/unit
+	@$(VENV)/bin/pytest -n 4 --dist worksteal tests/unit
 
 contract: $(VENV)/ready ## compare vhost's RPC with SPDK's; VHOST=spdk SPDK_VHOST=... tries SPDK itself, with guests
 	@$(VENV)/bin/pytest tests/contract --ignore tests/contract/guest $(CONTRACT_OPTIONS)
