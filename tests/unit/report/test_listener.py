@@ -32,6 +32,12 @@ def test_findings_of_a_kit_keyword_are_tags_and_the_last_line(tmp_path: Path) ->
     assert {"fault:device", "check:data-ledger", "class:data-loss"} <= set(found.tags)
 
 
+def test_time_line_in_the_middle_of_a_case_is_in_the_log(tmp_path: Path) -> None:
+    found = case(tmp_path, "Log Time Line")
+    assert found.passed
+    assert "<svg" in (tmp_path / "output.xml").read_text().replace("&lt;", "<")
+
+
 def test_findings_are_data_in_the_time_line_the_bundle_and_the_history(tmp_path: Path) -> None:
     case(tmp_path, "Lose Data")
     latest = tmp_path / "artifacts" / "latest"
